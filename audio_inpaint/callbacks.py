@@ -1,0 +1,144 @@
+"""What training shows: pictures and sound of reconstructions, and a progress bar that counts steps."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import lightning
+import numpy as np
+import torch
+from lightning.pytorch.callbacks import ProgressBar
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from matplotlib.figure import Figure
+from torch import Tensor
+from tqdm import tqdm
+
+from audio_inpaint.audio import write
+from audio_inpaint.gaps import Gap
+from audio_inpaint.spectrogram_picture import figure
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """What a model shows of itself: one channel, or one example of a batch.
+
+    Attributes:
+        name: of the example, for file names and loggers.
+        panels: title -> audio (time,), in the order of drawing; "restored" among them.
+        gaps: lost intervals, in samples.
+        sample_rate: Hz.
+    """
+
+    name: str
+    panels: dict[str, Tensor]
+    gaps: list[Gap]
+    sample_rate: int
+
+
+class Spectrograms(lightning.Callback):
+    """Writes the spectrograms before, after and of the truth, and the restored audio, to disk and to every logger.
+
+    It serves any model with a method `reconstructions() -> list[Reconstruction]`.
+
+    Args:
+        steps: the training steps at which to draw, such as those of the deep-prior paper's Fig. 7.
+        every: draw at each validation whose step is a multiple of this; 0 never.
+        audio: write the restored audio too.
+    """
+
+    def __init__(self, steps: Sequence[int] = (), every: int = 0, audio: bool = True):
+        self.steps, self.every, self.audio = frozenset(steps), every, audio
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        """Draw at the chosen steps."""
+        if trainer.global_step in self.steps:
+            self._show(trainer, pl_module)
+
+    def on_validation_end(self, trainer, pl_module) -> None:
+        """Draw at every so many steps."""
+        step = trainer.global_step
+        if self.every and step % self.every == 0 and step not in self.steps and not trainer.sanity_checking:
+            self._show(trainer, pl_module)
+
+    @torch.no_grad()
+    def _show(self, trainer: lightning.Trainer, model: lightning.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        folder = Path(trainer.log_dir or trainer.default_root_dir) / "reconstructions"
+        folder.mkdir(parents=True, exist_ok=True)
+        step = trainer.global_step
+        for shown in model.reconstructions():
+            path = folder / f"{shown.name}_step_{step:06d}.png"
+            panels = {title: audio.float().cpu() for title, audio in shown.panels.items()}
+            picture = figure(panels, shown.gaps, shown.sample_rate, path)
+            if self.audio:
+                write(path.with_suffix(".wav"), panels["restored"], shown.sample_rate)
+            for logger in trainer.loggers:
+                _log(logger, shown, panels["restored"], picture, path, step)
+
+
+def _log(logger: Logger, shown: Reconstruction, restored: Tensor, picture: Figure, path: Path, step: int) -> None:
+    """Hand a picture and its audio to a logger that takes such things; the CSV logger does not."""
+    if isinstance(logger, TensorBoardLogger):
+        picture.canvas.draw()
+        pixels = np.asarray(picture.canvas.buffer_rgba())[..., :3]
+        logger.experiment.add_image(f"spectrogram/{shown.name}", pixels, step, dataformats="HWC")
+        peak = restored.abs().max().clamp(min=1.0)
+        logger.experiment.add_audio(f"audio/{shown.name}", restored[None] / peak, step, shown.sample_rate)
+    elif isinstance(logger, WandbLogger):
+        logger.log_image(f"spectrogram/{shown.name}", [str(path)], step=step)
+        logger.log_audio(f"audio/{shown.name}", [restored.numpy()], step=step, sample_rate=[shown.sample_rate])
+
+
+class StepBar(ProgressBar):
+    """One bar over all steps of a fit, with the loss and the validation's score beside it.
+
+    Where standard error is no terminal, it writes a line at every tenth of the way.
+
+    Args:
+        title: in front of the bar.
+    """
+
+    def __init__(self, title: str = "fit"):
+        super().__init__()
+        self.title = title
+        self._enabled, self._bar = True, None
+
+    def disable(self) -> None:
+        """Show nothing: what Lightning asks of all ranks but the first."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Show again."""
+        self._enabled = True
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        """Open the bar."""
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=trainer.max_steps,
+            initial=trainer.global_step,
+            desc=self.title,
+            unit="step",
+            disable=not self._enabled,
+            dynamic_ncols=True,
+            mininterval=0.2 if terminal else 0,
+            miniters=None if terminal else max(1, trainer.max_steps // 10),
+        )
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        """Move the bar."""
+        metrics = self.get_metrics(trainer, pl_module)
+        scores = [f"{name} {float(value):.2f}" for name, value in metrics.items() if name != "v_num"]
+        self._bar.set_postfix_str(", ".join(scores), refresh=False)
+        self._bar.update(trainer.global_step - self._bar.n)
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        """Leave the bar as it stands."""
+        self._bar.close()
+
+    def on_exception(self, trainer, pl_module, exception) -> None:
+        """Leave the bar as it stands."""
+        if self._bar is not None:
+            self._bar.close()

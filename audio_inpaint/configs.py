@@ -1,0 +1,22 @@
+"""Finds config files by bare name: in the working directory first, then among those that come with the package."""
+
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+
+_HERE = Path(__file__).parent
+# beside the package in a checkout, inside it in a wheel
+FOLDER = next((place for place in (_HERE / "_configs", _HERE.parent / "configs") if place.is_dir()), _HERE)
+
+
+def find(name: str) -> Path:
+    """The file that a config's name means.
+
+    Raises:
+        InputError: there is no such file; the message lists those that come with the package.
+    """
+    for place in (Path(name), FOLDER / name, FOLDER / f"{name}.yaml"):
+        if place.is_file():
+            return place
+    known = ", ".join(sorted(path.name for path in FOLDER.glob("*.yaml")))
+    raise InputError(f"there is no config {name}: name a file, or one of {known}")

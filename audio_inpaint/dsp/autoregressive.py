@@ -1,0 +1,163 @@
+"""Autoregressive models of sound: Burg's fit, linear prediction, least-squares interpolation of lost samples.
+
+A model of order p is written `a = [1, a1 .. ap]`; its prediction residual is `e[n] = sum_i a_i x[n - i]`.
+Everything is computed in double precision and returned in the dtype and on the device of the input, without gradients.
+"""
+
+import numpy as np
+import torch
+from scipy.linalg import LinAlgError, solve_toeplitz, solveh_banded
+from scipy.signal import fftconvolve, lfilter
+from torch import Tensor
+
+from audio_inpaint.errors import InputError
+
+# A residual this far below the signal's energy is rounding noise: the signal is already predicted exactly.
+_EXHAUSTED = 1e-30
+# Rows fitted at once: their work buffers (three doubles a sample) should stay in a core's cache.
+_BLOCK_SAMPLES = 2**15
+# Added to the diagonal, relative to it, where pure tones make the normal equations singular.
+_LOADING = 1e-12
+
+
+@torch.no_grad()
+def burg(x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    """Fit autoregressive models by Burg's recursion, every leading dimension on its own.
+
+    Args:
+        x: signals, (..., time).
+        order: p, from 0 to time - 1.
+
+    Returns:
+        coefficients (..., p + 1), the first one 1, and reflection coefficients (..., p), all within [-1, 1]. A signal
+        that is predicted exactly by fewer coefficients (silence, a constant, pure tones) gets zeros from there on.
+
+    Raises:
+        InputError: the order does not suit the length.
+
+    Source: Burg, 1975, "Maximum entropy spectral analysis".
+    """
+    time = x.shape[-1]
+    if not 0 <= order <= time - 1:
+        raise InputError(f"order {order} does not suit {time} samples: choose an order from 0 to {time - 1}")
+    rows = x.reshape(-1, time).double()
+    fits = [_burg_rows(block, order) for block in rows.split(max(1, _BLOCK_SAMPLES // time))]
+    a, reflection = (torch.cat(part) if fits else rows.new_zeros(0) for part in zip(*fits, strict=True))
+    return a.reshape(*x.shape[:-1], order + 1).to(x.dtype), reflection.reshape(*x.shape[:-1], order).to(x.dtype)
+
+
+def _burg_rows(x: Tensor, order: int) -> tuple[Tensor, Tensor]:
+    count = x.shape[-1] - 1
+    forward, backward = x[:, 1:].clone(), x[:, :-1].clone()
+    scratch = torch.empty_like(forward)
+    a = x.new_zeros(x.shape[0], order + 1)
+    a[:, 0] = 1
+    reflection = x.new_zeros(x.shape[0], order)
+    floor = _EXHAUSTED * _energy(x)
+    for m in range(order):
+        f, b, product = forward[:, m:], backward[:, : count - m], scratch[:, m:]
+        correlation = torch.mul(f, b, out=product).sum(-1, keepdim=True)
+        energy = _energy(f) + _energy(b)
+        k = torch.where(energy > floor, (-2 * correlation / energy).clamp(-1, 1), 0.0)
+        torch.mul(f, k, out=product)
+        f.addcmul_(b, k)
+        b.add_(product)
+        a[:, 1 : m + 2] += k * a[:, : m + 1].flip(-1)
+        reflection[:, m] = k[:, 0]
+    return a, reflection
+
+
+def _energy(x: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(x, dim=-1, keepdim=True).square()
+
+
+@torch.no_grad()
+def predict(x: Tensor, a: Tensor, steps: int) -> Tensor:
+    """Continue signals by running their predictors forward from the last p samples.
+
+    Args:
+        x: signals, (..., time), with time >= p.
+        a: coefficients, (..., p + 1), the first one 1.
+        steps: samples to predict.
+
+    Returns:
+        the continuation alone, (..., steps).
+
+    Raises:
+        InputError: fewer samples than the predictor needs.
+    """
+    order = a.shape[-1] - 1
+    if x.shape[-1] < order:
+        raise InputError(f"a predictor of order {order} needs as many samples to start from, not {x.shape[-1]}")
+    past = x[..., x.shape[-1] - order :].reshape(x.shape[:-1].numel(), order).double().cpu().numpy()
+    models = a.reshape(-1, order + 1).double().cpu().numpy()
+    out = np.zeros((len(past), steps))
+    if order:
+        nothing = np.zeros(steps)
+        for row, u, model in zip(out, past, models, strict=True):
+            # The state of a transposed all-pole filter whose last outputs were u: z[m] = -sum_i a[m + i] u[p - i].
+            state = -np.convolve(model, u)[order:]
+            row[:] = lfilter([1.0], model, nothing, zi=state)[0]
+    return torch.from_numpy(out).reshape(*x.shape[:-1], steps).to(x)
+
+
+@torch.no_grad()
+def interpolate(x: Tensor, gap: Tensor, a: Tensor) -> Tensor:
+    """Give lost samples the values that leave the smallest squared prediction residual.
+
+    With `b_k = sum_i a_i a_{i+k}` the lost samples u solve `T u = r`, where `T_ij = b_|i-j|` and
+    `r_i = -sum_{j known} b_|i-j| x_j`: one contiguous gap by Levinson's recursion, O(h^2), scattered samples by a
+    banded Cholesky factorisation.
+
+    Args:
+        x: one signal, (time,); its lost samples are ignored.
+        gap: true = lost, (time,), with at least p known samples before the first and after the last lost one.
+        a: coefficients, (p + 1,), the first one 1.
+
+    Returns:
+        the values of the lost samples alone, (lost,).
+
+    Raises:
+        InputError: the known samples around the gap are fewer than p.
+
+    Source: Janssen, Veldhuis and Vries, 1986, "Adaptive interpolation of discrete-time signals that can be modeled
+    as autoregressive processes", eqs. 13-18.
+    """
+    lost = gap.nonzero().squeeze(-1).cpu().numpy()
+    if not len(lost):
+        return x.new_zeros(0)
+    order, model = a.shape[-1] - 1, a.double().cpu().numpy()
+    first, last = int(lost[0]), int(lost[-1])
+    if min(first, len(x) - 1 - last) < order:
+        raise InputError(f"a model of order {order} needs as many known samples before and after the gap")
+    # Only the residuals from the first lost sample to p after the last one depend on what is lost.
+    known = x.masked_fill(gap, 0).double().cpu().numpy()[first - order : last + order + 1]
+    lost = lost - first
+    correlation = np.correlate(model, model, "full")[order:]
+    kernel = np.concatenate([correlation[:0:-1], correlation])
+    target = -fftconvolve(known, kernel, "valid")[lost]
+    return torch.from_numpy(_solve(lost, correlation, target)).to(x)
+
+
+def _solve(lost: np.ndarray, correlation: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Solve `T u = target` with `T_ij = correlation[|lost_i - lost_j|]`."""
+    padded = np.zeros(max(len(correlation), int(lost[-1]) + 1))
+    padded[: len(correlation)] = correlation
+    for loading in (0.0, _LOADING):
+        padded[0] = correlation[0] * (1 + loading)
+        try:
+            if lost[-1] == len(lost) - 1:
+                return solve_toeplitz(padded[: len(lost)], target)
+            return solveh_banded(_bands(lost, padded, len(correlation) - 1), target, lower=True)
+        except LinAlgError:
+            continue
+    return np.zeros_like(target)
+
+
+def _bands(lost: np.ndarray, padded: np.ndarray, order: int) -> np.ndarray:
+    """Lower diagonals of T: samples more than p apart do not meet, and indices are never farther apart than samples."""
+    width = min(order, len(lost) - 1)
+    bands = np.zeros((width + 1, len(lost)))
+    for d in range(width + 1):
+        bands[d, : len(lost) - d] = padded[lost[d:] - lost[: len(lost) - d]]
+    return bands

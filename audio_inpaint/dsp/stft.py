@@ -1,0 +1,121 @@
+"""The one short-time Fourier transform convention: periodic Hann, centred frames, zeros beyond both ends."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+
+class STFT(nn.Module):
+    """Short-time Fourier transform with an exact inverse.
+
+    Frame `l` is centred on sample `l * hop_length`; there are `1 + time // hop_length` frames. Outside the signal there
+    are zeros, so no sample counts twice. The papers' settings are 512/128 (context encoder) and 2048/512 (deep prior),
+    both at 16 kHz; `STFT.at` carries a setting to another rate.
+
+    Args:
+        n_fft: length of the transform, samples.
+        hop_length: samples between frames.
+        win_length: length of the Hann window, samples; n_fft by default, zero-padded to it on both sides if shorter.
+    """
+
+    def __init__(self, n_fft: int, hop_length: int, win_length: int | None = None):
+        super().__init__()
+        win_length = n_fft if win_length is None else win_length
+        if not 0 < hop_length <= win_length // 2 <= n_fft // 2:
+            raise ValueError(
+                f"an STFT needs 0 < hop <= window / 2 <= n_fft / 2, not {hop_length}, {win_length}, {n_fft}"
+            )
+        self.n_fft, self.hop_length, self.win_length = n_fft, hop_length, win_length
+        self.register_buffer("window", torch.hann_window(win_length), persistent=False)
+
+    @classmethod
+    def at(cls, sample_rate: int, n_fft: int, hop_length: int, win_length: int | None = None) -> "STFT":
+        """The setting that lasts as long at `sample_rate` as the given one does at 16 kHz (lengths kept even)."""
+
+        def scaled(samples: int) -> int:
+            return max(2, 2 * round(samples * sample_rate / 16000 / 2))
+
+        return cls(scaled(n_fft), scaled(hop_length), None if win_length is None else scaled(win_length))
+
+    @property
+    def window_energy(self) -> Tensor:
+        """Sum of the squared window: a frame's mean power per bin over the signal's power."""
+        return self.window.square().sum()
+
+    def frames(self, length: int) -> int:
+        """Number of frames of a signal of `length` samples."""
+        return 1 + length // self.hop_length
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Transform (..., time) real to (..., n_fft // 2 + 1, frame) complex."""
+        spectrum = torch.stft(
+            x.reshape(-1, x.shape[-1]),
+            self.n_fft,
+            self.hop_length,
+            self.win_length,
+            self.window.to(x.dtype),
+            center=True,
+            pad_mode="constant",
+            return_complex=True,
+        )
+        return spectrum.unflatten(0, x.shape[:-1]) if x.dim() > 1 else spectrum[0]
+
+    def inverse(self, spectrum: Tensor, length: int) -> Tensor:
+        """Least-squares inverse of (..., n_fft // 2 + 1, frame) to (..., time) with `length` samples."""
+        x = torch.istft(
+            spectrum.reshape(-1, *spectrum.shape[-2:]),
+            self.n_fft,
+            self.hop_length,
+            self.win_length,
+            self.window.to(spectrum.real.dtype),
+            center=True,
+            length=length,
+        )
+        return x.unflatten(0, spectrum.shape[:-2]) if spectrum.dim() > 2 else x[0]
+
+    def touched(self, gap: Tensor) -> Tensor:
+        """Frames that overlap a lost sample, under the window's non-zero part.
+
+        Args:
+            gap: (..., time) boolean, true = lost.
+
+        Returns:
+            (..., frame) boolean, true = incomplete.
+        """
+        half = self.win_length // 2
+        lost = pad(gap.to(torch.int64).cumsum(-1), (1, 0))
+        centres = torch.arange(self.frames(gap.shape[-1]), device=gap.device) * self.hop_length
+        # a periodic Hann window is zero at its first sample
+        first = (centres - half + 1).clamp(0, gap.shape[-1])
+        last = (centres - half + self.win_length).clamp(0, gap.shape[-1])
+        return lost[..., last] > lost[..., first]
+
+    def centred(self, gap: Tensor) -> Tensor:
+        """Frames whose centre is a lost sample: the columns that the `columns` protocol takes away.
+
+        Args:
+            gap: (..., time) boolean, true = lost.
+
+        Returns:
+            (..., frame) boolean, true = lost.
+        """
+        centres = torch.arange(self.frames(gap.shape[-1]), device=gap.device) * self.hop_length
+        return gap[..., centres.clamp(max=gap.shape[-1] - 1)]
+
+    def covered(self, frames: Tensor, length: int) -> Tensor:
+        """Samples under the window of at least one of the chosen frames: the inverse question of `touched`.
+
+        Args:
+            frames: (..., frame) boolean.
+            length: samples of the signal.
+
+        Returns:
+            (..., time) boolean.
+        """
+        half = self.win_length // 2
+        centres = torch.arange(frames.shape[-1], device=frames.device) * self.hop_length
+        change = torch.zeros(*frames.shape[:-1], length + 1, dtype=torch.int64, device=frames.device)
+        chosen = frames.to(torch.int64)
+        change.index_add_(-1, (centres - half + 1).clamp(0, length), chosen)
+        change.index_add_(-1, (centres - half + self.win_length).clamp(0, length), -chosen)
+        return change.cumsum(-1)[..., :length] > 0

@@ -1,0 +1,124 @@
+"""The deep-prior paper's losses, eqs. (9)-(15): each a function that returns one value per example, (batch,).
+
+A `known` mask selects what counts; nothing else contributes a value or a gradient.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from audio_inpaint.dsp.stft import STFT
+
+FLOOR = 1e-8  # magnitudes below it have no logarithm and no phase (published code)
+TABLE_II = ((2048, 240, 1200), (1024, 120, 600), (512, 50, 240))  # n_fft, hop, window; samples at 16 kHz
+
+
+def _known(x: Tensor, known: Tensor | None) -> Tensor:
+    """Broadcast a mask over frames, (batch, 1, frame), or none, to ones and zeros like x."""
+    return torch.ones_like(x) if known is None else known.to(x.dtype).expand_as(x)
+
+
+def mean_squared_error(x: Tensor, y: Tensor, known: Tensor | None = None) -> Tensor:
+    """Eq. (10): the mean over all M L bins of the squared error; lost frames count as zero error, as printed.
+
+    Args:
+        x: (batch, freq, frame) estimate, real.
+        y: as x, the observation.
+        known: boolean, broadcastable to x; true = counts.
+    """
+    return ((x - y).square() * _known(x, known)).mean((-2, -1))
+
+
+def spectral_convergence(x: Tensor, y: Tensor, known: Tensor | None = None) -> Tensor:
+    """Eq. (12): Frobenius norm of the error of the magnitudes over that of the observed magnitudes."""
+    mask = _known(y, known)
+    error = torch.linalg.vector_norm((x - y) * mask, dim=(-2, -1))
+    return error / torch.linalg.vector_norm(y * mask, dim=(-2, -1)).clamp(min=FLOOR)
+
+
+def _frame_norm(error: Tensor, known: Tensor | None, mean_over_bins: bool) -> Tensor:
+    """The l1 norm over the number of known frames N, and over the bins if asked."""
+    mask = _known(error, known)
+    frames = mask[..., 0, :].sum(-1).clamp(min=1)
+    return (error.abs() * mask).sum((-2, -1)) / frames / (error.shape[-2] if mean_over_bins else 1)
+
+
+def log_magnitude(x: Tensor, y: Tensor, known: Tensor | None = None, mean_over_bins: bool = True) -> Tensor:
+    """Eq. (13): l1 distance of the log magnitudes; as printed it is summed over bins (`mean_over_bins=False`)."""
+    return _frame_norm(x.clamp(min=FLOOR).log() - y.clamp(min=FLOOR).log(), known, mean_over_bins)
+
+
+def magnitude(x: Tensor, y: Tensor, known: Tensor | None = None, mean_over_bins: bool = True) -> Tensor:
+    """Eq. (14): l1 distance of the magnitudes; as printed it is summed over bins (`mean_over_bins=False`)."""
+    return _frame_norm(x - y, known, mean_over_bins)
+
+
+def phase(x: Tensor, y: Tensor, known: Tensor | None = None, wrapped: bool = True) -> Tensor:
+    """Eq. (15): mean squared difference of the phases of complex spectrograms.
+
+    As printed, angles of 3.1 and -3.1 rad are far apart; `wrapped` takes the difference the short way round. Bins
+    where either magnitude is below the floor have no phase and count as zero.
+
+    Args:
+        x: (batch, freq, frame) complex estimate.
+        y: as x, the observation.
+        known: boolean, broadcastable; true = counts.
+        wrapped: right across +-pi, or as printed.
+    """
+    heard = (x.detach().abs() > FLOOR) & (y.abs() > FLOOR)
+    x, y = (torch.where(heard, z, torch.ones_like(z)) for z in (x, y))
+    difference = (x * y.conj()).angle() if wrapped else x.angle() - y.angle()
+    mask = _known(difference, known)
+    return (difference.square() * mask).sum((-2, -1)) / mask.sum((-2, -1)).clamp(min=1)
+
+
+class MultiScaleSpectrogram(nn.Module):
+    """Eq. (11): the four spectrogram terms, averaged over the STFTs of Table II.
+
+    Args:
+        sample_rate: of the signals, Hz; the windows keep Table II's durations.
+        scales: (n_fft, hop_length, win_length) in samples at 16 kHz.
+        phase: the phase term "printed", "wrapped" (right across +-pi) or "none".
+        mean_over_bins: average over bins (published code) instead of the sum that eqs. (13)-(14) print.
+    """
+
+    def __init__(
+        self,
+        sample_rate: int = 16000,
+        scales: Sequence[tuple[int, int, int]] = TABLE_II,
+        phase: Literal["printed", "wrapped", "none"] = "printed",
+        mean_over_bins: bool = True,
+    ):
+        super().__init__()
+        if phase not in ("printed", "wrapped", "none"):
+            raise ValueError(f"the phase term is printed, wrapped or none, not {phase!r}")
+        self.stfts = nn.ModuleList(STFT.at(sample_rate, *scale) for scale in scales)
+        self.phase, self.mean_over_bins = phase, mean_over_bins
+
+    def forward(self, x: Tensor, y: Tensor, gap: Tensor | None = None) -> dict[str, Tensor]:
+        """Compare waveforms on the frames that no lost sample touches.
+
+        Args:
+            x: (batch, time) estimate.
+            y: (batch, time) observation; its lost samples matter in no way.
+            gap: (batch, time) or (time,) boolean, true = lost.
+
+        Returns:
+            Each term's (batch,) mean over the scales: convergence, log_magnitude, magnitude, phase.
+        """
+        terms: dict[str, list[Tensor]] = {}
+        for stft in self.stfts:
+            known = None if gap is None else ~stft.touched(gap).unsqueeze(-2)
+            a, b = stft(x), stft(y)
+            scale = {
+                "convergence": spectral_convergence(a.abs(), b.abs(), known),
+                "log_magnitude": log_magnitude(a.abs(), b.abs(), known, self.mean_over_bins),
+                "magnitude": magnitude(a.abs(), b.abs(), known, self.mean_over_bins),
+            }
+            if self.phase != "none":
+                scale["phase"] = phase(a, b, known, wrapped=self.phase == "wrapped")
+            for name, value in scale.items():
+                terms.setdefault(name, []).append(value)
+        return {name: torch.stack(values).mean(0) for name, values in terms.items()}

@@ -1,0 +1,1 @@
+"""Networks and layers by architecture: plain torch, no Lightning."""

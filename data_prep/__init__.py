@@ -1,0 +1,1 @@
+"""Prepare real recordings for training, testing and the demonstration."""

@@ -1,0 +1,107 @@
+import os
+import stat
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from audio_inpaint.audio import Reader, read, replacing, write
+from audio_inpaint.errors import InputError
+
+
+def noise(path, length, **kind):
+    soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, (length, 2)), 48000, **kind)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("suffix", "format_", "subtype"),
+    [
+        (".wav", "WAV", "PCM_24"),
+        (".flac", "FLAC", "PCM_16"),
+        (".ogg", "OGG", "VORBIS"),
+        (".opus", "OGG", "OPUS"),
+        (".mp3", "MP3", "MPEG_LAYER_III"),
+    ],
+)
+def test_spans_in_any_order_equal_the_same_spans_of_the_whole_file(tmp_path, suffix, format_, subtype):
+    source = noise(tmp_path / f"in{suffix}", 60_000, format=format_, subtype=subtype)
+    whole = soundfile.read(source, always_2d=True)[0].T
+    with Reader(source) as reader:
+        for start, stop in [(50001, 52000), (7, 9000), (9000, 9001), (30000, 60000)]:
+            assert np.array_equal(reader.read(start, stop).numpy(), whole[:, start:stop])
+
+
+def test_write_and_read_return_the_same_samples(tmp_path):
+    audio = torch.randn(3, 1000, dtype=torch.float64)
+    write(tmp_path / "a.wav", audio, 22050, subtype="DOUBLE")
+    got, rate = read(tmp_path / "a.wav")
+    assert rate == 22050
+    assert torch.equal(got, audio)
+
+
+def test_outputs_get_the_permissions_of_any_new_file(tmp_path):
+    write(tmp_path / "a.wav", torch.zeros(1, 10), 8000)
+    (tmp_path / "b").touch()
+    assert stat.S_IMODE((tmp_path / "a.wav").stat().st_mode) == stat.S_IMODE((tmp_path / "b").stat().st_mode)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError, SystemExit])
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(tmp_path, error):
+    path = tmp_path / "a.wav"
+    path.write_text("old")
+    with pytest.raises(error), replacing(path) as temporary:  # noqa: PT012
+        temporary.write_text("half")
+        raise error
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["a.wav"]
+
+
+def test_write_rounds_and_clips_to_the_sample_format(tmp_path):
+    write(tmp_path / "a.flac", torch.tensor([1.5, -1.5, 0.6 / 32768, -0.4 / 32768]), 8000, subtype="PCM_16")
+    assert soundfile.read(tmp_path / "a.flac", dtype="int16")[0].tolist() == [32767, -32768, 1, 0]
+
+
+def test_blocks_give_the_file_in_order(tmp_path):
+    audio = torch.rand(2, 1000, dtype=torch.float64)
+    write(tmp_path / "a.wav", audio, 8000, subtype="DOUBLE")
+    with Reader(tmp_path / "a.wav") as reader:
+        found = list(reader.blocks(300))
+    assert [start for start, _ in found] == [0, 300, 600, 900]
+    assert torch.equal(torch.cat([block for _, block in found], -1), audio)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.wav", None, "No such file"),
+        ("a.wav", b"", "empty"),
+        ("a.wav", b"no audio at all", "convert it first"),
+        ("a.raw", b"headerless", "convert it first"),
+    ],
+)
+def test_what_is_no_audio_is_refused_in_one_line(tmp_path, name, content, words):
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        Reader(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "rate", "words"),
+    [("a.xyz", 8000, "should end in"), ("no/a.wav", 8000, "does not exist"), ("a.opus", 44100, "cannot hold")],
+)
+def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path, name, rate, words):
+    with pytest.raises(InputError, match=words):
+        write(tmp_path / name, torch.zeros(1, 10), rate, subtype="OPUS" if name.endswith("opus") else None)
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_truncated_mp3_is_refused_with_the_place_where_it_ends(tmp_path):
+    source = noise(tmp_path / "in.mp3", 200_000)
+    cut = tmp_path / "cut.mp3"
+    cut.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    with pytest.raises(InputError, match="cut short: it ends at"):
+        read(cut)

@@ -1,0 +1,256 @@
+import math
+import os
+import struct
+import subprocess
+import sys
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from audio_inpaint.audio import Reader
+from audio_inpaint.errors import InputError
+from audio_inpaint.gaps import Gap
+from audio_inpaint.inference import LONGEST, count_regions, excerpts, read_regions, regions, restore_file
+from audio_inpaint.patching import Patch
+
+RATE = 8000
+
+
+class Spy:
+    """A method that fills a constant, spoils what it must not touch, and remembers what it saw."""
+
+    def __init__(self, context=0.1, fill=0.25, error=None):
+        self.context, self.fill, self.error, self.seen = context, fill, error, []
+
+    def __call__(self, audio, gap, sample_rate):
+        assert gap.shape == audio.shape[-1:]
+        assert gap.dtype == torch.bool
+        self.seen.append((audio.clone(), gap.clone(), sample_rate))
+        if self.error:
+            raise self.error
+        return torch.where(gap, self.fill, torch.full_like(audio, 0.77))
+
+
+def record(path, channels=2, seconds=2.0, subtype="PCM_16"):
+    samples = np.random.default_rng(1).uniform(0.1, 0.9, (int(RATE * seconds), channels))
+    soundfile.write(path, samples, RATE, subtype=subtype)
+    return path
+
+
+def samples(path):
+    return soundfile.read(path, always_2d=True)[0]
+
+
+@pytest.mark.parametrize("context", [0, 3, 20, 400])
+@pytest.mark.parametrize("longest", [1, 60, 10_000])
+def test_regions_own_every_gap_once_and_reach_the_context(context, longest):
+    rng = np.random.default_rng(context + longest)
+    edges = np.sort(rng.choice(np.arange(1, 1000), 40, replace=False)).tolist()
+    gaps = [Gap(a, b) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+    found = regions(gaps, 1000, context, longest)
+
+    assert [gap for _, _, own in found for gap in own] == gaps
+    for start, stop, own in found:
+        assert (start, stop) == (max(0, own[0].start - context), min(1000, own[-1].stop + context))
+        if context < 1000:
+            assert len(own) == 1 or own[-1].stop - own[0].start <= longest
+    for (_, stop, left), (start, _, right) in pairwise(found):
+        if start <= stop:  # neighbours that overlap are two only because one would be too long
+            assert right[0].stop - left[0].start > longest
+
+
+def test_a_context_as_long_as_the_file_gives_the_file_once():
+    gaps = [Gap(10, 20), Gap(500, 510), Gap(900, 910)]
+    assert regions(gaps, 1000, 1000, 1) == [(0, 1000, tuple(gaps))]
+
+
+def test_only_lost_samples_change_and_the_method_sees_zeros_in_them(tmp_path):
+    source, output, spy = record(tmp_path / "in.wav"), tmp_path / "out.wav", Spy()
+    gaps = [Gap(1000, 1200), Gap(9000, 9100)]
+
+    result = restore_file(source, output, gaps, spy)
+
+    lost = np.zeros(2 * RATE, bool)
+    lost[1000:1200] = lost[9000:9100] = True
+    before, after = samples(source), samples(output)
+    assert np.array_equal(before[~lost], after[~lost])
+    assert np.all(after[lost] == 0.25)
+    assert (result.regions, result.gaps, result.length, result.sample_rate) == (2, gaps, 2 * RATE, RATE)
+    audio, gap, rate = spy.seen[0]
+    assert rate == RATE
+    assert audio.shape == (2, 200 + 2 * 800)
+    assert torch.all(audio[:, gap] == 0)
+    assert np.array_equal(audio[:, ~gap].numpy(), before[200:2000][~lost[200:2000]].T)
+
+
+def test_gaps_of_one_channel_leave_the_others_alone(tmp_path):
+    source, output, spy = record(tmp_path / "in.wav", 3), tmp_path / "out.wav", Spy()
+    restore_file(source, output, [Gap(1000, 1200, 1), Gap(5000, 5100)], spy)
+    before, after = samples(source), samples(output)
+    changed = before != after
+    assert changed[1000:1200, 1].all()
+    assert changed[5000:5100].all()
+    assert changed.sum() == 200 + 3 * 100
+    assert [audio.shape[0] for audio, _, _ in spy.seen] == [1, 2, 1]
+
+
+def test_gaps_of_all_channels_and_of_one_are_merged_where_they_meet(tmp_path):
+    source, output, spy = record(tmp_path / "in.wav"), tmp_path / "out.wav", Spy()
+    restore_file(source, output, [Gap(1000, 1200), Gap(1150, 1300, 0)], spy)
+    changed = samples(source) != samples(output)
+    assert np.array_equal(np.flatnonzero(changed[:, 0]), np.arange(1000, 1300))
+    assert np.array_equal(np.flatnonzero(changed[:, 1]), np.arange(1000, 1200))
+    assert sorted(int(gap.sum()) for _, gap, _ in spy.seen) == [200, 300]
+
+
+def test_lost_samples_of_a_neighbouring_region_are_lost_here_too(tmp_path):
+    source = record(tmp_path / "in.wav", 1)
+    gaps = [Gap(1000, 1100), Gap(1300, 1400)]
+    with Reader(source) as reader:
+        first, second = read_regions(reader, gaps, 0.05, longest=0.02)
+        assert count_regions(reader, gaps, 0.05, longest=0.02) == 2
+    assert (first.start, first.stop, first.gaps) == (600, 1500, (gaps[0],))
+    assert torch.equal(first.gap.nonzero().flatten(), torch.cat([torch.arange(400, 500), torch.arange(700, 800)]))
+    assert torch.all(second.audio[:, second.gap] == 0)
+    patches = first.patches(torch.arange(900.0).expand(1, -1))
+    assert [(p.start, p.stop, p.audio[0, 0].item()) for p in patches] == [(1000, 1100, 400)]
+
+
+def test_an_infinite_context_shows_the_whole_file(tmp_path):
+    spy = Spy(context=math.inf)
+    restore_file(record(tmp_path / "in.wav"), tmp_path / "out.wav", [Gap(10, 20), Gap(15000, 15010)], spy)
+    assert [audio.shape for audio, _, _ in spy.seen] == [(2, 2 * RATE)]
+
+
+def test_many_gaps_of_a_long_file_come_in_regions_of_bounded_length(tmp_path):
+    source = tmp_path / "long.wav"
+    soundfile.write(source, np.zeros(RATE * 100), RATE)
+    gaps = [Gap(start, start + 10) for start in range(100, RATE * 99, 2000)]
+    with Reader(source) as reader:
+        found = list(read_regions(reader, gaps, 0.2))
+    assert max(region.audio.shape[-1] for region in found) <= RATE * (LONGEST + 0.4)
+    assert [gap for region in found for gap in region.gaps] == gaps
+
+
+def test_silence_stays_silence(tmp_path):
+    soundfile.write(tmp_path / "in.wav", np.zeros((RATE, 2)), RATE)
+    restore_file(tmp_path / "in.wav", tmp_path / "out.wav", [Gap(100, 200)], Spy(fill=0.0))
+    assert (tmp_path / "in.wav").read_bytes() == (tmp_path / "out.wav").read_bytes()
+
+
+def test_progress_counts_the_regions(tmp_path):
+    seen = []
+    gaps = [Gap(1000, 1010), Gap(9000, 9010)]
+    restore_file(record(tmp_path / "in.wav"), tmp_path / "out.wav", gaps, Spy(), lambda *now: seen.append(now))
+    assert seen == [(1, 2), (2, 2)]
+
+
+def test_nan_inside_a_gap_is_lost_like_any_sample(tmp_path):
+    values = np.full((RATE, 1), 0.5)
+    values[500:520] = np.nan
+    soundfile.write(tmp_path / "in.wav", values, RATE, subtype="FLOAT")
+    restore_file(tmp_path / "in.wav", tmp_path / "out.wav", [Gap(500, 520)], Spy())
+    assert np.isfinite(samples(tmp_path / "out.wav")).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_no_number_beside_a_gap_is_refused_with_its_place(tmp_path, value):
+    values = np.full((RATE, 1), 0.5)
+    values[530] = value
+    soundfile.write(tmp_path / "in.wav", values, RATE, subtype="FLOAT")
+    with pytest.raises(InputError, match=r"sample 530 .*name them as gaps"):
+        restore_file(tmp_path / "in.wav", tmp_path / "out.wav", [Gap(500, 520)], Spy())
+    assert os.listdir(tmp_path) == ["in.wav"]
+
+
+@pytest.mark.parametrize(
+    ("gaps", "spy", "message"),
+    [
+        ([Gap(0, 2 * RATE)], Spy(), "whole"),
+        ([Gap(5, 2 * RATE + 1)], Spy(), "outside"),
+        ([Gap(5, 9, 2)], Spy(), "channel"),
+        ([Gap(5, 900)], Spy(context=0.0), "no sample is known"),
+        ([Gap(5, 9)], Spy(fill=math.nan), "diverged"),
+        ([Gap(5, 9)], Spy(fill=math.inf), "diverged"),
+        ([Gap(5, 9)], Spy(error=torch.linalg.LinAlgError("not positive\ndefinite")), "not positive definite"),
+        ([Gap(5, 9)], Spy(error=MemoryError()), "MemoryError"),
+    ],
+)
+def test_what_cannot_be_restored_gives_one_line_and_no_output(tmp_path, gaps, spy, message):
+    source = record(tmp_path / "in.wav")
+    with pytest.raises(InputError, match=message) as caught:
+        restore_file(source, tmp_path / "out.wav", gaps, spy)
+    assert "\n" not in str(caught.value)
+    assert os.listdir(tmp_path) == ["in.wav"]
+
+
+@pytest.mark.parametrize("output", ["in.wav", "no/out.wav", "out.xyz", "out"])
+def test_an_impossible_output_is_refused_before_any_work(tmp_path, output):
+    spy = Spy()
+    with pytest.raises(InputError):
+        restore_file(record(tmp_path / "in.wav"), tmp_path / output, [Gap(5, 9)], spy)
+    assert spy.seen == []
+
+
+def test_excerpts_of_a_short_file_are_the_file_itself(tmp_path):
+    source, output = record(tmp_path / "in.wav"), tmp_path / "out.wav"
+    result = restore_file(source, output, [Gap(1000, 1200, 1)], Spy())
+    ((start, damaged, restored, gaps),) = excerpts(source, result)
+    assert (start, gaps) == (0, [Gap(1000, 1200, 1)])
+    assert np.array_equal(damaged.numpy(), samples(source).T)
+    assert np.array_equal(restored.numpy(), samples(output).T)
+
+
+def test_excerpts_of_a_long_file_surround_its_gaps_within_the_budget(tmp_path):
+    source, output = record(tmp_path / "in.wav", 1, 60), tmp_path / "out.wav"
+    gaps = [Gap(RATE * second, RATE * second + 100) for second in (5, 6, 20, 40)]
+    result = restore_file(source, output, gaps, Spy())
+    found = list(excerpts(source, result, seconds=6.0, margin=1.0))
+    assert [start / RATE for start, *_ in found] == [4, 19]
+    assert sum(damaged.shape[-1] for _, damaged, _, _ in found) <= 6 * RATE
+    for start, _, restored, own in found:
+        stop = start + restored.shape[-1]
+        assert np.array_equal(restored.numpy(), samples(output)[start:stop].T)
+        assert [Gap(gap.start + start, gap.stop + start) for gap in own] == [
+            gap for gap in gaps if gap.start < stop and start < gap.stop
+        ]
+
+
+def test_patches_know_where_they_end():
+    assert Patch(7, (0,), torch.zeros(1, 5)).stop == 12
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_memory_does_not_grow_with_the_file(tmp_path, suffix):
+    # 25 minutes, 132 MB as 16-bit and 1.06 GB as float64: a sparse file that takes no disk.
+    source = tmp_path / "long.wav"
+    frames = 44100 * 1500
+    soundfile.write(source, np.zeros(10), 44100)
+    data = bytearray(source.read_bytes()[:44])
+    data[4:8], data[40:44] = struct.pack("<I", 36 + 2 * frames), struct.pack("<I", 2 * frames)
+    with open(source, "wb") as file:
+        file.write(data)
+        file.truncate(44 + 2 * frames)
+    code = """
+import resource, sys, torch
+from audio_inpaint.gaps import Gap
+from audio_inpaint.inference import restore_file
+def half(audio, gap, sample_rate):
+    return torch.where(gap, 0.5, audio)
+half.context = 0.1
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+restore_file(sys.argv[1], sys.argv[2], [Gap(44100 * s, 44100 * s + 2000) for s in range(1, 1500, 60)], half)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+    output = tmp_path / f"out{suffix}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(source), str(output)], capture_output=True, text=True, check=True
+    )
+    assert int(done.stdout) < 60_000  # KiB
+    assert soundfile.info(output).frames == frames
+    start = 44100 * 61
+    assert np.all(soundfile.read(output, start=start, frames=2000)[0] == 0.5)
