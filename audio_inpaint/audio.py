@@ -13,6 +13,7 @@ import torch
 from audio_inpaint.errors import InputError
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
+ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
 
 FORMATS = {
     ".wav": "WAV", ".wave": "WAV", ".bwf": "WAV", ".rf64": "RF64", ".w64": "W64", ".aif": "AIFF", ".aiff": "AIFF",
@@ -108,7 +109,10 @@ class Reader:
             samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         except soundfile.SoundFileError as error:
             raise InputError(f"{self.path} is damaged at {start / self.sample_rate:.3f} s: {_reason(error)}") from error
-        if len(samples) < stop - start:
+        short = stop - start - len(samples)
+        if short and self.subtype not in LOSSLESS and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length:
+            samples = np.pad(samples, ((0, short), (0, 0)))
+        elif short:
             raise InputError(
                 f"{self.path} is cut short: it ends at {(start + len(samples)) / self.sample_rate:.3f} s, "
                 f"its header promises {self.length / self.sample_rate:.3f} s; "

@@ -37,7 +37,7 @@ def detect(path: str | Path, threshold: float = 0.5, longest_ms: float = 2000.0)
     signal falls by 36 dB or more at once. Pauses that music fades into and out of, silence at the file's ends, clipping
     and the steps of coarsely quantised or square waves do not count: the signal has to keep its level up to both
     edges, and a run has to be long against the runs around it. Stretches at the same place in all channels become one
-    detection with channel None. Gaps that a lossy coder smeared afterwards are mostly found in MP3 and Vorbis, seldom in
+    detection with channel None. Gaps smeared by a lossy coder are mostly found in MP3 and Vorbis, seldom in
     Opus. Raises InputError for a file that cannot be read.
 
     Args:

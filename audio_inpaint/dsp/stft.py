@@ -26,21 +26,23 @@ class STFT(nn.Module):
                 f"an STFT needs 0 < hop <= window / 2 <= n_fft / 2, not {hop_length}, {win_length}, {n_fft}"
             )
         self.n_fft, self.hop_length, self.win_length = n_fft, hop_length, win_length
-        self.register_buffer("window", torch.hann_window(win_length), persistent=False)
+        self.register_buffer("window", torch.hann_window(win_length, dtype=torch.float64), persistent=False)
 
     @classmethod
     def at(cls, sample_rate: int, n_fft: int, hop_length: int, win_length: int | None = None) -> "STFT":
         """The setting that lasts as long at `sample_rate` as the given one does at 16 kHz (lengths kept even)."""
 
-        def scaled(samples: int) -> int:
-            return max(2, 2 * round(samples * sample_rate / 16000 / 2))
+        hop = max(2, 2 * round(hop_length * sample_rate / 16000 / 2))
 
-        return cls(scaled(n_fft), scaled(hop_length), None if win_length is None else scaled(win_length))
+        def scaled(samples: int) -> int:  # by the hop's factor, so that the overlap stays what it is
+            return 2 * round(samples * hop / hop_length / 2)
+
+        return cls(scaled(n_fft), hop, None if win_length is None else scaled(win_length))
 
     @property
     def window_energy(self) -> Tensor:
         """Sum of the squared window: a frame's mean power per bin over the signal's power."""
-        return self.window.square().sum()
+        return self.window.square().sum().float()
 
     def frames(self, length: int) -> int:
         """Number of frames of a signal of `length` samples."""
