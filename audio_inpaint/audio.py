@@ -110,7 +110,11 @@ class Reader:
         except soundfile.SoundFileError as error:
             raise InputError(f"{self.path} is damaged at {start / self.sample_rate:.3f} s: {_reason(error)}") from error
         short = stop - start - len(samples)
-        if short and self.subtype not in LOSSLESS and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length:
+        if (
+            short
+            and self.subtype not in LOSSLESS
+            and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length
+        ):
             samples = np.pad(samples, ((0, short), (0, 0)))
         elif short:
             raise InputError(

@@ -148,6 +148,7 @@ def _count(number: int) -> str:
 
 
 def gaps_of(job: Job) -> list[Gap]:
+    """The gaps that the user named, in whatever form, or those that the file seems to have."""
     if job.gaps is None:
         found, _ = _detected(job.file)
         if found:

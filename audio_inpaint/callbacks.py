@@ -1,6 +1,7 @@
 """What training shows: pictures and sound of reconstructions, and a progress bar that counts steps."""
 
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +104,7 @@ class StepBar(ProgressBar):
     def __init__(self, title: str = "fit"):
         super().__init__()
         self.title = title
-        self._enabled, self._bar = True, None
+        self._enabled, self._bar, self._shown = True, None, 0.0
 
     def disable(self) -> None:
         """Show nothing: what Lightning asks of all ranks but the first."""
@@ -115,30 +116,32 @@ class StepBar(ProgressBar):
 
     def on_train_start(self, trainer, pl_module) -> None:
         """Open the bar."""
-        terminal = sys.stderr.isatty()
-        self._bar = tqdm(
-            total=trainer.max_steps,
-            initial=trainer.global_step,
-            desc=self.title,
-            unit="step",
-            disable=not self._enabled,
-            dynamic_ncols=True,
-            mininterval=0.2 if terminal else 0,
-            miniters=None if terminal else max(1, trainer.max_steps // 10),
-        )
+        if self._enabled and sys.stderr.isatty():
+            steps, done = trainer.max_steps, trainer.global_step
+            self._bar = tqdm(total=steps, initial=done, desc=self.title, unit="step", dynamic_ncols=True)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        """Move the bar."""
+        """Move the bar, or write the line."""
+        step, steps, now = trainer.global_step, trainer.max_steps, time.monotonic()
+        if self._bar is not None:
+            if now - self._shown > 0.2 or step == steps:  # reading a score makes a GPU wait
+                self._shown = now
+                self._bar.set_postfix_str(self._scores(trainer, pl_module), refresh=False)
+                self._bar.update(step - self._bar.n)
+        elif self._enabled and 10 * step // steps > 10 * (step - 1) // steps:
+            print(
+                f"{self.title}: step {step} of {steps}, {self._scores(trainer, pl_module)}", file=sys.stderr, flush=True
+            )
+
+    def _scores(self, trainer, pl_module) -> str:
         metrics = self.get_metrics(trainer, pl_module)
-        scores = [f"{name} {float(value):.2f}" for name, value in metrics.items() if name != "v_num"]
-        self._bar.set_postfix_str(", ".join(scores), refresh=False)
-        self._bar.update(trainer.global_step - self._bar.n)
+        return ", ".join(f"{name} {float(value):.2f}" for name, value in metrics.items() if name != "v_num")
 
     def on_train_end(self, trainer, pl_module) -> None:
         """Leave the bar as it stands."""
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def on_exception(self, trainer, pl_module, exception) -> None:
         """Leave the bar as it stands."""
-        if self._bar is not None:
-            self._bar.close()
+        self.on_train_end(trainer, pl_module)

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
-from audio_inpaint.audio import Reader, read, replacing, write
+from audio_inpaint.audio import Reader, read, replacing, target, write
 from audio_inpaint.batch import Job, gaps_of, inputs, outputs, report_items, truth_of
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
@@ -24,8 +24,9 @@ from audio_inpaint.gaps import check_gaps
 from audio_inpaint.inference import Region, Result, read_regions
 from audio_inpaint.metrics.lsd import lsd
 from audio_inpaint.metrics.snr import nmse, snr
-from audio_inpaint.patching import Patch, write_patched
+from audio_inpaint.patching import Patch, check_output, write_patched
 from audio_inpaint.report import write_report
+from audio_inpaint.resume import CHECKPOINT, CountedSteps
 
 # makes a trainer, a model and a data module for one fit, whose results go to a folder, from noise of a seed
 Fresh = Callable[[Path, int], tuple[Trainer, LightningModule, LightningDataModule]]
@@ -62,10 +63,11 @@ def _fit(fresh: Fresh, folder: Path, seed: int, region: Region, truth: Tensor | 
     _check_same(folder, trainer, model, data)
     if (folder / OUTPUT).is_file():
         return read(folder / OUTPUT)[0].float()
+    checkpoint = folder / CHECKPOINT
     saved = next((c for c in trainer.callbacks if isinstance(c, ModelCheckpoint)), None)
     if saved is not None:
-        saved.dirpath, saved.filename = str(folder), "fit"
-    checkpoint = folder / "fit.ckpt"
+        saved.dirpath, saved.filename = str(folder), checkpoint.stem
+    trainer.callbacks.append(CountedSteps())
     try:
         trainer.fit(model, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.is_file() else None)
     except SystemExit:  # what Lightning makes of Ctrl-C
@@ -82,7 +84,8 @@ def _fit(fresh: Fresh, folder: Path, seed: int, region: Region, truth: Tensor | 
 
 def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: LightningDataModule) -> None:
     """Refuse a folder with results of another signal or configuration, which a fit would take for its own."""
-    digest = hashlib.sha256(repr((sorted(model.hparams.items(), key=str), trainer.max_steps)).encode())
+    options = (sorted(model.hparams.items(), key=str), trainer.max_steps, trainer.precision, torch.initial_seed())
+    digest = hashlib.sha256(repr(options).encode())
     for tensor in (data.signal.audio, data.signal.gap, data.signal.withheld):
         digest.update(tensor.contiguous().numpy().tobytes())
     record = folder / RECORD
@@ -90,7 +93,9 @@ def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: Li
         with replacing(record) as temporary:
             temporary.write_text(json.dumps({"fit": digest.hexdigest()}))
     elif json.loads(record.read_text()).get("fit") != digest.hexdigest():
-        raise InputError(f"{folder} holds results of another signal or configuration: name another --output, or delete it")
+        raise InputError(
+            f"{folder} holds results of another signal or configuration: name another --output, or delete it"
+        )
 
 
 class Files:
@@ -115,29 +120,45 @@ class Files:
         self.output, self.context, self.seeds, self.whole = Path(output), context, seeds, whole
         self.model, self.form = model, datamodule.form
         files, _ = inputs([source])
-        self.output.mkdir(parents=True, exist_ok=True)
+        try:
+            self.output.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"the output {output} must be a folder: {error.strerror}") from error
         targets = outputs(files, output, several=True)
+        stems = [file.stem for file in files]
+        if twins := [file.name for file in files if stems.count(file.stem) > 1]:
+            raise InputError(f"{', '.join(twins)} would share a folder of results: restore them into different outputs")
         # the columns of an undamaged file are masked: it is its own truth
         truth = source if self.form == "columns" and truth is None else truth
         self.jobs = [Job(*pair, gaps, "deep prior", None, truth, True) for pair in zip(files, targets, strict=True)]
 
-    def run(self, fresh: Fresh, rank: int = 0, ranks: int = 1) -> None:
+    def run(self, fresh: Fresh, rank: int = 0, ranks: int = 1) -> list[tuple[str, str]]:
         """Restore each file that is not finished, those of one of several ranks.
 
-        Raises:
-            InputError: a file could not be restored; the others of several are.
+        Returns:
+            the files that could not be restored, and why; the others of several are.
         """
         failed = []
         for job in self.jobs[rank::ranks]:
             try:
                 self._restore(job, fresh)
-            except InputError as error:
-                if len(self.jobs) == 1:
-                    raise
-                print(f"{job.file}: {error}", file=sys.stderr, flush=True)
-                failed.append(job.file.name)
+            except (InputError, OSError, torch.OutOfMemoryError) as error:
+                failed.append((str(job.file), reason := _reason(error)))
+                if len(self.jobs) > 1:
+                    print(reason if str(job.file) in reason else f"{job.file}: {reason}", file=sys.stderr, flush=True)
+        return failed
+
+    def judge(self, failed: list[tuple[str, str]]) -> None:
+        """Say in the end which files failed on all ranks.
+
+        Raises:
+            InputError: some did.
+        """
+        if failed and len(self.jobs) == 1:
+            raise InputError(failed[0][1])
         if failed:
-            raise InputError(f"{len(failed)} of {len(self.jobs)} files not restored: {', '.join(failed)}")
+            names = ", ".join(file for file, _ in failed)
+            raise InputError(f"{len(failed)} of {len(self.jobs)} files not restored: {names}")
 
     def _restore(self, job: Job, fresh: Fresh) -> None:
         gaps, folder, began = gaps_of(job), self.output / job.file.stem, time.perf_counter()
@@ -145,6 +166,11 @@ class Files:
             raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
         patches, wholes, scores, signals = [], [], [], []
         with Reader(job.file) as reader, truth_of(job) or contextlib.nullcontext() as clean:
+            # What would fail after hours of work is refused before it.
+            check_output(job.file, job.output)
+            target(reader, job.output)
+            gaps = check_gaps(gaps, reader.length, reader.channels, reader.sample_rate)
+            print(f"{job.file}: a fit for {len(gaps)} gap{'' if len(gaps) == 1 else 's'}, in {folder}", flush=True)
             for region in read_regions(reader, gaps, self.context):
                 truth = clean.read(region.start, region.stop)[list(region.channels)] if clean else None
                 output = fit(fresh, self._place(folder, region, reader), region, truth, self.seeds).double()
@@ -153,7 +179,6 @@ class Files:
                 if truth is not None:
                     scores.append(self._scores(region, output, truth))
                 signals.append(region)
-            gaps = check_gaps(gaps, reader.length, reader.channels, reader.sample_rate)
             notes = write_patched(job.file, job.output, patches)
             if self.whole:
                 write_patched(job.file, folder / f"{job.file.stem}.network{job.output.suffix}", wholes)
@@ -162,7 +187,7 @@ class Files:
             write_report(folder / "report.html", report_items(job, result, clean), shlex.join(sys.argv))
         record = {"file": job.file.name, "protocol": self.form, "seconds": round(elapsed, 1), "regions": scores}
         with replacing(folder / SCORES) as temporary:
-            temporary.write_text(json.dumps(record, indent=1) + "\n")
+            temporary.write_text(json.dumps(_finite(record), indent=1, allow_nan=False) + "\n")
         for region, score in zip(signals, scores, strict=False):
             line = ", ".join(f"{name} {value:.2f}" for name, value in score.items() if isinstance(value, float))
             print(f"{job.file} from {region.start / region.sample_rate:.3f} s ({self.form}): {line} dB")
@@ -184,6 +209,24 @@ class Files:
             return time_scores(region, output, truth)
         options = self.model.hparams
         return column_scores(STFT.at(region.sample_rate, options.n_fft, options.hop_length), region.gap, output, truth)
+
+
+def _reason(error: Exception) -> str:
+    """What to tell the user, on one line."""
+    if isinstance(error, torch.OutOfMemoryError):
+        return "the GPU's memory is too small for this signal: fit less of it with --context, or take a smaller config"
+    if isinstance(error, OSError):
+        return f"{error.filename or 'a result'} could not be written or read: {error.strerror or error}"
+    return " ".join(str(error).split())
+
+
+def _finite(value: object) -> object:
+    """What JSON can hold: null in place of numbers that are none."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def time_scores(region: Region, output: Tensor, truth: Tensor) -> dict:

@@ -1,18 +1,30 @@
-"""`python -m audio_inpaint.train fit|validate|test|predict|deep_prior -c CONFIG`: a LightningCLI with one more subcommand."""
+"""`python -m audio_inpaint.train fit|validate|test|predict|deep_prior -c CONFIG`: LightningCLI and one more command."""
 
+import contextlib
+import logging
+import re
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lightning
 import torch
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
-from lightning.pytorch.loggers import CSVLogger
+from lightning.fabric.utilities.warnings import PossibleUserWarning
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
+from audio_inpaint.callbacks import Spectrograms
 from audio_inpaint.configs import find
 from audio_inpaint.errors import InputError
+from audio_inpaint.ranks import share
+from audio_inpaint.resume import CHECKPOINT, Curves, WholeCheckpoints
+
+RUNS = "runs"  # where `fit` logs to by default
+Parts = tuple["Trainer", lightning.LightningModule, lightning.LightningDataModule]
 
 
 class Trainer(lightning.Trainer):
@@ -49,28 +61,25 @@ class Trainer(lightning.Trainer):
         """
         from audio_inpaint.data.single import SingleSignal
         from audio_inpaint.deep_prior import Files
+        from audio_inpaint.models.deep_prior import DeepPrior
 
-        if not isinstance(datamodule, SingleSignal):
-            raise InputError("deep_prior needs a config with data of one signal, such as dpai.yaml")
+        if not (isinstance(model, DeepPrior) and isinstance(datamodule, SingleSignal)):
+            raise InputError("deep_prior needs a config of a deep prior and data of one signal, such as dpai.yaml")
         files = Files(model, datamodule, input, output, gaps, truth, context, seeds, whole)
-        launcher, environment = self.strategy.launcher, getattr(self.strategy, "cluster_environment", None)
-        if launcher is None or environment is None:
-            files.run(self.fresh)
-        else:
-            launcher.launch(lambda: files.run(self.fresh, environment.global_rank(), self.world_size))
+        files.judge(share(self.strategy, lambda rank, ranks: files.run(self.fresh, rank, ranks)))
 
 
 class _Parser(LightningArgumentParser):
     """Says what is wrong with an argument in one line."""
 
     def error(self, message: str, ex: Exception | None = None) -> None:
-        raise InputError(" ".join(str(message).split()))
+        raise InputError(_one_line(message))
 
 
 class InpaintCLI(LightningCLI):
     """The command line of training: model and data by class path, everything by YAML."""
 
-    def __init__(self, args: Sequence[str] | None = None, run: bool = True):
+    def __init__(self, args: Sequence[str], run: bool = True):
         super().__init__(
             trainer_class=Trainer,
             parser_class=_Parser,
@@ -78,23 +87,46 @@ class InpaintCLI(LightningCLI):
             save_config_kwargs={"overwrite": True},
             subclass_mode_model=True,
             subclass_mode_data=True,
-            args=_with_found_configs(list(sys.argv[1:] if args is None else args)),
+            args=args,
             run=run,
         )
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Sequence[str]) -> None:
+        """Parse the command line, its config files found by name."""
+        self.config = parser.parse_args(_completed(list(args)))
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
         """Lightning's own, and `deep_prior`."""
         return {**LightningCLI.subcommands(), "deep_prior": {"model", "datamodule"}}
 
+    def instantiate_classes(self) -> None:
+        """Instantiate model, data and trainer.
+
+        Raises:
+            InputError: one of them refuses what the config says.
+        """
+        try:
+            super().instantiate_classes()
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            raise InputError(f"the configuration cannot be used: {_one_line(error)}") from error
+
     def after_instantiate_classes(self) -> None:
         """Let the trainer make fresh copies of everything, for one fit after the other."""
-        self.trainer.fresh = self.fresh
+        self._given, self.trainer.fresh = self.config.clone(), self.fresh
 
-    def fresh(self, folder: Path, seed: int = 0) -> tuple[Trainer, lightning.LightningModule, lightning.LightningDataModule]:
-        """A new trainer of this process alone, a new model and new data, as configured; results go to `folder`."""
-        lightning.seed_everything(seed, verbose=False)
-        self._get(self.config, "model").init_args.seed = seed
+    def fresh(self, folder: Path, seed: int = 0) -> Parts:
+        """A new trainer of this process alone, a new model and new data, as configured.
+
+        Args:
+            folder: of the results: curves, checkpoints, whatever the loggers write.
+            seed: added to the configured ones, of the weights and of the model's noise.
+        """
+        self.config = self._given.clone()
+        self.__dict__.pop("config_dump", None)  # Lightning's copy, which becomes the model's hyperparameters
+        lightning.seed_everything(int(self._get(self.config, "seed_everything") or 0) + seed, verbose=False)
+        self._get(self.config, "model").init_args.seed += seed
+        _log_to(folder, self._get(self.config, "trainer").logger)
         self.config_init = self.parser.instantiate_classes(self.config)
         device = self.trainer.strategy.root_device
         rank_zero_only.rank = 0  # each fit is a world of its own: it logs and saves on every rank
@@ -103,7 +135,7 @@ class InpaintCLI(LightningCLI):
             devices=1 if device.type == "cpu" else [device.index],
             num_nodes=1,
             strategy="auto",
-            plugins=[LightningEnvironment()],
+            plugins=[LightningEnvironment(), WholeCheckpoints()],
         )
         return trainer, self._get(self.config_init, "model"), self._get(self.config_init, "data")
 
@@ -113,8 +145,40 @@ class InpaintCLI(LightningCLI):
         if config.get("precision") is None:
             kwargs["precision"] = "bf16-mixed" if has_bfloat16(config.get("accelerator", "auto")) else "32-true"
         if config.get("logger") is None:
-            kwargs["logger"] = CSVLogger(kwargs.get("default_root_dir") or "runs", name="", version="")
+            folder = Path(kwargs.get("default_root_dir") or RUNS)
+            going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
+            kwargs["logger"] = Curves(folder, going_on)
         return super().instantiate_trainer(**kwargs)
+
+
+class Preset(InpaintCLI):
+    """A config of a deep prior whose fits somebody else runs; they write nothing but what a fit needs.
+
+    Args:
+        name: of the config.
+        overrides: options of the `deep_prior` command.
+    """
+
+    def __init__(self, name: str, overrides: Sequence[str] = ()):
+        super().__init__(["deep_prior", "-c", name, *overrides])
+
+    def deep_prior(self, seeds: int, **_: object) -> None:
+        """Take the command's place: Lightning calls this instead."""
+        self.seeds = seeds
+
+    def fresh(self, folder: Path, seed: int = 0) -> Parts:
+        """As the command's, without pictures, checkpoints and a copy of the config."""
+        trainer, model, data = super().fresh(folder, seed)
+        unwanted = (Spectrograms, ModelCheckpoint, SaveConfigCallback)
+        trainer.callbacks = [callback for callback in trainer.callbacks if not isinstance(callback, unwanted)]
+        return trainer, model, data
+
+
+def _one_line(message: object) -> str:
+    """What is wrong with a value, without what jsonargparse says around it."""
+    around = re.compile(r"\s*(Does not validate|Subtypes:|Errors:|Given value|- Expected a <class 'NoneType'>)")
+    lines = [line for line in str(message).splitlines() if not around.match(line)]
+    return " ".join(" ".join(lines).split()).replace(": - ", ": ").removeprefix("- ")
 
 
 def has_bfloat16(accelerator: str = "auto") -> bool:
@@ -124,24 +188,63 @@ def has_bfloat16(accelerator: str = "auto") -> bool:
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
-def _with_found_configs(args: list[str]) -> list[str]:
-    """Resolve the names of config files: `-c dpai.yaml` is found from any directory."""
-    found = []
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keep from the user what Lightning says of every run and nobody can use; other warnings stay."""
+    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=PossibleUserWarning)  # few workers, few batches
+        for message in ("Checkpoint directory .* exists", ".*treespec, LeafSpec", ".*`srun` command is available"):
+            warnings.filterwarnings("ignore", message)
+        try:
+            for logger in loggers:
+                logger.setLevel(logging.WARNING)
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
+
+
+def _completed(args: list[str]) -> list[str]:
+    """Find config files by their names, `-c dpai.yaml`, and give loggers that ask for a folder one."""
+    completed = []
     for before, argument in zip([None, *args], args, strict=False):
-        if before in ("-c", "--config"):
-            argument = str(find(argument))
-        elif argument.startswith("--config="):
-            argument = f"--config={find(argument.removeprefix('--config='))}"
-        found.append(argument)
-    return found
+        joined = argument.startswith("--") and "=" in argument
+        option, value = argument.split("=", 1) if joined else (before, argument)
+        if option in ("-c", "--config"):
+            argument = argument.removesuffix(value) + str(find(value))
+        completed.append(argument)
+        if option == "--trainer.logger" and value.endswith(("TensorBoardLogger", "CSVLogger")):
+            completed.append(f"--trainer.logger.save_dir={RUNS}")
+    return completed
+
+
+def _log_to(folder: Path, loggers: object) -> None:
+    """Point configured loggers to the folder of a fit, which is a run of its own, unless they have a place."""
+    for logger in loggers if isinstance(loggers, list) else [loggers]:
+        options = getattr(logger, "init_args", None)
+        if options is None:
+            continue
+        if str(options.get("save_dir", "")) in (RUNS, "."):
+            options.save_dir = str(folder)
+        if "project" in options and options.name is None:
+            options.name = "/".join(folder.parts[-2:])
+        elif options.get("name") == "lightning_logs":
+            options.name = options.version = ""
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; what the user can mend is one line and exit code 2."""
+    args = list(sys.argv[1:] if args is None else args)
     try:
-        InpaintCLI(args)
-    except InputError as error:
+        with quiet() if "deep_prior" in args else contextlib.nullcontext():
+            InpaintCLI(args)
+    except (InputError, MisconfigurationException) as error:
         print(f"audio_inpaint.train: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        print(f"audio_inpaint.train: error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("audio_inpaint.train: interrupted; the same command goes on from here", file=sys.stderr)

@@ -5,6 +5,7 @@
 Processor seconds of a single thread, which other work on the machine disturbs less than it does the clock.
 """
 
+import argparse
 import time
 from collections.abc import Callable
 
@@ -40,6 +41,7 @@ def damaged(rows: int, sample_rate: int, gap_ms: float) -> tuple[torch.Tensor, t
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     torch.set_num_threads(1)
     print("one 60 ms gap")
     for rate in (16000, 44100):

@@ -14,6 +14,7 @@ import resource
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 CASES = {
@@ -87,7 +88,7 @@ def measure(preset, form, precision, steps, threads):
 
     cli.trainer.callbacks.append(Clock())
     cli.trainer.fit(cli.model, datamodule=cli.datamodule)
-    wall, cpu = (min(b[i] - a[i] for a, b in zip(clocks, clocks[1:], strict=False)) for i in (0, 1))
+    wall, cpu = (min(b[i] - a[i] for a, b in pairwise(clocks)) for i in (0, 1))
     print(json.dumps({"wall": wall, "cpu": cpu, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
 
 
@@ -108,14 +109,18 @@ def main():
             for name, case in CASES.items():
                 command = [sys.executable, str(Path(__file__)), "--measure", preset, *case]
                 command += ["--steps", str(options.steps), "--threads", str(options.threads)]
-                output = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                output = subprocess.run(
+                    command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+                )
                 run = json.loads(output.stdout.strip().splitlines()[-1])
                 best[name] = {key: min(value, best.get(name, run)[key]) for key, value in run.items()}
         base = best["textbook, float32"]
         print(f"\n{preset}, {options.threads} threads\n{'':24}  s/step  CPU-s/step  times faster  peak GB")
         for name, run in best.items():
             faster = base["wall"] / run["wall"]
-            print(f"{name:24}  {run['wall']:6.2f}  {run['cpu']:10.2f}  {faster:12.2f}  {run['memory']:7.2f}", flush=True)
+            print(
+                f"{name:24}  {run['wall']:6.2f}  {run['cpu']:10.2f}  {faster:12.2f}  {run['memory']:7.2f}", flush=True
+            )
 
 
 if __name__ == "__main__":

@@ -65,7 +65,7 @@ def withhold(gap: Tensor, count: int, margin: int, seed: int) -> Tensor:
     taken = gap.numpy().copy()
     for _ in range(count):
         busy = np.concatenate([[0], np.cumsum(taken)])
-        starts = np.arange(margin, len(taken) - length - margin)
+        starts = np.arange(margin, len(taken) - length - margin + 1)
         free = starts[busy[starts + length + margin] == busy[starts - margin]]
         if not len(free):
             break
@@ -129,8 +129,8 @@ class SingleSignal(lightning.LightningDataModule):
         """
         if truth is not None and truth.shape != audio.shape:
             raise InputError(
-                f"the truth has {truth.shape[0]} channels of {truth.shape[1]} samples, the damaged file {audio.shape[0]} "
-                f"of {audio.shape[1]}: give the undamaged version of the same file"
+                f"the truth has {truth.shape[0]} channels of {truth.shape[1]} samples, the damaged file "
+                f"{audio.shape[0]} of {audio.shape[1]}: give the undamaged version of the same file"
             )
         if not gap.any() or gap.all():
             raise InputError("a deep prior needs lost samples to fill and known ones to fit")
@@ -142,9 +142,16 @@ class SingleSignal(lightning.LightningDataModule):
         truth = None if truth is None else truth.to(torch.float32)
         self.signal = Signal(known, gap, withheld, sample_rate, truth, self.form)
 
-    def _loader(self, length: int) -> DataLoader:
+    def setup(self, stage: str) -> None:
+        """Refuse to go on without a signal.
+
+        Raises:
+            InputError: none is loaded.
+        """
         if self.signal is None:
             raise InputError("no signal is loaded: use the deep_prior command, or SingleSignal.load")
+
+    def _loader(self, length: int) -> DataLoader:
         return DataLoader(_Repeated(self.signal, length), batch_size=None)
 
     def train_dataloader(self) -> DataLoader:

@@ -29,10 +29,14 @@ class DeepPrior(lightning.LightningModule):
     paper's code has it.
 
     Args:
-        net: maps (channel, in_channels, bins, frames) to real and imaginary part, (channel, 2, bins, frames).
+        net: maps noise (channel, in_channels, rows, columns) to (channel, parts, rows, columns), where rows and columns
+            are the spectrogram's bins and frames and the parts are real and imaginary, unless it is folded; its layer
+            `output` is made to fit.
         n_fft: of the spectrogram, samples at 16 kHz (kept in seconds at other rates); the top bin is left out.
         hop_length: likewise.
-        fold: frames that one column of the network stands for; the network then has 2 * fold output channels.
+        fold: frames that one column of the network stands for.
+        band: Hz that its rows span: the spectrogram is cut into bands of about that width, stacked as parts, so that
+            a higher rate costs no more; None for all in one.
         spectrogram_weight: alpha_1 of eq. (9).
         multi_scale_weight: alpha_2 of eq. (9); 0 leaves the term out.
         sample_weight: weight of the known samples' error in the `time` form, on the spectrogram error's scale.
@@ -52,6 +56,7 @@ class DeepPrior(lightning.LightningModule):
         n_fft: int = 2048,
         hop_length: int = 512,
         fold: int = 1,
+        band: float | None = None,
         spectrogram_weight: float = 1.0,
         multi_scale_weight: float = 0.1,
         sample_weight: float = 1.0,
@@ -78,8 +83,10 @@ class DeepPrior(lightning.LightningModule):
         self.multi_scale = MultiScaleSpectrogram(
             signal.sample_rate, phase=options.phase, mean_over_bins=options.mean_over_bins
         )
-        columns = -(-self.stft.frames(self.length) // options.fold)
-        shape = (len(signal.audio), self.net.in_channels, self.stft.n_fft // 2, columns)
+        self.bands = max(1, round(signal.sample_rate / 2 / options.band)) if options.band else 1
+        self.net.output = nn.Conv2d(self.net.output.in_channels, 2 * options.fold * self.bands, 1, device=self.device)
+        rows, columns = -(-self.stft.n_fft // 2 // self.bands), -(-self.stft.frames(self.length) // options.fold)
+        shape = (len(signal.audio), self.net.in_channels, rows, columns)
         noise = options.noise * torch.rand(shape, generator=torch.Generator().manual_seed(options.seed))
         self.register_buffer("noise", noise.contiguous(memory_format=torch.channels_last), persistent=False)
         self.scale = 1.0
@@ -104,9 +111,11 @@ class DeepPrior(lightning.LightningModule):
         return self.noise.add(fresh, alpha=self.hparams.perturbation)
 
     def forward(self, noise: Tensor) -> Tensor:
-        """Map noise (channel, in_channels, bins, column) to a complex spectrogram (channel, bins + 1, frame)."""
-        output = rearrange(self.net(noise).float(), "c (fold part) f l -> c f (l fold) part", part=2).contiguous()
-        return nn.functional.pad(torch.view_as_complex(output), (0, 0, 0, 1))[..., : self.stft.frames(self.length)]
+        """Map noise (channel, in_channels, row, column) to a complex spectrogram (channel, freq, frame)."""
+        output = rearrange(
+            self.net(noise).float(), "c (band fold part) f l -> c (band f) (l fold) part", part=2, band=self.bands
+        )[:, : self.stft.n_fft // 2, : self.stft.frames(self.length)]
+        return nn.functional.pad(torch.view_as_complex(output.contiguous()), (0, 0, 0, 1))
 
     def loss(self, spectrum: Tensor, signal: Signal) -> dict[str, Tensor]:
         """Eq. (9) as `total`, and its terms, (channel,) each.
@@ -167,11 +176,12 @@ class DeepPrior(lightning.LightningModule):
         with torch.autocast(self.device.type, enabled=False):
             terms = {name: value.mean() for name, value in self.loss(spectrum, signal).items()}
         if self._decay:
-            self.average = (1 - self._decay) * spectrum.detach() + (self._decay * self.average if self.averaged else 0)
+            earlier = self._decay * self.average.to(spectrum) if self.averaged else 0
+            self.average = (1 - self._decay) * spectrum.detach() + earlier
             self.averaged += 1
         total = terms.pop("total")
-        self.log("loss", total, prog_bar=True)
-        self.log_dict({f"loss/{name}": value.detach() for name, value in terms.items()})
+        self.log("loss", total, prog_bar=True, batch_size=1)
+        self.log_dict({f"loss/{name}": value.detach() for name, value in terms.items()}, batch_size=1)
         return total
 
     def validation_step(self, signal: Signal, index: int) -> None:
@@ -179,7 +189,7 @@ class DeepPrior(lightning.LightningModule):
         target, where = signal.judged
         if where.any():
             with torch.autocast(self.device.type, enabled=False):
-                self.log("snr", snr(self.restored(), target, where).mean(), prog_bar=True)
+                self.log("snr", snr(self.restored(), target, where).mean(), prog_bar=True, batch_size=1)
 
     def on_validation_model_eval(self) -> None:
         """Leave the batch statistics in use."""

@@ -85,7 +85,7 @@ def write_report(
     for item in items:
         _check(item)
     details = {"Command": command, **(details or {}), **_versions()}
-    scores = [_scores(item) for item in items]
+    scores = [score(item) for item in items]
     page = Template(_part("page.html")).substitute(
         title=escape(title),
         style=_part("page.css"),
@@ -223,7 +223,8 @@ def _number(value: float | None) -> str:
     return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
 
 
-def _scores(item: Item) -> Scores:
+def score(item: Item) -> Scores:
+    """Scores every restoration of an item on its lost samples, if the truth is known, and adds `item.scores`."""
     scores = {name: {} for name in item.restored}
     if item.truth is not None and item.gaps:
         channels, length = item.damaged.shape

@@ -1,0 +1,61 @@
+"""The deep-prior presets as methods: the fit of the `deep_prior` command, on one signal, in a temporary folder."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from pathlib import Path
+
+import yaml
+from torch import Tensor
+
+from audio_inpaint.configs import FOLDER, find
+from audio_inpaint.gaps import mask_gaps
+from audio_inpaint.methods.contract import damaged, repaired
+
+
+def presets() -> dict[str, str]:
+    """Name the deep-prior configs and describe each by the first line of its file."""
+    return {path.stem: _title(path) for path in sorted(FOLDER.glob("dpai*.yaml"))}
+
+
+def _title(path: Path) -> str:
+    with path.open(encoding="utf-8") as file:
+        return file.readline().strip("# \n").rstrip(".")
+
+
+class DeepPrior:
+    """An untrained network fitted to the known part of the signal.
+
+    Args:
+        name: of a config, as `presets` has it, or a config file.
+        overrides: options of the `deep_prior` command, such as `--trainer.max_steps=100`.
+
+    Attributes:
+        context: audio in seconds that the fit sees on each side of a gap: the config's `context`, or the whole file.
+
+    Source: Miotello et al., 2023, "Deep prior-based audio inpainting using multi-resolution harmonic convolutional
+    neural networks".
+    """
+
+    def __init__(self, name: str, *overrides: str):
+        self.name, self.overrides = name, overrides
+        config = yaml.safe_load(find(name).read_text(encoding="utf-8"))
+        self.context = float(config.get("context", math.inf))
+
+    def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore audio (channel, time) where gap (time,) is true."""
+        from lightning.pytorch.utilities.seed import isolate_rng
+
+        from audio_inpaint.deep_prior import fit
+        from audio_inpaint.inference import Region
+        from audio_inpaint.train import Preset, quiet
+
+        known = damaged(audio, gap)
+        if not gap.any() or gap.all():
+            return repaired(audio, gap, known)
+        region = Region(0, tuple(range(len(audio))), known, gap, tuple(mask_gaps(gap)), sample_rate)
+        with quiet(), isolate_rng(), tempfile.TemporaryDirectory() as folder:
+            preset = Preset(self.name, self.overrides)
+            output = fit(preset.fresh, Path(folder), region, seeds=preset.seeds)
+        return repaired(audio, gap, output)

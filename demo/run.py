@@ -1,0 +1,114 @@
+"""Damage the recordings in demo/clips, repair them, and write demo/report.html to hear and see the result.
+
+    python demo/run.py [--methods janssen,dpai_fast] [--seed 0]
+
+Protocol `time`: random stretches of 20 to 80 ms are lost, 250 ms of each recording in all, and the methods see zeros
+there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done here
+by files is what `audio-inpaint inpaint` does.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+from torch import Tensor
+
+from audio_inpaint.audio import read, write
+from audio_inpaint.errors import InputError
+from audio_inpaint.gaps import gap_mask, random_gaps, resolve_gaps, write_labels
+from audio_inpaint.inference import restore_file
+from audio_inpaint.methods import method
+from audio_inpaint.methods.contract import Method
+from audio_inpaint.metrics.speech import pesq
+from audio_inpaint.report import Item, Scores, score, write_report
+
+HERE = Path(__file__).parent
+OUTPUT, REPORT = HERE / "output", HERE / "report.html"
+TOTAL_MS, SHORTEST_MS, LONGEST_MS = 250, 20, 80
+
+
+def damage(clip: Path, seed: list[int]) -> tuple[Path, Path]:
+    """Write a copy of a clip with zeros in random gaps, and the gaps as labels; returns both files."""
+    truth, rate = read(clip)
+    rng = np.random.default_rng(seed)
+    gaps = random_gaps(truth.shape[-1], rate, TOTAL_MS, rng, SHORTEST_MS, LONGEST_MS)
+    damaged, labels = OUTPUT / f"{clip.stem}.damaged.wav", OUTPUT / f"{clip.stem}.gaps.txt"
+    write(damaged, truth.masked_fill(gap_mask(gaps, truth.shape[-1]), 0), rate, "PCM_16")
+    write_labels(labels, gaps, rate)
+    return damaged, labels
+
+
+def repair(clip: Path, damaged: Path, labels: Path, methods: dict[str, Method]) -> Item:
+    """Fill the gaps of a damaged file by each method, file to file."""
+    truth, rate = read(clip)
+    item = Item(clip.stem, rate, read(damaged)[0], {}, resolve_gaps(str(labels), rate, truth.shape[-1]), truth)
+    for name, restore in methods.items():
+        repaired = OUTPUT / f"{clip.stem}.{name}.wav"
+        item.seconds[name] = restore_file(damaged, repaired, item.gaps, restore).elapsed
+        item.restored[name] = read(repaired)[0]
+        print(f"{clip.stem}: {len(item.gaps)} gaps filled by {name} in {item.seconds[name]:.1f} s", flush=True)
+    if clip.stem.startswith("speech") and find_spec("pesq"):
+        item.scores = {name: {"PESQ": speech_score(item, audio)} for name, audio in item.restored.items()}
+    return item
+
+
+def speech_score(item: Item, audio: Tensor) -> float:
+    """PESQ of the whole recording."""
+    return float(pesq(audio, item.truth, item.sample_rate).mean())
+
+
+def table(items: list[Item]) -> Iterator[str]:
+    """The scores in plain text, the damaged recording being the first row of each."""
+    scores: list[Scores] = []
+    for item in items:
+        extra = {"damaged": {"PESQ": speech_score(item, item.damaged)}} if item.scores else {}
+        restored = {"damaged": item.damaged, **item.restored}
+        scores.append(score(replace(item, restored=restored, scores=extra | item.scores)))
+    metrics = list(dict.fromkeys(metric for rows in scores for row in rows.values() for metric in row))
+    heads = [*metrics, "time (s)"]
+    yield f"{'recording':<14}{'method':<12}" + "".join(f"  {head}" for head in heads)
+    for item, rows in zip(items, scores, strict=True):
+        for name, row in rows.items():
+            values = [*(row.get(metric) for metric in metrics), item.seconds.get(name)]
+            cells = ("" if value is None else f"{round(value, 2) + 0.0:.2f}" for value in values)
+            line = "".join(f"  {cell:>{len(head)}}" for head, cell in zip(heads, cells, strict=True))
+            yield f"{item.name:<14}{name:<12}{line}".rstrip()
+
+
+def main() -> int:
+    """Run the demonstration; returns the exit code, 2 for what the user can mend."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--methods", default="janssen,dpai_fast", help="see `audio-inpaint methods`; %(default)s")
+    parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
+    options = parser.parse_args()
+    try:
+        OUTPUT.mkdir(exist_ok=True)
+        methods = {name: method(name) for name in options.methods.split(",")}
+        clips = sorted((HERE / "clips").glob("*.flac"))
+        items = [repair(clip, *damage(clip, [options.seed, n]), methods) for n, clip in enumerate(clips)]
+        details = {
+            "Seed": str(options.seed),
+            "Protocol": f"time: {TOTAL_MS} ms of each recording lost in gaps of {SHORTEST_MS} to {LONGEST_MS} ms",
+            "Recordings": "authors and licences in demo/clips/LICENCES.md",
+        }
+        command = shlex.join(["python", "demo/run.py", *sys.argv[1:]])
+        write_report(REPORT, items, command, "Audio inpainting demonstration", details)
+    except InputError as error:
+        print(f"demo: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("demo: interrupted", file=sys.stderr)
+        return 130
+    print("", *table(items), "", sep="\n")
+    print(f"damaged and repaired files: {os.path.relpath(OUTPUT)}\nreport: {os.path.relpath(REPORT)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,317 @@
+"""The project as a newcomer meets it: README, demonstration, Makefile and packaging."""
+
+import importlib.util
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import audio_inpaint
+import audio_inpaint.configs
+from audio_inpaint.audio import read, write
+from audio_inpaint.cli import main
+from audio_inpaint.gaps import Gap, gap_mask, read_gaps, write_labels
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+RATE, GAPS = 16000, [Gap(1600, 2400), Gap(36960, 37760)]  # 0.1-0.15 and 2.31-2.36 s, as in the README
+
+
+def blocks(language):
+    return re.findall(rf"^```{language}\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+
+
+def commands(*program):
+    """The README's shell lines that begin with these words, as lists of words."""
+    lines = [shlex.split(line, comments=True) for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line[: len(program)] == list(program)]
+
+
+def tracked():
+    """The files that are, or would be, committed."""
+    if shutil.which("git") is None or not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout")
+    command = ["git", "-C", str(ROOT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(command, capture_output=True, check=True).stdout.decode().split("\0")
+    return [ROOT / name for name in names if name and (ROOT / name).is_file()]
+
+
+def imported(path):
+    """A module from a file that lies outside the import path."""
+    specification = importlib.util.spec_from_file_location(f"imported_{path.stem}", path)
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def recordings(tmp_path, monkeypatch):
+    """A working directory with the files that the README's examples name."""
+    truth, rate = read(ROOT / "demo" / "clips" / "speech_16k.flac")
+    assert rate == RATE
+    damaged = truth.masked_fill(gap_mask(GAPS, truth.shape[-1]), 0)
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "labels").mkdir()
+    write(tmp_path / "clean.wav", truth, RATE)
+    for name in ("damaged.wav", "recordings/a.wav", "recordings/b.wav"):
+        write(tmp_path / name, damaged, RATE)
+    for name in ("labels.txt", "labels/a.txt", "labels/b.txt"):
+        write_labels(tmp_path / name, GAPS, RATE)
+    monkeypatch.chdir(tmp_path)
+    return damaged[0].numpy()
+
+
+def assert_repaired(path, damaged):
+    repaired, rate = soundfile.read(path)
+    changed = np.flatnonzero(repaired != damaged)
+    assert rate == RATE
+    assert len(changed) > 0.8 * sum(gap.stop - gap.start for gap in GAPS)
+    assert all(any(gap.start - 16 <= place < gap.stop + 16 for gap in GAPS) for place in changed)
+
+
+# ---- what the README says
+
+
+def test_every_command_of_the_readme_is_of_a_kind_that_is_tested_here():
+    known = [("audio-inpaint",), ("make",), ("pip", "install"), ("python",)]
+    lines = [line for line in commands() if line]
+    assert len(lines) >= 8
+    assert [line for line in lines if not any(line[: len(words)] == list(words) for words in known)] == []
+
+
+def test_audio_inpaint_commands_of_the_readme_repair_files(recordings):
+    for _, *arguments in commands("audio-inpaint"):
+        assert main(arguments) == 0, arguments
+        if "-o" in arguments and arguments[0] == "inpaint":
+            output = Path(arguments[arguments.index("-o") + 1])
+            outputs = sorted(output.glob("*.wav")) if output.is_dir() else [output]
+            assert outputs
+            for path in outputs:
+                assert_repaired(path, recordings)
+                path.unlink()
+    assert (Path.cwd() / "repaired.html").is_file()
+
+
+def test_train_commands_of_the_readme_are_understood(recordings, capsys):
+    from audio_inpaint.train import main as train
+
+    lines = commands("python", "-m", "audio_inpaint.train")
+    assert lines
+    for _, _, _, *arguments in lines:
+        with pytest.raises(SystemExit) as stop:
+            train([*arguments, "--print_config"])
+        assert not stop.value.code
+        config = yaml.safe_load(capsys.readouterr().out)
+        given = dict(zip(arguments[1::2], arguments[2::2], strict=True))
+        assert {name: config[name] for name in ("input", "output", "gaps")} == {
+            name: given[f"--{name}"] for name in ("input", "output", "gaps")
+        }
+
+
+def test_scripts_of_the_readme_take_their_options():
+    scripts = [line for line in commands("python") if line[1] != "-m"]
+    assert scripts
+    for _, script, *arguments in scripts:
+        command = [sys.executable, str(ROOT / script), *arguments, "--help"]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert [word for word in arguments if word.startswith("--") and word not in done.stdout] == []
+        assert [word for word in arguments if "/" in word and not (ROOT / word).exists()] == []
+
+
+def test_python_example_of_the_readme_repairs_a_file(recordings):
+    (example,) = blocks("python")
+    exec(compile(example, "README.md", "exec"), {})
+    assert_repaired("repaired.wav", recordings)
+
+
+def test_files_that_the_readme_names_exist():
+    folders = "|".join(sorted(path.name for path in ROOT.iterdir() if path.is_dir()))
+    named = re.findall(rf"`((?:{folders})/[\w./]*)`", README) + re.findall(r"\]\(([^)#:]+)\)", README)
+    assert len(named) >= 8
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_readme_is_short():
+    assert len(README.splitlines()) < 150
+
+
+# ---- the demonstration
+
+
+def test_the_demonstration_repairs_every_recording(tmp_path, monkeypatch, capsys):
+    demonstration = imported(ROOT / "demo" / "run.py")
+    monkeypatch.setattr(demonstration, "OUTPUT", tmp_path / "output")
+    monkeypatch.setattr(demonstration, "REPORT", tmp_path / "report.html")
+    monkeypatch.setattr(sys, "argv", ["run.py", "--methods", "burg", "--seed", "3"])
+    assert demonstration.main() == 0
+    printed = capsys.readouterr().out
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    clips = sorted((ROOT / "demo" / "clips").glob("*.flac"))
+    assert len(clips) == 3
+    for clip in clips:
+        truth, rate = read(clip)
+        damaged, repaired = (read(tmp_path / "output" / f"{clip.stem}.{kind}.wav")[0] for kind in ("damaged", "burg"))
+        lost = gap_mask(read_gaps(tmp_path / "output" / f"{clip.stem}.gaps.txt", rate), truth.shape[-1])
+        assert float(lost.sum()) / rate == pytest.approx(0.25, abs=1e-3)
+        assert not damaged[:, lost].any()
+        assert torch.equal(repaired[:, ~lost], truth[:, ~lost])
+        assert (repaired - truth).square().sum() < (damaged - truth).square().sum()
+        assert clip.stem in page
+        assert clip.stem in printed
+    monkeypatch.setattr(sys, "argv", ["run.py", "--methods", "magic"])
+    assert demonstration.main() == 2
+    assert "magic" in capsys.readouterr().err
+
+
+# ---- make
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Runs make in a folder with nothing but what it needs to begin, and a python3 that prints nothing of its own."""
+    if shutil.which("make") is None:
+        pytest.skip("make is not installed")
+    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+
+    def run(*arguments, python="exit 0"):
+        stub = tmp_path / "stub"
+        stub.write_text(f"#!/bin/sh\n{python}\n")
+        stub.chmod(0o755)
+        command = ["make", "-C", str(tmp_path), *arguments, f"PYTHON={stub}"]
+        return subprocess.run(command, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def test_make_alone_lists_every_target_of_the_readme(make):
+    listed = re.findall(r"^make (\w+)", make().stdout, re.MULTILINE)
+    assert {"help", "demo", "test", "lint", "clean"} == set(listed)
+    used = commands("make")
+    assert used
+    assert [target for _, *targets in used for target in targets if target not in listed] == []
+
+
+@pytest.mark.parametrize("target", ["demo", "test", "lint"])
+def test_make_says_in_one_line_what_python_lacks(make, target):
+    for python, words in (
+        ("exit 1", "not Python 3.11 or newer"),
+        ('case "$2" in *ensurepip*) exit 1;; esac', "python3-venv"),
+    ):
+        done = make(target, python=python)
+        assert done.returncode == 2
+        said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
+        assert len(said) == 1
+        assert words in said[0]
+
+
+# ---- packaging
+
+
+def requirements():
+    project = PROJECT["project"]
+    extras = project["optional-dependencies"]
+    return [Requirement(line) for line in (*project["dependencies"], *extras["dev"], *extras["metrics"])]
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
+    return {canonicalize_name(name): version for name, version in pairs}
+
+
+def test_constraints_pin_a_version_that_suits_every_dependency():
+    pinned = pins()
+    for requirement in requirements():
+        version = pinned.get(canonicalize_name(requirement.name))
+        assert version is not None, requirement
+        assert requirement.specifier.contains(version, prereleases=True), requirement
+
+
+def test_constraints_pin_all_that_the_dependencies_bring():
+    pinned, seen = pins(), set()
+    waiting = [(requirement.name, tuple(requirement.extras)) for requirement in requirements()]
+    while waiting:
+        name, extras = waiting.pop()
+        if (name, extras) in seen:
+            continue
+        seen.add((name, extras))
+        assert canonicalize_name(name) in pinned, name
+        try:
+            lines = distribution(name).requires or []
+        except PackageNotFoundError:  # what needed a compiler is not here
+            continue
+        for further in map(Requirement, lines):
+            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+                waiting.append((further.name, tuple(further.extras)))
+
+
+def test_torch_and_torchaudio_are_pinned_as_a_pair():
+    assert pins()["torch"] == pins()["torchaudio"]
+
+
+def test_version_is_that_of_the_project():
+    if audio_inpaint.__version__ == "0+unknown":
+        pytest.skip("the package is not installed")
+    assert audio_inpaint.__version__ == PROJECT["project"]["version"]
+    assert f"[{PROJECT['project']['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+def test_wheels_carry_the_configs_where_the_package_looks_for_them(tmp_path):
+    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
+    for source, target in wheel["force-include"].items():
+        shutil.copytree(ROOT / source, tmp_path / target)
+    shutil.copy(ROOT / "audio_inpaint" / "configs.py", tmp_path / "audio_inpaint")
+    installed = imported(tmp_path / "audio_inpaint" / "configs.py")
+    assert installed.find("dpai.yaml").read_bytes() == (audio_inpaint.configs.FOLDER / "dpai.yaml").read_bytes()
+    assert installed.find("dpai.yaml").is_relative_to(tmp_path)
+
+
+def test_the_image_copies_only_files_that_exist_and_are_not_ignored():
+    lines = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8").splitlines()
+    copied = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
+    kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
+    assert sorted(copied) == sorted(kept)
+    assert all((ROOT / name).exists() for name in copied)
+
+
+# ---- what is committed
+
+
+def test_no_file_of_the_package_is_over_350_lines():
+    files = [path for path in tracked() if path.is_relative_to(ROOT / "audio_inpaint")]
+    long = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in files}
+    assert len(long) > 20
+    assert {name: lines for name, lines in long.items() if lines > 350} == {}
+
+
+def test_no_committed_file_names_a_package_registry_or_a_place_of_one_machine():
+    # written so that the patterns do not find themselves
+    words = re.compile(rb"index[-]url|find[-]links|https?://\S*/simpl[e]\b|(?<![\w.~-])/(?:work|root|home)/\w")
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0].decode()}"
+        for path in tracked()
+        if path.suffix not in (".flac", ".png", ".wav")
+        for match in words.finditer(path.read_bytes())
+    ]
+    assert found == []
+
+
+def test_the_script_of_continuous_integration_can_be_run():
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
