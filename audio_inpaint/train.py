@@ -108,7 +108,7 @@ class InpaintCLI(LightningCLI):
         """
         try:
             super().instantiate_classes()
-        except (ValueError, TypeError, MisconfigurationException) as error:
+        except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
             raise InputError(f"the configuration cannot be used: {_one_line(error)}") from error
 
     def after_instantiate_classes(self) -> None:

@@ -10,7 +10,7 @@ from audio_inpaint.nn.harmonic import HarmonicConv2d, harmonic_conv2d
 def literal(x, weight, bias, anchor, stride):
     """Eq. (8), one product at a time, time taps centred."""
     batch, _, bins, frames = x.shape
-    out_channels, in_channels, harmonics, taps = weight.shape
+    out_channels, _in_channels, harmonics, taps = weight.shape
     y = torch.zeros(batch, out_channels, -(-bins // stride), -(-frames // stride), dtype=x.dtype)
     at = lambda m, l: x[:, :, m, l] if 0 <= m < bins and 0 <= l < frames else torch.zeros_like(x[:, :, 0, 0])  # noqa: E731
     for row in range(y.shape[2]):
@@ -19,7 +19,7 @@ def literal(x, weight, bias, anchor, stride):
             for k in range(1, harmonics + 1):
                 whole, rest = divmod(k * row * stride, anchor)
                 for tap in range(taps):
-                    l = column * stride + tap - taps // 2  # noqa: E741
+                    l = column * stride + tap - taps // 2
                     value = at(whole, l) * (1 - rest / anchor) + (at(whole + 1, l) * (rest / anchor) if rest else 0)
                     y[:, :, row, column] += value @ weight[:, :, k - 1, tap].T
     return y

@@ -65,7 +65,9 @@ def test_touched_frames_are_exactly_those_that_a_lost_sample_changes(length, dat
 @given(length=st.integers(40, 600), data=st.data())
 def test_covered_samples_are_exactly_those_that_a_frame_sees(length, data):
     stft = STFT(64, 16)
-    chosen = torch.tensor(data.draw(st.lists(st.booleans(), min_size=stft.frames(length), max_size=stft.frames(length))))
+    chosen = torch.tensor(
+        data.draw(st.lists(st.booleans(), min_size=stft.frames(length), max_size=stft.frames(length)))
+    )
     seen = torch.zeros(length, dtype=torch.bool)
     for frame in chosen.nonzero().flatten().tolist():
         for sample in range(max(0, frame * 16 - 31), min(length, frame * 16 + 32)):

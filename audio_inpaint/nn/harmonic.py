@@ -1,15 +1,17 @@
-"""Harmonic convolution (Zhang et al., 2020; Takeuchi et al., 2020; deep-prior paper, eq. 8), in a form that stacks nothing.
+"""Harmonic convolution (Zhang et al., 2020; Takeuchi et al., 2020; deep-prior paper, eq. 8), without stacked copies.
 
-A kernel row `k` of a harmonic convolution with anchor `n` reads the frequency `k m / n` for the output frequency `m`. The
-textbook form (harmonic lowering) resamples the whole input once for each `k`, stacks the copies as channels and convolves
-them. But resampling along frequency commutes with the convolution along time and with the mixing of channels, so each row
-can be convolved where it has the fewest frequencies, which costs `min(k/n, n/k)` of the textbook's arithmetic:
+A kernel row `k` of a harmonic convolution with anchor `n` reads the frequency `k m / n` for the output frequency `m`.
+The textbook form (harmonic lowering) resamples the whole input once for each `k`, stacks the copies as channels and
+convolves them. But resampling along frequency commutes with the convolution along time and with the mixing of channels,
+so each row is convolved where it has the fewest frequencies, at `min(k/n, n/k)` of the textbook's arithmetic:
 
-- `k = n`      the input itself: a plain convolution, nothing is resampled;
-- `k > n`      only the outputs below `n / k` of the top read anything: the input is compressed first, then convolved;
-- `k < n`      only the inputs below `k / n` of the top are read: they are convolved first, then stretched into the output.
+- `k = n`: the input itself, a plain convolution; nothing is resampled;
+- `k > n`: only outputs below `n / k` of the top read anything; the input is compressed first, then convolved, and where
+  `k / n` is whole a strided convolution does both;
+- `k < n`: only inputs below `k / n` of the top are read; they are convolved first, then stretched into the output.
 
-The gradient is the exact adjoint, and nothing but the input is kept for it.
+The gradient is the exact adjoint, and nothing but the input is kept for it. The interpolation needs no tables: rows at
+the same fraction between two bins are strided slices with one constant weight each.
 """
 
 from fractions import Fraction
@@ -60,7 +62,7 @@ def _zeros(like: Tensor, channels: int, bins: int, frames: int) -> Tensor:
 
 
 class _Row:
-    """How one kernel row is computed: the part of the input it reads, the strides, and the part of the output it fills."""
+    """How one kernel row is computed: which inputs it reads, with which strides, and which outputs it fills."""
 
     def __init__(self, ratio: Fraction, stride: int, bins: int, rows: int):
         self.ratio = ratio
@@ -92,9 +94,7 @@ class _HarmonicConvolution(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, anchor: int, stride: int) -> Tensor:
         rows = -(-x.shape[2] // stride)
-        plan = [
-            _Row(Fraction((k + 1) * stride, anchor), stride, x.shape[2], rows) for k in range(weight.shape[2])
-        ]
+        plan = [_Row(Fraction((k + 1) * stride, anchor), stride, x.shape[2], rows) for k in range(weight.shape[2])]
         # A row that fills the output directly comes first, and carries the bias: the others are added to it in place.
         order = sorted(range(len(plan)), key=lambda k: (plan[k].stretch, -plan[k].fill))
         padding = (0, weight.shape[3] // 2)
@@ -176,7 +176,7 @@ def harmonic_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, ancho
 class HarmonicConv2d(nn.Conv2d):
     """A `Conv2d` whose kernel rows are harmonics instead of neighbouring bins (deep-prior paper, eq. 8).
 
-    It has the parameters of a `(harmonics, taps)` convolution and its initialisation, and keeps the input's size at stride 1.
+    It has the parameters and the initialisation of a `(harmonics, taps)` convolution, and keeps the size at stride 1.
 
     Args:
         in_channels: channels of the input, (batch, in_channels, bins, frames).

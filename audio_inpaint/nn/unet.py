@@ -1,5 +1,6 @@
-"""The plain U-Net (Ronneberger et al., 2015) that the deep-prior paper compares with: 2,158,578 parameters by default."""
+"""The plain U-Net (Ronneberger et al., 2015) of the deep-prior paper's comparison: 2,158,578 parameters by default."""
 
+import itertools
 from collections.abc import Sequence
 
 import torch
@@ -42,7 +43,7 @@ class UNet(nn.Module):
         self.encoder = nn.ModuleList(double(a, b) for a, b in zip([in_channels, *widths], widths, strict=False))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         downwards = list(reversed(widths))
-        steps = list(zip(downwards, downwards[1:], strict=False))
+        steps = list(itertools.pairwise(downwards))
         self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in steps)
         self.decoder = nn.ModuleList(double(2 * b, b) for _, b in steps)
         self.output = nn.Conv2d(widths[0], out_channels, 1)
