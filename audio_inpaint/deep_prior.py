@@ -21,7 +21,7 @@ from audio_inpaint.batch import Job, gaps_of, inputs, outputs, report_items, tru
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import check_gaps
-from audio_inpaint.inference import Region, Result, read_regions
+from audio_inpaint.inference import LONGEST, Region, Result, read_regions
 from audio_inpaint.metrics.lsd import lsd
 from audio_inpaint.metrics.snr import nmse, snr
 from audio_inpaint.patching import Patch, check_output, write_patched
@@ -110,14 +110,15 @@ class Files:
         gaps: str | None = None,
         truth: str | None = None,
         context: float = math.inf,
+        longest: float = LONGEST,
         seeds: int = 1,
         whole: bool = False,
     ):
         if not source:
             raise InputError("no input is named: add --input FILE or --input FOLDER")
-        if seeds < 1 or not context > 0:
-            raise InputError("--seeds must be at least 1 and --context more than 0 seconds")
-        self.output, self.context, self.seeds, self.whole = Path(output), context, seeds, whole
+        if seeds < 1 or not (context > 0 and longest > 0):
+            raise InputError("--seeds must be at least 1, --context and --longest more than 0 seconds")
+        self.output, self.span, self.seeds, self.whole = Path(output), (context, longest), seeds, whole
         self.model, self.form = model, datamodule.form
         files, _ = inputs([source])
         try:
@@ -171,7 +172,7 @@ class Files:
             target(reader, job.output)
             gaps = check_gaps(gaps, reader.length, reader.channels, reader.sample_rate)
             print(f"{job.file}: a fit for {len(gaps)} gap{'' if len(gaps) == 1 else 's'}, in {folder}", flush=True)
-            for region in read_regions(reader, gaps, self.context):
+            for region in read_regions(reader, gaps, *self.span):
                 truth = clean.read(region.start, region.stop)[list(region.channels)] if clean else None
                 output = fit(fresh, self._place(folder, region, reader), region, truth, self.seeds).double()
                 wholes.append(Patch(region.start, region.channels, output))

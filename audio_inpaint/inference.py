@@ -176,7 +176,8 @@ def restore_file(
         path: the damaged file.
         output: the file to write, another than `path`.
         gaps: where samples are lost.
-        method: `restore(audio (channel, time), gap (time,), sample_rate) -> audio` with `context` in seconds.
+        method: `restore(audio (channel, time), gap (time,), sample_rate) -> audio` with `context` in seconds and, if
+            30 s are too many from the first to the last gap of a region, `longest`.
         progress: called with (regions done, regions in all).
 
     Raises:
@@ -188,8 +189,9 @@ def restore_file(
         # What would fail after minutes of work is refused before it.
         check_output(path, output)
         target(reader, Path(output))
-        total = count_regions(reader, gaps, method.context)
-        for done, region in enumerate(read_regions(reader, gaps, method.context), 1):
+        span = method.context, getattr(method, "longest", LONGEST)
+        total = count_regions(reader, gaps, *span)
+        for done, region in enumerate(read_regions(reader, gaps, *span), 1):
             patches += region.patches(_restored(method, region))
             if progress is not None:
                 progress(done, total)

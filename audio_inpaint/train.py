@@ -39,6 +39,7 @@ class Trainer(lightning.Trainer):
         gaps: str | None = None,
         truth: str | None = None,
         context: float = float("inf"),
+        longest: float = 30.0,
         seeds: int = 1,
         whole: bool = False,
     ) -> None:
@@ -56,6 +57,7 @@ class Trainer(lightning.Trainer):
                 as the inputs; detected if left out.
             truth: the undamaged file, or a folder of them: for scores and curves, never for the fit.
             context: seconds of audio around the gaps that are fitted; all of the file by default.
+            longest: seconds from the first to the last gap of one fit, where the context is not all of the file.
             seeds: fits from different noise, whose outputs are averaged.
             whole: write the whole output of the network too, as NAME.network.wav.
         """
@@ -65,7 +67,7 @@ class Trainer(lightning.Trainer):
 
         if not (isinstance(model, DeepPrior) and isinstance(datamodule, SingleSignal)):
             raise InputError("deep_prior needs a config of a deep prior and data of one signal, such as dpai.yaml")
-        files = Files(model, datamodule, input, output, gaps, truth, context, seeds, whole)
+        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole)
         files.judge(share(self.strategy, lambda rank, ranks: files.run(self.fresh, rank, ranks)))
 
 

@@ -61,7 +61,7 @@ def command(*arguments, module="audio_inpaint.train"):
         (["--output", "/proc/nowhere"], "must be a folder"),
         (["--output", "."], "is the input itself"),
         (["--data.form=frames"], "form"),
-        (["--context=-1"], "--context more than 0"),
+        (["--context=-1"], "more than 0 seconds"),
     ],
 )
 def test_what_the_user_can_mend_is_one_line_and_exit_code_two(tmp_path, monkeypatch, capsys, arguments, message):

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from audio_inpaint.configs import FOLDER, find
 from audio_inpaint.gaps import mask_gaps
+from audio_inpaint.inference import LONGEST, Region
 from audio_inpaint.methods.contract import damaged, repaired
 
 
@@ -33,6 +34,7 @@ class DeepPrior:
 
     Attributes:
         context: audio in seconds that the fit sees on each side of a gap: the config's `context`, or the whole file.
+        longest: seconds from the first to the last gap of one fit: the config's `longest`, or 30.
 
     Source: Miotello et al., 2023, "Deep prior-based audio inpainting using multi-resolution harmonic convolutional
     neural networks".
@@ -42,13 +44,13 @@ class DeepPrior:
         self.name, self.overrides = name, overrides
         config = yaml.safe_load(find(name).read_text(encoding="utf-8"))
         self.context = float(config.get("context", math.inf))
+        self.longest = float(config.get("longest", LONGEST))
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (time,) is true."""
         from lightning.pytorch.utilities.seed import isolate_rng
 
         from audio_inpaint.deep_prior import fit
-        from audio_inpaint.inference import Region
         from audio_inpaint.train import Preset, quiet
 
         known = damaged(audio, gap)

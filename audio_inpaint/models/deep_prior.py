@@ -71,6 +71,7 @@ class DeepPrior(lightning.LightningModule):
     ):
         super().__init__()
         self.save_hyperparameters()
+        STFT(n_fft, hop_length)  # refuses impossible sizes before any work
         self.net = net.to(memory_format=torch.channels_last)
 
     # -- what is fitted ------------------------------------------------------------------------------------------
