@@ -161,6 +161,10 @@ def test_the_validation_scores_the_gaps_by_the_truth(tmp_path):
     error = (output.double() - truth)[:, lost].square().sum() / truth[:, lost].square().sum()
     assert len(watch.scores) == 2
     assert watch.scores[-1] == pytest.approx(-10 * math.log10(error), abs=0.01)
+    stft, gap = STFT.at(RATE, 256, 64), damaged(truth, *SPANS).gap
+    scale = truth[:, ~gap].square().mean() * stft.window.square().sum()  # the fit's level is 1
+    error = stft(output.double() - truth)[..., stft.touched(gap)].abs().square().mean() / scale
+    assert watch.losses[-1] == pytest.approx(error.item(), rel=1e-3)
 
 
 def test_without_the_truth_the_validation_scores_withheld_samples_and_without_those_nothing(tmp_path):

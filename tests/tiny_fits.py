@@ -60,7 +60,7 @@ class Watch(lightning.Callback):
     """Keeps what the trainer logged and the outputs of the network at each step."""
 
     def __init__(self):
-        self.logged, self.spectra, self.scores = [], [], []
+        self.logged, self.spectra, self.scores, self.losses = [], [], [], []
 
     def on_train_start(self, trainer, pl_module):
         pl_module.net.register_forward_hook(lambda net, inputs, output: self.spectra.append(output.detach().clone()))
@@ -70,6 +70,7 @@ class Watch(lightning.Callback):
 
     def on_validation_end(self, trainer, pl_module):
         self.scores.append(float(trainer.logged_metrics.get("snr", math.nan)))
+        self.losses.append(float(trainer.logged_metrics.get("validation_loss", math.nan)))
 
 
 def store(path, audio, subtype="PCM_16"):
