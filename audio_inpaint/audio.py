@@ -1,8 +1,5 @@
 """Audio files: reading spans of them, choosing a format that holds their samples, writing at once or not at all."""
 
-import contextlib
-import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +7,7 @@ import numpy as np
 import soundfile
 import torch
 
+from audio_inpaint.atomic import reason, replacing
 from audio_inpaint.errors import InputError
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
@@ -108,7 +106,7 @@ class Reader:
         try:
             samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         except soundfile.SoundFileError as error:
-            raise InputError(f"{self.path} is damaged at {start / self.sample_rate:.3f} s: {_reason(error)}") from error
+            raise InputError(f"{self.path} is damaged at {start / self.sample_rate:.3f} s: {reason(error)}") from error
         short = stop - start - len(samples)
         if (
             short
@@ -233,33 +231,3 @@ def create(path: Path, container: str, subtype: str, sample_rate: int, channels:
             f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "
             "name an output ending in .wav"
         ) from error
-
-
-@contextlib.contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name beside `path` that replaces it when the block ends well and vanishes when it does not.
-
-    Raises:
-        InputError: the operating system or libsndfile could not write.
-    """
-    path = Path(path)
-    if not path.parent.is_dir():
-        raise InputError(f"the folder {path.parent} of the output does not exist: create it first")
-    temporary = path.with_name(f".{secrets.token_hex(8)}{path.suffix}")
-    try:
-        temporary.touch(exist_ok=False)  # names the reason better than libsndfile does
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {_reason(error)}") from error
-    except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all samples were written
-        raise InputError(f"{path} cannot be written, the disk may be full: {_reason(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-
-
-def _reason(error: BaseException) -> str:
-    """What the system said, on one line."""
-    text = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
-    return " ".join(str(text).split()).rstrip(".") or type(error).__name__

@@ -16,7 +16,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
-from audio_inpaint.audio import Reader, read, replacing, target, write
+from audio_inpaint.atomic import replacing
+from audio_inpaint.audio import Reader, read, target, write
 from audio_inpaint.batch import Job, gaps_of, inputs, outputs, report_items, truth_of
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError

@@ -6,7 +6,6 @@ A mask is boolean and named `gap`; **true = lost**, here and everywhere in the p
 
 import csv
 import math
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
+from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -320,18 +320,11 @@ def _times(gap: Gap, sample_rate: int) -> list[str]:
 
 def _write_whole(path: str | Path, text: str) -> None:
     path = Path(path)
-    try:
-        if path.exists() and not path.is_file():  # a pipe or a device is written, not replaced
-            path.write_text(text, encoding="utf-8", newline="\n")
-            return
-        partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
-        try:
-            partial.write_text(text, encoding="utf-8", newline="\n")
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror}") from error
+    if path.exists() and not path.is_file():  # a pipe or a device is written, not replaced
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _generator(seed: int | np.random.Generator) -> np.random.Generator:

@@ -12,7 +12,8 @@ import numpy as np
 import soundfile
 import torch
 
-from audio_inpaint.audio import BITS, BLOCK, LOSSLESS, WIDTHS, Reader, create, replacing, stored, target
+from audio_inpaint.atomic import replacing
+from audio_inpaint.audio import BITS, BLOCK, LOSSLESS, WIDTHS, Reader, create, stored, target
 from audio_inpaint.containers import copy_flac_metadata, first_sample
 from audio_inpaint.errors import InputError
 

@@ -11,7 +11,7 @@ from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from audio_inpaint.audio import replacing
+from audio_inpaint.atomic import replacing
 
 CHECKPOINT = "fit.ckpt"  # beside the results of a fit that is not finished
 

@@ -6,7 +6,8 @@ import pytest
 import soundfile
 import torch
 
-from audio_inpaint.audio import Reader, read, replacing, write
+from audio_inpaint.atomic import replacing
+from audio_inpaint.audio import Reader, read, write
 from audio_inpaint.errors import InputError
 
 

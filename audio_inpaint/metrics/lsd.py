@@ -2,8 +2,8 @@
 
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
+from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 
 # Bins this far (80 dB) below the loudest one of the original are equal to each other.
@@ -37,19 +37,9 @@ def lsd(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 2048, hop_
         )
     if not gap.any():
         raise InputError("no sample is lost, so there is nothing to score: mark a gap")
-    touched = pad(gap, (n_fft // 2, n_fft // 2)).unfold(-1, n_fft, hop_length).any(-1)
-    window = torch.hann_window(n_fft, dtype=torch.float64, device=original.device)
-    powers = []
-    for x in (restored, original):
-        stft = torch.stft(
-            x.reshape(-1, x.shape[-1]).double(),
-            n_fft,
-            hop_length,
-            window=window,
-            pad_mode="constant",
-            return_complex=True,
-        )
-        powers.append(stft[..., touched].abs().square())
+    stft = STFT(n_fft, hop_length).to(original.device)
+    touched = stft.touched(gap)
+    powers = [stft(x.double())[..., touched].abs().square() for x in (restored, original)]
     floor = (_FLOOR * powers[1].amax((-2, -1), keepdim=True)).clamp_min(torch.finfo(torch.float64).tiny)
     levels = [10 * power.maximum(floor).log10() for power in powers]
-    return (levels[0] - levels[1]).square().mean(-2).sqrt().mean(-1).reshape(original.shape[:-1])
+    return (levels[0] - levels[1]).square().mean(-2).sqrt().mean(-1)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint import __version__
-from audio_inpaint.audio import replacing
+from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.metrics.lsd import lsd
