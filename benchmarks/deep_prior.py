@@ -13,6 +13,7 @@ import json
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -68,26 +69,27 @@ def measure(preset, form, precision, steps, threads):
     torch.set_num_threads(threads)
     if form == "textbook":
         use_textbook_form()
-    from audio_inpaint.train import InpaintCLI
+    from audio_inpaint.train import Preset, quiet
 
     overrides = [f"--trainer.max_steps={steps + 1}", f"--trainer.precision={precision}", "--trainer.callbacks=null"]
     overrides += ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.accelerator=cpu"]
-    overrides += ["--trainer.enable_progress_bar=false", "--data.init_args.withheld_stretches=0"]
-    cli = InpaintCLI(["-c", f"{preset}.yaml", *overrides, "--trainer.limit_val_batches=0"], run=False)
+    overrides += ["--trainer.enable_progress_bar=false", "--trainer.limit_val_batches=0"]
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        trainer, model, data = Preset(preset, overrides).fresh(Path(folder))
     torch.manual_seed(0)
     audio = torch.randn(1, 80000) * 0.1
     gap = torch.zeros(80000, dtype=torch.bool)
     for start in range(8000, 72000, 10000):
         gap[start : start + 960] = True
-    cli.datamodule.load(audio, gap, 16000)
+    data.load(audio, gap, 16000)
     clocks = []
 
     class Clock(lightning.Callback):
         def on_train_batch_end(self, *_):
             clocks.append((time.perf_counter(), time.process_time()))
 
-    cli.trainer.callbacks.append(Clock())
-    cli.trainer.fit(cli.model, datamodule=cli.datamodule)
+    trainer.callbacks.append(Clock())
+    trainer.fit(model, datamodule=data)
     wall, cpu = (min(b[i] - a[i] for a, b in pairwise(clocks)) for i in (0, 1))
     print(json.dumps({"wall": wall, "cpu": cpu, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
 

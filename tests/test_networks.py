@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from audio_inpaint.models.deep_prior import FEWEST_COLUMNS
 from audio_inpaint.nn.harmonic import HarmonicConv2d
 from audio_inpaint.nn.multires import MultiResBlock, ResPath
 from audio_inpaint.nn.multires_unet import MultiResUNet
@@ -42,6 +43,18 @@ def test_any_size_goes_in_and_comes_out(net, bins, frames):
     if isinstance(net, UNet) and bins == 1:
         pytest.skip("instance norm needs more than one value at the bottom")
     assert net(torch.rand(2, 2, bins, frames)).shape == (2, 2, bins, frames)
+
+
+@pytest.mark.parametrize("columns", [FEWEST_COLUMNS, 40])
+def test_bfloat16_computes_what_float32_does_down_to_the_fewest_columns(columns):
+    torch.manual_seed(0)
+    net = MultiResUNet(filters=(8, 8, 16), skip_channels=32).to(memory_format=torch.channels_last)
+    x = torch.rand(1, 2, 128, columns)
+    with torch.no_grad():
+        exact = net(x)
+        with torch.autocast("cpu", torch.bfloat16):
+            rounded = net(x).float()
+    assert (rounded - exact).square().mean() < 0.01 * exact.square().mean()
 
 
 def test_blocks_serve_other_networks():

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _CLASSICAL = {
     "janssen": "autoregressive interpolation from both sides at once (default; about 0.1 s a gap)",
-    "burg": "autoregressive extrapolation of each side, cross-faded (0.5-1 dB worse; cheap for thousands at once)",
+    "burg": "autoregressive extrapolation of each side, cross-faded (about 1 dB worse; cheap for thousands at once)",
 }
 
 

@@ -14,6 +14,10 @@ from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.losses import MultiScaleSpectrogram, mean_squared_error
 from audio_inpaint.metrics.snr import snr
 
+# Four halvings of fewer columns end in a single one, and oneDNN, as torch 2.11 has it, gives wrong values for strided
+# convolutions to one column in bfloat16 on processors with AMX. What is more than the signal has is cut off.
+FEWEST_COLUMNS = 17
+
 
 class DeepPrior(lightning.LightningModule):
     """Fits `net(noise)` to the known part of one signal; the net's structure fills the rest.
@@ -25,13 +29,13 @@ class DeepPrior(lightning.LightningModule):
     - `columns`: columns of the spectrogram are lost (eq. 3), those centred in a gap; the other columns are the
       undamaged signal's. They still hold samples of the gap, so its scores say little about lost samples.
 
-    A batch is a `Signal`; its channels are the network's batch. Batch statistics stay in use in validation, as the
+    A batch is a `Signal`, whose channels one network makes together. Batch statistics stay in use in validation, as the
     paper's code has it.
 
     Args:
-        net: maps noise (channel, in_channels, rows, columns) to (channel, parts, rows, columns), where rows and columns
-            are the spectrogram's bins and frames and the parts are real and imaginary, unless it is folded; its layer
-            `output` is made to fit.
+        net: maps noise (1, in_channels, rows, columns) to (1, parts, rows, columns), where rows and columns are the
+            spectrogram's bins and frames, and the parts are each channel's real and imaginary part, more if the
+            spectrogram is folded; its layer `output` is made to fit.
         n_fft: of the spectrogram, samples at 16 kHz (kept in seconds at other rates); the top bin is left out.
         hop_length: likewise.
         fold: frames that one column of the network stands for.
@@ -85,9 +89,10 @@ class DeepPrior(lightning.LightningModule):
             signal.sample_rate, phase=options.phase, mean_over_bins=options.mean_over_bins
         )
         self.bands = max(1, round(signal.sample_rate / 2 / options.band)) if options.band else 1
-        self.net.output = nn.Conv2d(self.net.output.in_channels, 2 * options.fold * self.bands, 1, device=self.device)
+        parts = 2 * options.fold * self.bands * len(signal.audio)
+        self.net.output = nn.Conv2d(self.net.output.in_channels, parts, 1, device=self.device)
         rows, columns = -(-self.stft.n_fft // 2 // self.bands), -(-self.stft.frames(self.length) // options.fold)
-        shape = (len(signal.audio), self.net.in_channels, rows, columns)
+        shape = (1, self.net.in_channels, rows, max(columns, FEWEST_COLUMNS))
         noise = options.noise * torch.rand(shape, generator=torch.Generator().manual_seed(options.seed))
         self.register_buffer("noise", noise.contiguous(memory_format=torch.channels_last), persistent=False)
         self.scale = 1.0
@@ -112,10 +117,11 @@ class DeepPrior(lightning.LightningModule):
         return self.noise.add(fresh, alpha=self.hparams.perturbation)
 
     def forward(self, noise: Tensor) -> Tensor:
-        """Map noise (channel, in_channels, row, column) to a complex spectrogram (channel, freq, frame)."""
-        output = rearrange(
-            self.net(noise).float(), "c (band fold part) f l -> c (band f) (l fold) part", part=2, band=self.bands
-        )[:, : self.stft.n_fft // 2, : self.stft.frames(self.length)]
+        """Map noise (1, in_channels, row, column) to a complex spectrogram (channel, freq, frame)."""
+        folded = "1 (channel band fold part) f l -> channel (band f) (l fold) part"
+        output = rearrange(self.net(noise).float(), folded, part=2, band=self.bands, fold=self.hparams.fold)[
+            :, : self.stft.n_fft // 2, : self.stft.frames(self.length)
+        ]
         return nn.functional.pad(torch.view_as_complex(output.contiguous()), (0, 0, 0, 1))
 
     def loss(self, spectrum: Tensor, signal: Signal) -> dict[str, Tensor]:
