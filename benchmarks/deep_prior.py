@@ -1,6 +1,7 @@
 """Time per step and peak memory of a deep-prior fit: this package's harmonic convolution against the textbook form.
 
     python benchmarks/deep_prior.py [--steps 3] [--rounds 2] [--presets dpai,dpai_fast] [--threads 2]
+    python benchmarks/deep_prior.py --flops
 
 A step is the whole of it: the network, the loss of the config, the gradient and Adam, on five seconds at 16 kHz. The
 textbook form stacks resampled copies as channels (harmonic lowering) in the plain memory layout. Every case runs in a
@@ -94,16 +95,41 @@ def measure(preset, form, precision, steps, threads):
     print(json.dumps({"wall": wall, "cpu": cpu, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
 
 
+def flops(preset):
+    """GFLOP of the convolutions of one step, forward and backward, on five seconds at 16 kHz."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from audio_inpaint.train import Preset, quiet
+
+    with tempfile.TemporaryDirectory() as folder, quiet():
+        trainer, model, data = Preset(preset, ["--trainer.accelerator=cpu"]).fresh(Path(folder))
+    gap = torch.zeros(80000, dtype=torch.bool)
+    gap[40000:41000] = True
+    data.load(torch.randn(1, 80000), gap, 16000)
+    trainer.datamodule = data
+    model.trainer = trainer
+    model.setup("fit")
+    with FlopCounterMode(display=False) as counter:
+        model(model.noise).abs().square().mean().backward()
+    return counter.get_total_flops() / 1e9
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--presets", default="dpai,dpai_fast")
+    parser.add_argument("--flops", action="store_true")
     parser.add_argument("--measure", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.measure:
         measure(*options.measure, options.steps, options.threads)
+        return
+    if options.flops:
+        for preset in options.presets.split(","):
+            print(f"{preset:12}  {flops(preset):6.1f} GFLOP a step")
         return
     for preset in options.presets.split(","):
         best = {}
