@@ -130,7 +130,7 @@ def restore(job: Job, several: bool) -> "list[Item] | None":
     lost = 1000 * sum(gap.stop - gap.start for gap in result.gaps) / result.sample_rate
     seconds = result.length / result.sample_rate
     print(
-        f"{job.file}: {_count(len(result.gaps))} ({lost:.0f} ms of {seconds:.1f} s) filled with "
+        f"{job.file}: {gap_count(len(result.gaps))} ({lost:.0f} ms of {seconds:.1f} s) filled with "
         f"{job.name} in {result.elapsed:.1f} s -> {job.output}",
         flush=True,
     )
@@ -143,7 +143,8 @@ def _show(done: int, total: int) -> None:
     print(f"\r{done}/{total}", end="\r" if done < total else "\r\x1b[K", file=sys.stderr, flush=True)
 
 
-def _count(number: int) -> str:
+def gap_count(number: int) -> str:
+    """The number with its noun."""
     return f"{number} gap{'' if number == 1 else 's'}"
 
 
@@ -154,7 +155,7 @@ def gaps_of(job: Job) -> list[Gap]:
         if found:
             sure = [round(100 * detection.confidence) for detection in found]
             span = f"{min(sure)}" if min(sure) == max(sure) else f"{min(sure)} to {max(sure)}"
-            print(f"{job.file}: {_count(len(found))} detected, {span} % sure", flush=True)
+            print(f"{job.file}: {gap_count(len(found))} detected, {span} % sure", flush=True)
         return [detection.gap for detection in found]
     spec = job.gaps
     if Path(spec).is_dir():
@@ -221,7 +222,7 @@ def list_gaps(file: Path, output: str | None, several: bool) -> None:
         InputError: the file cannot be read, or the output not written.
     """
     found, rate = _detected(file)
-    print(f"{file}: {_count(len(found))}")
+    print(f"{file}: {gap_count(len(found))}")
     if found:
         print(f"{'start s':>12}  {'end s':>12}  {'ms':>8}  {'channel':>7}  {'kind':<8}  confidence")
     for detection in found:

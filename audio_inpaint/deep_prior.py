@@ -18,7 +18,7 @@ from torch import Tensor
 
 from audio_inpaint.atomic import replacing
 from audio_inpaint.audio import Reader, read, target, write
-from audio_inpaint.batch import Job, gaps_of, inputs, outputs, report_items, truth_of
+from audio_inpaint.batch import Job, gap_count, gaps_of, inputs, outputs, report_items, truth_of
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import check_gaps
@@ -172,7 +172,7 @@ class Files:
             check_output(job.file, job.output)
             target(reader, job.output)
             gaps = check_gaps(gaps, reader.length, reader.channels, reader.sample_rate)
-            print(f"{job.file}: a fit for {len(gaps)} gap{'' if len(gaps) == 1 else 's'}, in {folder}", flush=True)
+            print(f"{job.file}: a fit for {gap_count(len(gaps))}, in {folder}", flush=True)
             for region in read_regions(reader, gaps, *self.span):
                 truth = clean.read(region.start, region.stop)[list(region.channels)] if clean else None
                 output = fit(fresh, self._place(folder, region, reader), region, truth, self.seeds).double()
