@@ -1,6 +1,7 @@
-"""The deep-prior paper's losses, eqs. (9)-(15): each a function that returns one value per example, (batch,).
+"""The losses of both papers: each a function that returns one value per example, (batch,).
 
-A `known` mask selects what counts; nothing else contributes a value or a gradient.
+Equation numbers are the deep-prior paper's unless the context encoder's (CE) is named. A `known` mask selects what
+counts; nothing else contributes a value or a gradient.
 """
 
 from collections.abc import Sequence
@@ -72,6 +73,22 @@ def phase(x: Tensor, y: Tensor, known: Tensor | None = None, wrapped: bool = Tru
     difference = (x * y.conj()).angle() if wrapped else x.angle() - y.angle()
     mask = _known(difference, known)
     return (difference.square() * mask).sum((-2, -1)) / mask.sum((-2, -1)).clamp(min=1)
+
+
+def weighted_nmse(x: Tensor, y: Tensor, c: float = 5.0) -> Tensor:
+    """CE eq. (1): squared error over 1/c plus the target's energy, between MSE (small c) and NMSE (large c).
+
+    Args:
+        x: (batch, ...) estimated coefficients, real.
+        y: as x, the true ones.
+        c: what weighs quiet targets.
+    """
+    return (x - y).square().flatten(1).sum(1) / (1 / c + y.square().flatten(1).sum(1))
+
+
+def mixed_squared_error(x: Tensor, y: Tensor) -> Tensor:
+    """The form of CE eq. (1) in its published code: half the squared error times 1 + 5 / (energy + 1e-4)."""
+    return (x - y).square().flatten(1).sum(1) * (0.5 + 2.5 / (y.square().flatten(1).sum(1) + 1e-4))
 
 
 class MultiScaleSpectrogram(nn.Module):

@@ -1,8 +1,9 @@
-"""Waveform errors on the lost samples: signal-to-noise ratio and normalised mean squared error."""
+"""Signal-to-noise ratios of waveforms (SNR_TD) and of magnitudes (SNR_MS), and the normalised mean squared error."""
 
 import torch
 from torch import Tensor
 
+from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 
 
@@ -21,6 +22,32 @@ def snr(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor
         InputError: shapes differ, or no sample is lost.
     """
     return -10 * error_ratio(restored, original, gap).log10()
+
+
+def magnitude_snr(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 512, hop_length: int = 128) -> Tensor:
+    """Signal-to-noise ratio in dB of the magnitudes in the frames that lie wholly in the gap (SNR_MS).
+
+    Args:
+        restored: (..., time).
+        original: (..., time).
+        gap: true = lost, (time,).
+        n_fft: window length of the STFT, samples.
+        hop_length: samples between frames.
+
+    Returns:
+        dB, (...).
+
+    Raises:
+        InputError: shapes differ, or the gap is shorter than a window.
+
+    Source: Marafioti et al., 2019, "A context encoder for audio inpainting", section 3.3.
+    """
+    stft = STFT(n_fft, hop_length)
+    inside = ~stft.touched(~gap)
+    if not inside.any():
+        raise InputError(f"no frame of {n_fft} samples lies wholly in the gap: choose a shorter window")
+    restored, original = (stft(x)[..., inside].abs().flatten(-2) for x in (restored, original))
+    return snr(restored, original)
 
 
 def nmse(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
