@@ -147,7 +147,7 @@ class InpaintCLI(LightningCLI):
         if config.get("precision") is None:
             kwargs["precision"] = "bf16-mixed" if has_bfloat16(config.get("accelerator", "auto")) else "32-true"
         if config.get("logger") is None:
-            folder = Path(kwargs.get("default_root_dir") or RUNS)
+            folder = Path(kwargs.get("default_root_dir") or config.get("default_root_dir") or RUNS)
             going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
             kwargs["logger"] = Curves(folder, going_on)
         return super().instantiate_trainer(**kwargs)

@@ -2,8 +2,8 @@
 
     python demo/run.py [--methods janssen,dpai_fast] [--seed 0]
 
-Protocol `time`: random stretches of 20 to 80 ms are lost, 250 ms of each recording in all, and the methods see zeros
-there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done here
+Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods
+see zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done here
 by files is what `audio-inpaint inpaint` does.
 """
 
@@ -21,7 +21,7 @@ from torch import Tensor
 
 from audio_inpaint.audio import read, write
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import gap_mask, random_gaps, resolve_gaps, write_labels
+from audio_inpaint.gaps import Gap, gap_mask, random_gaps, resolve_gaps, write_labels
 from audio_inpaint.inference import restore_file
 from audio_inpaint.methods import method
 from audio_inpaint.methods.contract import Method
@@ -31,13 +31,17 @@ from audio_inpaint.report import Item, Scores, score, write_report
 HERE = Path(__file__).parent
 OUTPUT, REPORT = HERE / "output", HERE / "report.html"
 TOTAL_MS, SHORTEST_MS, LONGEST_MS = 250, 20, 80
+STRETCH = 2.5  # seconds that hold all gaps of a recording: a deep prior is fitted to them and a second around them
 
 
 def damage(clip: Path, seed: list[int]) -> tuple[Path, Path]:
     """Write a copy of a clip with zeros in random gaps, and the gaps as labels; returns both files."""
     truth, rate = read(clip)
     rng = np.random.default_rng(seed)
-    gaps = random_gaps(truth.shape[-1], rate, TOTAL_MS, rng, SHORTEST_MS, LONGEST_MS)
+    stretch = min(round(STRETCH * rate), truth.shape[-1])
+    first = int(rng.integers(truth.shape[-1] - stretch + 1))
+    places = random_gaps(stretch, rate, TOTAL_MS, rng, SHORTEST_MS, LONGEST_MS)
+    gaps = [Gap(first + gap.start, first + gap.stop) for gap in places]
     damaged, labels = OUTPUT / f"{clip.stem}.damaged.wav", OUTPUT / f"{clip.stem}.gaps.txt"
     write(damaged, truth.masked_fill(gap_mask(gaps, truth.shape[-1]), 0), rate, "PCM_16")
     write_labels(labels, gaps, rate)
@@ -94,7 +98,7 @@ def main() -> int:
         items = [repair(clip, *damage(clip, [options.seed, n]), methods) for n, clip in enumerate(clips)]
         details = {
             "Seed": str(options.seed),
-            "Protocol": f"time: {TOTAL_MS} ms of each recording lost in gaps of {SHORTEST_MS} to {LONGEST_MS} ms",
+            "Protocol": f"time: {TOTAL_MS} ms lost in gaps of {SHORTEST_MS} to {LONGEST_MS} ms, all in {STRETCH} s",
             "Recordings": "authors and licences in demo/clips/LICENCES.md",
         }
         command = shlex.join(["python", "demo/run.py", *sys.argv[1:]])

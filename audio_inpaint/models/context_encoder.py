@@ -1,0 +1,194 @@
+"""Context encoder (Marafioti et al., 2019): a network learns to fill the gap between two contexts."""
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
+
+from audio_inpaint.callbacks import Reconstruction
+from audio_inpaint.gaps import mask_gaps
+from audio_inpaint.losses import mixed_squared_error, weighted_nmse
+from audio_inpaint.metrics.snr import magnitude_snr, snr
+from audio_inpaint.metrics.spread import Spread
+from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
+
+
+class ContextEncoder(lightning.LightningModule):
+    """Learns the coefficients of the gap in the middle of segments; a batch is a tensor of them, (batch, time).
+
+    Validation gives, over all segments, the loss (`validation_loss`), the paper's weighted NMSE and the SNR_MS of the
+    network's own frames (Table 3: `snr_network`); and, over the first segments, SNR_MS and SNR_TD of the restored
+    audio (Tables 4 and 5: `snr_ms`, `snr_td`), whose phases take long. The test restores every segment.
+
+    Args:
+        net: makes the network, see `SpectralInpainter` for this and the next eight.
+        sample_rate: Hz.
+        context: samples on each side.
+        gap: samples lost.
+        n_fft: samples of the STFT's window.
+        hop_length: samples between its frames.
+        output: "magnitude" or "complex".
+        normalised: contexts of one level.
+        iterations: of fast Griffin-Lim.
+        loss: eq. (1), as the "paper" or its published "code" has it.
+        c: of eq. (1).
+        weight_decay: lambda of eq. (2): half of it times the squared weights is added to the mean loss of a batch.
+        learning_rate: of Adam, at the beginning.
+        schedule: "drop" to a tenth at the step `drop_at`, "plateau" the same when the validation loss has not fallen
+            for ten validations, or "cosine" to nothing at the trainer's last step.
+        drop_at: see `schedule`.
+        warm_up: steps in which the rate rises linearly.
+        restored_segments: of each validation, over all processes.
+        rivals: methods that the test gives the same segments.
+        shown: examples for the spectrogram callback.
+    """
+
+    def __init__(
+        self,
+        net: Callable[[int, int, int, int], nn.Module],
+        sample_rate: int = 16000,
+        context: int = 2048,
+        gap: int = 1024,
+        n_fft: int = 512,
+        hop_length: int = 128,
+        output: Literal["magnitude", "complex"] = "magnitude",
+        normalised: bool = False,
+        iterations: int = 100,
+        loss: Literal["paper", "code"] = "paper",
+        c: float = 5.0,
+        weight_decay: float = 0.01,
+        learning_rate: float = 1e-3,
+        schedule: Literal["drop", "plateau", "cosine"] = "drop",
+        drop_at: int = 600_000,
+        warm_up: int = 0,
+        restored_segments: int = 256,
+        rivals: tuple[str, ...] = ("burg", "janssen"),
+        shown: int = 4,
+    ):
+        super().__init__()
+        self.save_hyperparameters()
+        self.inpainter = SpectralInpainter(
+            net, sample_rate, context, gap, n_fft, hop_length, output, normalised, iterations
+        )
+        self.segment = self.inpainter.segment
+        self.losses, self.weighted_nmse = MeanMetric(), MeanMetric()
+        self.scores = nn.ModuleDict({name: Spread() for name in ("snr_network", "snr_ms", "snr_td")})
+        self.examples: list[tuple[Tensor, Tensor]] = []
+
+    # -- learning ------------------------------------------------------------------------------------------------
+
+    def loss(self, estimate: Tensor, target: Tensor) -> Tensor:
+        """The loss of each example, (batch,); both are (batch, parts, freq, gap frame)."""
+        if self.hparams.loss == "code":
+            return mixed_squared_error(estimate, target)
+        return weighted_nmse(estimate, target, self.hparams.c)
+
+    def _estimates(self, segments: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The network's coefficients and the true ones at the network's level; the known spectra and their level."""
+        with torch.autocast(self.device.type, enabled=False):
+            spectrum, level = self.inpainter.known(segments)
+            target = self.inpainter.target(segments) / level.unsqueeze(1)
+        return self.inpainter(spectrum / level), target, spectrum, level
+
+    def training_step(self, segments: Tensor, index: int) -> Tensor:
+        """One step on a batch of segments (batch, time)."""
+        estimate, target, *_ = self._estimates(segments)
+        loss = self.loss(estimate, target).mean()
+        self.log("loss", loss, prog_bar=True, batch_size=len(segments))
+        return loss + self.hparams.weight_decay / 2 * self._squared_weights()
+
+    def _squared_weights(self) -> Tensor | float:
+        """The sum of eq. (2), over the kernels."""
+        if not self.hparams.weight_decay:
+            return 0.0
+        return sum(weight.square().sum() for weight in self.parameters() if weight.ndim > 1)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        """Adam and the schedule of its rate."""
+        options = self.hparams
+        optimizer = torch.optim.Adam(self.parameters(), options.learning_rate)
+        if options.schedule == "plateau":
+            falling = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=10)
+            return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "monitor": "validation_loss"}}
+        steps = self.trainer.estimated_stepping_batches
+
+        def rate(step: int) -> float:
+            rising = min(1.0, (step + 1) / (options.warm_up + 1))
+            if options.schedule == "cosine":
+                return rising * (0.5 + 0.5 * math.cos(math.pi * min(1.0, step / steps)))
+            return rising * (1.0 if step < options.drop_at else 0.1)
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    # -- judging -------------------------------------------------------------------------------------------------
+
+    def _judge(self, segments: Tensor, restored: int) -> Tensor:
+        """Score a batch, with the audio of its first `restored` segments, which is returned."""
+        estimate, target, spectrum, level = self._estimates(segments)
+        self.losses.update(self.loss(estimate, target))
+        coefficients, target = estimate * level.unsqueeze(1), target * level.unsqueeze(1)
+        self.weighted_nmse.update(weighted_nmse(coefficients, target, self.hparams.c))
+        inside = ~self.inpainter.stft.touched(~self.segment.lost)[self.inpainter.lost.cpu()]
+        magnitudes = [_magnitudes(x)[..., inside].flatten(1) for x in (coefficients, target)]
+        self.scores["snr_network"].update(snr(*magnitudes))
+        audio = self.inpainter.synthesise(spectrum[:restored], coefficients[:restored])
+        audio = torch.where(self.segment.lost.to(audio.device), audio, segments[:restored])
+        self._score("snr", audio, segments[:restored])
+        return audio
+
+    def _score(self, name: str, restored: Tensor, truth: Tensor) -> None:
+        lost = self.segment.lost.to(truth.device)
+        self.scores[f"{name}_ms"].update(magnitude_snr(restored, truth, lost, *self._sizes))
+        self.scores[f"{name}_td"].update(snr(restored, truth, lost))
+
+    @property
+    def _sizes(self) -> tuple[int, int]:
+        return self.hparams.n_fft, self.hparams.hop_length
+
+    def on_validation_epoch_start(self) -> None:
+        """Begin a validation."""
+        self._left = -(-self.hparams.restored_segments // self.trainer.world_size)
+        self.examples = []
+
+    def validation_step(self, segments: Tensor, index: int) -> None:
+        """Score a batch of segments (batch, time)."""
+        restored = self._judge(segments, min(self._left, len(segments)))
+        self._left -= len(restored)
+        wanted = self.hparams.shown - len(self.examples)
+        self.examples += list(zip(segments[:wanted].cpu(), restored[:wanted].cpu(), strict=False))
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the scores of all processes."""
+        values = {name: score.compute()["mean"] for name, score in self.scores.items() if "_" in name}
+        self.log("validation_loss", self.losses.compute())
+        self.log("weighted_nmse", self.weighted_nmse.compute())
+        self.log_dict(values, prog_bar=True)
+        for metric in (self.losses, self.weighted_nmse, *self.scores.values()):
+            metric.reset()
+
+    def reconstructions(self) -> list[Reconstruction]:
+        """The first examples of the last validation."""
+        gaps = mask_gaps(self.segment.lost)
+        damaged = ~self.segment.lost
+        return [
+            Reconstruction(
+                f"segment_{number}",
+                {"damaged": truth * damaged, "restored": restored, "truth": truth},
+                gaps,
+                self.segment.sample_rate,
+            )
+            for number, (truth, restored) in enumerate(self.examples, 1)
+        ]
+
+
+def _magnitudes(coefficients: Tensor) -> Tensor:
+    """(batch, parts, freq, frame) to (batch, freq, frame), none below zero."""
+    if coefficients.shape[1] == 1:
+        return coefficients[:, 0].clamp(min=0)
+    return torch.linalg.vector_norm(coefficients, dim=1)
