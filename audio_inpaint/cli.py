@@ -102,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
 
     methods = commands.add_parser("methods", help="list the restoration methods")
     methods.set_defaults(run=_methods)
+
+    models = commands.add_parser("models", help="list the trained networks that come with the package")
+    models.set_defaults(run=_models)
     return parser
 
 
@@ -165,8 +168,17 @@ def _detect(arguments: argparse.Namespace) -> int:
 def _methods(_: argparse.Namespace) -> int:
     from audio_inpaint.methods import names
 
-    known = names()
-    width = max(map(len, known))
+    return _list(names())
+
+
+def _models(_: argparse.Namespace) -> int:
+    from audio_inpaint.checkpoints import names
+
+    return _list(names())
+
+
+def _list(known: dict[str, str]) -> int:
+    width = max(map(len, known), default=0)
     for name, description in known.items():
         print(f"{name:{width}}  {description}")
     return 0

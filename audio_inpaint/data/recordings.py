@@ -37,7 +37,7 @@ def find(source: str | Sequence[str], option: str) -> list[str]:
     found = []
     for pattern in [source] if isinstance(source, str) else source:
         for name in expand_urls(pattern):
-            shards = [name] if _remote(name) else sorted(glob.glob(name))
+            shards = [name] if _remote(name) or Path(name).is_file() else sorted(glob.glob(name))
             if not shards:
                 raise InputError(
                     f"no shards match {name}: build them with `python -m data_prep.open_corpus` and "
@@ -81,7 +81,7 @@ def recordings(
         part: 0 to `parts` - 1.
         parts: in how many the shard is divided.
         order: shuffles the recordings of a file, which need not be read from its beginning; those of a URL or a
-            command come as they are.
+            command come as they are, so that what ends before the shard does never sees its last ones.
         suffixes: the files of each recording that are wanted.
 
     Raises:
@@ -94,8 +94,11 @@ def recordings(
             if missing:
                 raise InputError(f"{shard} has no {recording['__key__']}.{missing[0]}: build this shard again")
             yield recording
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise InputError(f"the shard {shard} cannot be read: {error.args[0] if error.args else error}") from error
+    except InputError:
+        raise
+    except (OSError, EOFError, ValueError, tarfile.TarError) as error:
+        why = getattr(error, "strerror", None) or next(iter(error.args), "")  # WebDataset adds to the arguments
+        raise InputError(f"the shard {shard} cannot be read: {' '.join(str(why).split())}") from error
 
 
 def _file(

@@ -114,15 +114,17 @@ class Shards(lightning.LightningDataModule):
     """Segments of the recordings in WebDataset shards, as `python -m data_prep.shards` writes them.
 
     A batch is float32 (batch, time). What the global batches of a training hold follows from the seed, the epoch and
-    `streams`, and neither from the number of ranks nor of workers; a run that goes on from a checkpoint in the midst
-    of an epoch reads up to that place and gives the very batches that the uninterrupted run would have given.
+    `streams`, and neither from the number of ranks nor of workers. A run that goes on from a checkpoint in the midst of
+    an epoch gives the very batches that the uninterrupted run would have given: it reads up to that place.
 
-    Training holds `streams` x `buffer` segments of 4 bytes a sample in memory (168 MB with the default values, in all
-    ranks together), and one recording and two batches for each worker; validation and test are held in memory,
-    21 MB for each 1000 segments.
+    Training holds `streams` x `buffer` segments of 4 bytes a sample in memory (168 MB with the default values, on all
+    ranks together), a recording for each stream and a few batches for each worker. Validation and test are held in
+    memory: 21 MB for each 1000 segments of 5120 samples, on a rank its share, and on each one the whole while they
+    are read.
 
     Args:
         training: shards: a path, a pattern (`*`, `{000000..000012}`), a URL, `pipe:` and a command, or a list of those.
+            Shards behind URLs and commands should be small, since an epoch may end before a large one does.
         validation: likewise.
         test: likewise.
         segment: sizes; None takes those of the model.

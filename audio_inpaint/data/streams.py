@@ -52,8 +52,9 @@ def cut(
 class Streams:
     """Endless streams of segments, drawn from shards.
 
-    An epoch deals the shards in a random order, again and again, one to each stream in turn: all are seen equally
-    often. If there are fewer shards than streams, each is divided, so that no two streams read a recording at once.
+    An epoch deals the shards in a random order, again and again, to the streams in turn, and a stream reads the
+    recordings of a shard in random order: all are equally likely, wherever the epoch ends. If there are fewer shards
+    than streams, parts of them are dealt, so that the streams do not read the same recordings at a time.
 
     Args:
         shards: paths, URLs or commands.
@@ -82,7 +83,6 @@ class Streams:
             InputError: a shard is damaged, or none has a segment to offer.
         """
         chance = random.Random(f"{self.seed} {epoch} {stream}")
-        # WebDataset's filters are curried, and ask an iterator for more
         shuffle = filters.shuffle(self.buffer, initial=self.buffer, rng=chance)
         return iter(shuffle(self._drawn(epoch, stream, chance)))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from audio_inpaint import checkpoints
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,11 +20,11 @@ def names() -> dict[str, str]:
     """Name every method and describe it in one line, the default first."""
     from audio_inpaint.methods.deep_prior import presets
 
-    return _CLASSICAL | presets()
+    return _CLASSICAL | checkpoints.names() | presets()
 
 
 def method(name: str) -> Method:
-    """Build a method by its name.
+    """Build a method by its name, or from the file of a checkpoint.
 
     Raises:
         InputError: no method has that name.
@@ -36,6 +37,10 @@ def method(name: str) -> Method:
         from audio_inpaint.methods.burg import Burg
 
         return Burg()
+    if (path := checkpoints.find(name)) is not None:
+        from audio_inpaint.methods.context_encoder import ContextEncoder
+
+        return ContextEncoder(path)
     known = names()
     if name not in known:
         raise InputError(f"no method is called {name!r}; choose one of: {', '.join(known)}")

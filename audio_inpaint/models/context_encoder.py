@@ -6,6 +6,7 @@ from typing import Literal
 
 import lightning
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -13,6 +14,7 @@ from torchmetrics import MeanMetric
 from audio_inpaint.callbacks import Reconstruction
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.losses import mixed_squared_error, weighted_nmse
+from audio_inpaint.methods import method
 from audio_inpaint.metrics.snr import magnitude_snr, snr
 from audio_inpaint.metrics.spread import Spread
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
@@ -137,15 +139,13 @@ class ContextEncoder(lightning.LightningModule):
         inside = ~self.inpainter.stft.touched(~self.segment.lost)[self.inpainter.lost.cpu()]
         magnitudes = [_magnitudes(x)[..., inside].flatten(1) for x in (coefficients, target)]
         self.scores["snr_network"].update(snr(*magnitudes))
-        audio = self.inpainter.synthesise(spectrum[:restored], coefficients[:restored])
-        audio = torch.where(self.segment.lost.to(audio.device), audio, segments[:restored])
-        self._score("snr", audio, segments[:restored])
+        truth, lost = segments[:restored], self.segment.lost.to(segments.device)
+        if not restored:
+            return truth
+        audio = torch.where(lost, self.inpainter.synthesise(spectrum[:restored], coefficients[:restored]), truth)
+        self.scores["snr_ms"].update(magnitude_snr(audio, truth, lost, *self._sizes))
+        self.scores["snr_td"].update(snr(audio, truth, lost))
         return audio
-
-    def _score(self, name: str, restored: Tensor, truth: Tensor) -> None:
-        lost = self.segment.lost.to(truth.device)
-        self.scores[f"{name}_ms"].update(magnitude_snr(restored, truth, lost, *self._sizes))
-        self.scores[f"{name}_td"].update(snr(restored, truth, lost))
 
     @property
     def _sizes(self) -> tuple[int, int]:
@@ -171,6 +171,38 @@ class ContextEncoder(lightning.LightningModule):
         self.log_dict(values, prog_bar=True)
         for metric in (self.losses, self.weighted_nmse, *self.scores.values()):
             metric.reset()
+
+    def on_test_epoch_start(self) -> None:
+        """Make the methods that the network is compared with."""
+        self.rivals = {name: method(name) for name in self.hparams.rivals}
+        self.rival_scores = {
+            name: {score: Spread().to(self.device) for score in ("snr_ms", "snr_td")} for name in self.rivals
+        }
+
+    def test_step(self, segments: Tensor, index: int) -> None:
+        """Restore and score a batch of segments (batch, time), by the rivals too."""
+        self._judge(segments, len(segments))
+        segments, lost = segments.cpu(), self.segment.lost
+        for name, rival in self.rivals.items():
+            restored = torch.cat([rival(x[None].double(), lost, self.segment.sample_rate) for x in segments])
+            scores = self.rival_scores[name]
+            scores["snr_ms"].update(magnitude_snr(restored, segments.double(), lost, *self._sizes))
+            scores["snr_td"].update(snr(restored, segments.double(), lost))
+
+    def on_test_epoch_end(self) -> None:
+        """Print the scores of all processes, the network's first."""
+        own = {name: self.scores[name] for name in ("snr_ms", "snr_td")}
+        table = [f"{'method':16}  SNR_MS (std) dB  SNR_TD (std) dB  segments"]
+        for method_name, scores in {self.hparams.output: own, **self.rival_scores}.items():
+            values = {name: score.compute() for name, score in scores.items()}
+            self.log_dict({f"test/{method_name}/{name}": value["mean"].float() for name, value in values.items()})
+            cells = (f"{value['mean']:6.2f} ({value['std']:5.2f})" for value in values.values())
+            table.append(
+                f"{method_name:16}  " + "  ".join(f"{cell:>15}" for cell in cells) + f"  {own['snr_ms'].count:8.0f}"
+            )
+        rank_zero_only(print)(*table, sep="\n")
+        for score in own.values():
+            score.reset()
 
     def reconstructions(self) -> list[Reconstruction]:
         """The first examples of the last validation."""
