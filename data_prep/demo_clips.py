@@ -4,7 +4,6 @@ Needs a Debian or Ubuntu machine with apt-get (after apt-get update) and dpkg-de
 """
 
 import argparse
-import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import soundfile
 
 from audio_inpaint.errors import InputError
+from data_prep.packages import download, downloaded, unpack
 
 CACHE = Path("~/.cache/audio_inpaint").expanduser()
 
@@ -101,16 +101,10 @@ IF ADVISED OF THE POSSIBILITY OF SUCH DAMAGE.
 
 
 def fetch(package: str, cache: Path = CACHE) -> Path:
-    """Downloads and unpacks a Debian package, once, and gives the folder `cache`/corpus/`package`."""
-    debs, folder = cache / "debs", cache / "corpus" / package
-    if folder.is_dir() and any(folder.iterdir()):
-        return folder
-    debs.mkdir(parents=True, exist_ok=True)
-    if not any(debs.glob(f"{package}_*.deb")):
-        _run(["apt-get", "download", package], debs)
-    folder.mkdir(parents=True, exist_ok=True)
-    _run(["dpkg-deb", "-x", sorted(debs.glob(f"{package}_*.deb"))[-1].name, str(folder.resolve())], debs)
-    return folder
+    """Downloads and unpacks a Debian package, once, and gives the folder of what it holds."""
+    debs = cache / "debs"
+    download([name for name in [package] if downloaded(name, debs) is None], debs)
+    return unpack(package, debs)
 
 
 def cut(source: Path, clip: Clip) -> np.ndarray:
@@ -188,13 +182,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"demo_clips: error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-def _run(command: list[str], folder: Path) -> None:
-    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if result.returncode:
-        reason = (result.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise InputError(f"{' '.join(command[:3])} failed ({reason}); run apt-get update first")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,90 @@
+"""Build a corpus of freely licensed recordings in the layouts of FMA and NSynth: python -m data_prep.open_corpus
+
+    python -m data_prep.open_corpus -o corpus           # 16.6 h of music, 10,000 notes
+    python -m data_prep.open_corpus -o small --small    # a minute or two: for a look, and for tests
+
+The recordings are those that Debian 12 packages carry. Needs Debian or Ubuntu with apt-get (after apt-get update),
+fluidsynth for the notes and ffmpeg for the whole corpus's music; no package is installed. Packages that are in
+FOLDER/packages already are used as they are. Work that was interrupted continues when the command is given again.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+from data_prep import open_music, open_notes, packages
+from data_prep.open_notes import Instrument
+from data_prep.parallel import available_cores
+
+KINDS = ("music", "notes")
+# Of disk, packages and what is unpacked of them included; measured 7,000, 1,640, 460 and 95.
+SPACE_MB = {("music", False): 7500, ("notes", False): 1800, ("music", True): 500, ("notes", True): 120}
+
+
+def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, workers: int = 1) -> dict[str, int]:
+    """Fetch what is missing, write the corpus, and give the number of recordings of each kind.
+
+    Args:
+        out: gets packages/, music/ in FMA's layout and notes/ in NSynth's.
+        small: a few packages only, yet all three splits.
+        kinds: of `KINDS`.
+        workers: processes; the corpus does not depend on it.
+
+    Raises:
+        InputError: a program, a package or disk space is missing, which is told before anything is downloaded.
+    """
+    music = [package for package in open_music.MUSIC if not small or package.name in open_music.SMALL]
+    fonts = [font for font in open_notes.FONTS if not small or font.name in open_notes.SMALL_FONTS]
+    played = open_notes.SMALL_PROGRAMS if small else open_notes.PROGRAMS
+    needed = {"music": open_music.programs(music), "notes": open_notes.PROGRAMS_NEEDED}
+    names = {"music": [package.name for package in music], "notes": [font.name for font in fonts]}
+    downloads = out / "packages"
+    packages.require([program for kind in kinds for program in needed[kind]])
+    packages.require_space(out, sum(SPACE_MB[kind, small] for kind in kinds))
+    absent = packages.missing([name for kind in kinds for name in names[kind]], downloads)
+    if absent:
+        print(f"fetching {len(absent)} packages, {sum(absent.values()) / 1e6:,.0f} MB", flush=True)
+        packages.download(list(absent), downloads)
+    counts = {}
+    if "music" in kinds:
+        counts["music"] = open_music.write_music(music, downloads, out / "music", workers)
+    if "notes" in kinds:
+        instruments = [Instrument(program, font) for program in played for font in fonts]
+        counts["notes"] = open_notes.write_notes(instruments, downloads, out / "notes", workers)
+    return counts
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and build the corpus; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_prep.open_corpus",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder for the corpus")
+    parser.add_argument("--small", action="store_true", help="a few packages only")
+    parser.add_argument("--only", default=",".join(KINDS), metavar="KINDS", help="music, notes or both (default)")
+    parser.add_argument("--workers", type=int, default=available_cores(), help="processes (default: all cores)")
+    options = parser.parse_args(arguments)
+    try:
+        kinds = tuple(dict.fromkeys(options.only.split(",")))
+        if not set(kinds) <= set(KINDS):
+            raise InputError(f"--only {options.only}: name music, notes or music,notes")
+        if options.workers < 1:
+            raise InputError("--workers must be at least 1")
+        counts = build(options.out, options.small, kinds, options.workers)
+    except (InputError, OSError) as error:
+        print(f"data_prep.open_corpus: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("data_prep.open_corpus: interrupted; the same command continues", file=sys.stderr)
+        return 130
+    unit = {"music": "clips of 30 s, in FMA's layout", "notes": "notes of 4 s, in NSynth's layout"}
+    for kind, count in counts.items():
+        print(f"{options.out / kind}: {count} {unit[kind]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,189 @@
+"""Turn NSynth, FMA or a folder of audio into shards to train from: python -m data_prep.shards fma fma_small.zip ...
+
+    python -m data_prep.shards fma fma_small.zip fma_metadata.zip -o shards/fma
+    python -m data_prep.shards nsynth nsynth-train.jsonwav.tar.gz nsynth-valid.jsonwav.tar.gz -o shards/nsynth
+    python -m data_prep.shards folder recordings -o shards/mine
+
+Work that was interrupted continues where it was when the same command is given again.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from tqdm import tqdm
+
+from audio_inpaint.atomic import replacing
+from audio_inpaint.errors import InputError
+from data_prep import fma, folder, nsynth
+from data_prep.conversion import Converted, Refused, Target, convert
+from data_prep.parallel import available_cores, ordered_map
+from data_prep.recording import SPLITS, Split
+from data_prep.shard_files import RECORDS, Shard, finished_shards, remove_records, write_shards
+
+HOP = 512  # samples between the segments counted (Marafioti et al., 2019, Table 1)
+SHARD_MB = 64  # read in a second or so from a network disk, small enough that even NSynth's test split has several
+SOURCES = {"fma": fma.splits, "nsynth": nsynth.splits, "folder": folder.splits}
+
+
+def prepare(
+    kind: str, sources: list[Path], out: Path, sample_rate: int = 16000, workers: int = 1, shard_mb: int = SHARD_MB
+) -> dict:
+    """Write shards and their manifest into the folder `out`, and give the manifest.
+
+    Args:
+        kind: a key of `SOURCES`.
+        sources: archives or folders.
+        out: made where it is missing; holds nothing else.
+        sample_rate: Hz of the shards.
+        workers: processes; the shards do not depend on it.
+        shard_mb: megabytes at which a shard ends.
+
+    Raises:
+        InputError: a source is not what `kind` says, nothing in it can be used, or `out` holds other shards.
+    """
+    target = target_at(sample_rate)
+    splits = SOURCES[kind](sources)
+    options = {
+        "kind": kind,
+        "sources": {split: splits[split].identity for split in SPLITS if split in splits},
+        "shard_mb": shard_mb,
+        **asdict(target),
+    }
+    manifest = out / "manifest.json"
+    if manifest.is_file():
+        done = json.loads(manifest.read_text(encoding="utf-8"))
+        _check_same(done["options"], options, out)
+        return done
+    _start(out, options)
+    counts = [split.count for split in splits.values()]
+    total = None if None in counts else sum(counts)
+    with tqdm(total=total, unit=" recordings", desc=kind, disable=None) as bar:
+        shards = {
+            name: _prepare_split(name, split, out, target, workers, shard_mb, bar) for name, split in splits.items()
+        }
+    if not any(shard.recordings for written in shards.values() for shard in written):
+        reasons = [text for written in shards.values() for shard in written for text in shard.refused.values()]
+        remove_records(out)
+        why = f", all {len(reasons)} were refused (the first: {reasons[0]})" if reasons else ""
+        raise InputError(f"no usable recording in {', '.join(map(str, sources))}{why}")
+    result = {
+        "options": options,
+        "splits": {split: _summary(written, sample_rate) for split, written in shards.items() if written},
+    }
+    with replacing(manifest) as temporary:
+        temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    remove_records(out)
+    return result
+
+
+def target_at(sample_rate: int) -> Target:
+    """What the network of Marafioti et al., 2019, learns from, at a rate in Hz."""
+    from audio_inpaint.data.segments import SILENT, Segment  # imports torch, which the workers need not
+
+    segment = Segment()
+    return Target(sample_rate, segment.length, segment.context, segment.gap, HOP, SILENT)
+
+
+def _start(out: Path, options: dict) -> None:
+    """Make the folder and note the options, or see that those noted are the same."""
+    noted = out / RECORDS / "options.json"
+    if noted.is_file():
+        _check_same(json.loads(noted.read_text(encoding="utf-8")), options, out)
+        return
+    try:
+        if out.is_dir() and any(path.name != RECORDS for path in out.iterdir()):
+            raise InputError(f"{out} holds other files: name a new folder")
+        noted.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{out} cannot be made: {error.strerror}") from error
+    with replacing(noted) as temporary:
+        temporary.write_text(json.dumps(options), encoding="utf-8")
+
+
+def _check_same(noted: dict, options: dict, out: Path) -> None:
+    other = [name for name in options if noted.get(name) != options[name]]
+    if other:
+        raise InputError(f"{out} holds shards made with another {', '.join(other)}: name a new folder or remove it")
+
+
+def _prepare_split(
+    name: str, split: Split, out: Path, target: Target, workers: int, shard_mb: int, bar: tqdm
+) -> list[Shard]:
+    shards = finished_shards(out, name)
+    consumed = sum(shard.consumed for shard in shards)
+    bar.update(consumed)
+    recordings = itertools.islice(split.recordings, consumed, None)
+    results = ordered_map(partial(convert, target=target), recordings, workers)
+    for shard in write_shards(_ticked(results, bar), out, name, len(shards), shard_mb * 10**6, split.count):
+        shards.append(shard)
+    return shards
+
+
+def _ticked(results: Iterator[Converted | Refused], bar: tqdm) -> Iterator[Converted | Refused]:
+    for result in results:
+        bar.update()
+        yield result
+
+
+def _summary(shards: list[Shard], sample_rate: int) -> dict:
+    named = [shard for shard in shards if shard.name]
+    licences = sorted({licence for shard in named for licence in shard.licences})
+    return {
+        "recordings": sum(shard.recordings for shard in named),
+        "hours": round(sum(shard.samples for shard in named) / sample_rate / 3600, 4),
+        "segments": sum(shard.segments for shard in named),
+        "audible_segments": sum(shard.audible for shard in named),
+        "licences": {licence: sum(shard.licences.get(licence, 0) for shard in named) for licence in licences},
+        "refused": {key: text for shard in shards for key, text in shard.refused.items()},
+        "shards": [
+            {"name": shard.name, "recordings": shard.recordings, "bytes": shard.bytes, "sha256": shard.sha256}
+            for shard in named
+        ],
+    }
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line, write the shards, print what they hold; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_prep.shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("kind", choices=SOURCES, help="layout of the sources")
+    parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="published archives, or folders")
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder for the shards")
+    parser.add_argument("--sample-rate", type=int, default=16000, metavar="HZ", help="of the shards (default: 16000)")
+    parser.add_argument("--workers", type=int, default=available_cores(), help="processes (default: all cores)")
+    parser.add_argument(
+        "--shard-size", type=int, default=SHARD_MB, metavar="MB", help=f"size of a shard (default: {SHARD_MB})"
+    )
+    options = parser.parse_args(arguments)
+    try:
+        for name in ("sample_rate", "workers", "shard_size"):
+            if getattr(options, name) < 1:
+                raise InputError(f"--{name.replace('_', '-')} must be at least 1")
+        manifest = prepare(
+            options.kind, options.sources, options.out, options.sample_rate, options.workers, options.shard_size
+        )
+    except (InputError, OSError) as error:
+        print(f"data_prep.shards: error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("data_prep.shards: interrupted; the same command continues", file=sys.stderr)
+        return 130
+    for name, split in manifest["splits"].items():
+        print(
+            f"{name}: {split['recordings']} recordings, {split['hours']:.2f} h, {split['segments']} segments "
+            f"({split['audible_segments']} audible), {len(split['shards'])} shards, {len(split['refused'])} refused"
+        )
+    if any(split["refused"] for split in manifest["splits"].values()):
+        print(f"{options.out / 'manifest.json'} names the refused files and why")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
