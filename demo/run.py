@@ -2,9 +2,9 @@
 
     python demo/run.py [--methods janssen,dpai_fast] [--seed 0]
 
-Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods
-see zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done here
-by files is what `audio-inpaint inpaint` does.
+Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods see
+zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done
+here by files is what `audio-inpaint inpaint` does.
 """
 
 import argparse

@@ -83,6 +83,17 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, step, kill, often
     assert not (place / "fit.ckpt").exists()
 
 
+def test_a_fit_ends_where_the_config_says_that_it_is_good_enough(tmp_path):
+    config = tmp_path / "config.yaml"
+    stop = "{ monitor: loss, stopping_threshold: 100.0, patience: 99, check_on_train_epoch_end: true }"
+    early = f"  callbacks:\n    - class_path: lightning.pytorch.callbacks.EarlyStopping\n      init_args: {stop}\n"
+    config.write_text(TINY.read_text().replace("  callbacks:\n", early))
+    fit(Configured(config=config).fresh, tmp_path / "early", damaged(sound(), *SPANS))
+    fit(Configured().fresh, tmp_path / "whole", damaged(sound(), *SPANS))
+    tables = [csv.DictReader((tmp_path / name / "metrics.csv").open()) for name in ("early", "whole")]
+    assert [max(int(row["step"]) for row in table) for table in tables] == [2, 7]  # an epoch of 3 steps, all 8
+
+
 def test_a_finished_fit_is_read_and_not_done_again(tmp_path):
     region, watch = damaged(sound(), *SPANS), Watch()
     first = fit(recipe(), tmp_path, region)
