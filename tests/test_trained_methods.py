@@ -67,7 +67,9 @@ def test_a_checkpoint_builds_the_network_that_was_trained(checkpoint):
 
 
 def test_a_shipped_checkpoint_is_half_the_size_and_restores_the_same(checkpoint, tmp_path):
-    checkpoints.ship(checkpoint, tmp_path / "ce_test.pt")
+    assert checkpoints.main([str(checkpoint), str(tmp_path / "ce_test.pt")]) == 0
+    assert checkpoints.main([str(tmp_path / "none.ckpt"), str(tmp_path / "none.pt")]) == 2
+    assert not (tmp_path / "none.pt").exists()
     assert (tmp_path / "ce_test.pt").stat().st_size < 0.6 * checkpoint.stat().st_size
     audio, gap = noise(1, 8000), gap_mask([Gap(3000, 4000)], 8000)
     full, half = (ContextEncoder(path)(audio, gap, 16000) for path in (checkpoint, tmp_path / "ce_test.pt"))
