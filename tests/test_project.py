@@ -18,6 +18,7 @@ import torch
 import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+from tiny_checkpoint import random_checkpoint
 
 import audio_inpaint
 import audio_inpaint.configs
@@ -71,6 +72,7 @@ def recordings(tmp_path, monkeypatch):
         write(tmp_path / name, damaged, RATE)
     for name in ("labels.txt", "labels/a.txt", "labels/b.txt"):
         write_labels(tmp_path / name, GAPS, RATE)
+    random_checkpoint(tmp_path / "runs" / "ce_music_small" / "checkpoints" / "best.ckpt")
     monkeypatch.chdir(tmp_path)
     return damaged[0].numpy()
 
@@ -117,9 +119,20 @@ def test_train_commands_of_the_readme_are_understood(recordings, capsys):
         assert not stop.value.code
         config = yaml.safe_load(capsys.readouterr().out)
         given = dict(zip(arguments[1::2], arguments[2::2], strict=True))
-        assert {name: config[name] for name in ("input", "output", "gaps")} == {
-            name: given[f"--{name}"] for name in ("input", "output", "gaps")
-        }
+        del given["-c"]
+        assert given == {option: config[option.removeprefix("--")] for option in given}
+
+
+def test_commands_of_the_readmes_that_prepare_data_take_their_options():
+    lines = commands("python", "-m", "data_prep.open_corpus") + commands("python", "-m", "data_prep.shards")
+    table = re.findall(r"`python -m (data_prep\.\S+ [^`]*)`", (ROOT / "data_prep" / "README.md").read_text())
+    assert lines
+    assert len(table) >= 7
+    for module, *arguments in [line[2:] for line in lines] + [shlex.split(command) for command in table]:
+        command = [sys.executable, "-m", module, *arguments, "--help"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        assert [word for word in arguments if word.startswith("-") and word not in done.stdout] == []
 
 
 def test_scripts_of_the_readme_take_their_options():

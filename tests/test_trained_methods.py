@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from tiny_checkpoint import random_checkpoint
 
 from audio_inpaint import checkpoints
 from audio_inpaint.audio import read, write
@@ -10,23 +11,6 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods import method, names
 from audio_inpaint.methods.context_encoder import ContextEncoder, _pieces
-from audio_inpaint.nn.slim_context_encoder import SlimContextEncoder
-from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
-
-NET = {
-    "class_path": "audio_inpaint.nn.slim_context_encoder.SlimContextEncoder",
-    "init_args": {"channels": 64, "depth": 1, "filters": [2, 2, 4], "blocks": 1},
-}
-SIZES = {
-    "sample_rate": 16000,
-    "context": 2048,
-    "gap": 1024,
-    "n_fft": 512,
-    "hop_length": 128,
-    "output": "magnitude",
-    "normalised": True,
-    "iterations": 5,
-}
 
 
 def noise(channels, length, seed=0):
@@ -36,13 +20,7 @@ def noise(channels, length, seed=0):
 
 @pytest.fixture
 def checkpoint(tmp_path):
-    """A file as `fit` writes it, of a network with random weights."""
-    torch.manual_seed(0)
-    inpainter = SpectralInpainter(lambda *sizes: SlimContextEncoder(*sizes, **NET["init_args"]), **SIZES)
-    weights = {f"inpainter.{name}": value for name, value in inpainter.state_dict().items()}
-    content = {"hyper_parameters": {"net": NET, "learning_rate": 1.0, **SIZES}, "state_dict": weights, "epoch": 3}
-    torch.save(content, tmp_path / "best.ckpt")
-    return tmp_path / "best.ckpt"
+    return random_checkpoint(tmp_path / "best.ckpt")
 
 
 @pytest.fixture
