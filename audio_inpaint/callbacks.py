@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import lightning
@@ -18,6 +19,8 @@ from tqdm import tqdm
 from audio_inpaint.audio import write
 from audio_inpaint.gaps import Gap
 from audio_inpaint.spectrogram_picture import figure
+
+_OFTEN = 60  # seconds from one line to the next
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ class Reconstruction:
 class Spectrograms(lightning.Callback):
     """Writes the spectrograms before, after and of the truth, and the restored audio, to disk and to every logger.
 
-    It serves any model with a method `reconstructions() -> list[Reconstruction]`.
+    It serves any model with a method `reconstructions() -> list[Reconstruction]`, in training and in prediction.
 
     Args:
         steps: the training steps at which to draw, such as those of the deep-prior paper's Fig. 7.
@@ -54,23 +57,27 @@ class Spectrograms(lightning.Callback):
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         """Draw at the chosen steps."""
         if trainer.global_step in self.steps:
-            self._show(trainer, pl_module)
+            self._show(trainer, pl_module, f"_step_{trainer.global_step:06d}")
 
     def on_validation_end(self, trainer, pl_module) -> None:
         """Draw at every so many steps."""
         step = trainer.global_step
-        if self.every and step % self.every == 0 and step not in self.steps and not trainer.sanity_checking:
-            self._show(trainer, pl_module)
+        if trainer.state.fn == "fit" and self.every and step % self.every == 0 and step not in self.steps:
+            self._show(trainer, pl_module, f"_step_{step:06d}")
+
+    def on_predict_end(self, trainer, pl_module) -> None:
+        """Draw what was restored."""
+        self._show(trainer, pl_module, "")
 
     @torch.no_grad()
-    def _show(self, trainer: lightning.Trainer, model: lightning.LightningModule) -> None:
-        if not trainer.is_global_zero:
+    def _show(self, trainer: lightning.Trainer, model: lightning.LightningModule, when: str) -> None:
+        folder = Path(trainer.log_dir or trainer.default_root_dir) / "reconstructions"  # asks all processes
+        if not trainer.is_global_zero or trainer.sanity_checking:
             return
-        folder = Path(trainer.log_dir or trainer.default_root_dir) / "reconstructions"
         folder.mkdir(parents=True, exist_ok=True)
         step = trainer.global_step
         for shown in model.reconstructions():
-            path = folder / f"{shown.name}_step_{step:06d}.png"
+            path = folder / f"{shown.name}{when}.png"
             panels = {title: audio.float().cpu() for title, audio in shown.panels.items()}
             picture = figure(panels, shown.gaps, shown.sample_rate, path)
             if self.audio:
@@ -93,9 +100,10 @@ def _log(logger: Logger, shown: Reconstruction, restored: Tensor, picture: Figur
 
 
 class StepBar(ProgressBar):
-    """One bar over all steps of a fit, with the loss and the validation's score beside it.
+    """One bar over all steps of a fit, with the loss and the validation's score beside it; or over a test's batches.
 
-    Where standard error is no terminal, it writes a line at every tenth of the way.
+    Where standard error is no terminal, it writes a line at every tenth of a fit, and at validations and in tests a
+    minute or more after the last line.
 
     Args:
         title: in front of the bar.
@@ -105,6 +113,7 @@ class StepBar(ProgressBar):
         super().__init__()
         self.title = title
         self._enabled, self._bar, self._shown = True, None, 0.0
+        self._begun = 0.0, 0  # when, and at which step
 
     def disable(self) -> None:
         """Show nothing: what Lightning asks of all ranks but the first."""
@@ -116,8 +125,10 @@ class StepBar(ProgressBar):
 
     def on_train_start(self, trainer, pl_module) -> None:
         """Open the bar."""
+        steps, done = trainer.max_steps, trainer.global_step
+        self._shown = time.monotonic()
+        self._begun = self._shown, done
         if self._enabled and sys.stderr.isatty():
-            steps, done = trainer.max_steps, trainer.global_step
             self._bar = tqdm(total=steps, initial=done, desc=self.title, unit="step", dynamic_ncols=True)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
@@ -129,9 +140,38 @@ class StepBar(ProgressBar):
                 self._bar.set_postfix_str(self._scores(trainer, pl_module), refresh=False)
                 self._bar.update(step - self._bar.n)
         elif self._enabled and 10 * step // steps > 10 * (step - 1) // steps:
-            print(
-                f"{self.title}: step {step} of {steps}, {self._scores(trainer, pl_module)}", file=sys.stderr, flush=True
-            )
+            self._write(trainer, pl_module)
+
+    def on_validation_end(self, trainer, pl_module) -> None:
+        """Write a line if the last one is old."""
+        waited = time.monotonic() - self._shown >= _OFTEN
+        if self._enabled and self._bar is None and trainer.state.fn == "fit" and waited:
+            self._write(trainer, pl_module)
+
+    def on_test_start(self, trainer, pl_module) -> None:
+        """Open the bar of a test."""
+        self._shown = time.monotonic()
+        if self._enabled and sys.stderr.isatty():
+            self._bar = tqdm(total=sum(trainer.num_test_batches), desc="test", unit="batch", dynamic_ncols=True)
+
+    def on_test_batch_end(self, trainer, pl_module, outputs, batch, batch_idx, dataloader_idx=0) -> None:
+        """Move it, or write the line."""
+        done, batches, now = batch_idx + 1, sum(trainer.num_test_batches), time.monotonic()
+        if self._bar is not None:
+            self._bar.update()
+            if done == batches:
+                self._bar.close()  # before the table is printed
+        elif self._enabled and now - self._shown >= _OFTEN:
+            self._shown = now
+            print(f"test: batch {done} of {batches}", file=sys.stderr, flush=True)
+
+    def _write(self, trainer, pl_module) -> None:
+        step, steps, self._shown = trainer.global_step, trainer.max_steps, time.monotonic()
+        since, first = self._begun
+        pace = (self._shown - since) / max(1, step - first)
+        left = timedelta(seconds=round(pace * (steps - step)))
+        line = f"{self.title}: step {step} of {steps}, {self._scores(trainer, pl_module)}, {left} left"
+        print(line, file=sys.stderr, flush=True)
 
     def _scores(self, trainer, pl_module) -> str:
         metrics = self.get_metrics(trainer, pl_module)

@@ -14,6 +14,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from audio_inpaint.atomic import replacing
 
 CHECKPOINT = "fit.ckpt"  # beside the results of a fit that is not finished
+LAST = "last"  # filename of the checkpoints that an interrupted run goes on from
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -28,6 +29,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         Raises:
             InputError: the disk is full, or the place cannot be written.
         """
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         buffer = io.BytesIO()
         torch.save(checkpoint, buffer)
         with replacing(path) as temporary:
@@ -68,6 +70,19 @@ class CountedSteps(lightning.Callback):
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         """Set the count that loggers are given."""
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
+
+
+class Ending(lightning.Callback):
+    """Writes the last checkpoint again when training ends: a finished run is not repeated, and more steps continue it.
+
+    It comes before what replaces the weights then, as averaging does.
+    """
+
+    def on_train_end(self, trainer, pl_module) -> None:
+        """Write it, if the run keeps one."""
+        for saving in trainer.checkpoint_callbacks:
+            if saving.filename == LAST:
+                trainer.save_checkpoint(Path(saving.dirpath, f"{LAST}.ckpt"))
 
 
 class _Writer(ExperimentWriter):

@@ -21,10 +21,20 @@ from audio_inpaint.callbacks import Spectrograms
 from audio_inpaint.configs import find
 from audio_inpaint.errors import InputError
 from audio_inpaint.ranks import share
-from audio_inpaint.resume import CHECKPOINT, Curves, WholeCheckpoints
+from audio_inpaint.resume import CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
 
 RUNS = "runs"  # where `fit` logs to by default
+CHECKPOINTS = "checkpoints"  # their folder in a run's
 Parts = tuple["Trainer", lightning.LightningModule, lightning.LightningDataModule]
+# What Lightning warns of although all is well: the rest of `quiet`.
+_IDLE = (
+    "Checkpoint directory .* exists",
+    ".*treespec, LeafSpec",
+    ".*`srun` command is available",
+    r".*\.fit\(ckpt_path=\"last\"\) is set, but there is no last checkpoint",  # a run that begins
+    ".*WeightAveraging callback, but loading a checkpoint outside",
+    "Grad strides do not match bucket view strides",  # of 1x1 convolutions, which have no strides to speak of
+)
 
 
 class Trainer(lightning.Trainer):
@@ -103,11 +113,16 @@ class InpaintCLI(LightningCLI):
         return {**LightningCLI.subcommands(), "deep_prior": {"model", "datamodule"}}
 
     def instantiate_classes(self) -> None:
-        """Instantiate model, data and trainer.
+        """Instantiate model, data and trainer; what a run writes goes to its folder, whatever the logger.
 
         Raises:
             InputError: one of them refuses what the config says.
         """
+        options = self._get(self.config, "trainer")
+        if self.subcommand != "deep_prior":
+            _log_to(Path(options.default_root_dir or RUNS), options.logger)
+        if not self._trains:
+            self.save_config_callback = None  # the one beside the checkpoints tells how they were trained
         try:
             super().instantiate_classes()
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
@@ -142,15 +157,52 @@ class InpaintCLI(LightningCLI):
         return trainer, self._get(self.config_init, "model"), self._get(self.config_init, "data")
 
     def instantiate_trainer(self, **kwargs) -> Trainer:
-        """Choose what the config leaves open: the precision that suits the machine, and the CSV logger."""
+        """Choose what the config leaves open: the precision that suits the machine, the CSV logger, and the places."""
         config = self._get(self.config_init, "trainer")
+        folder = Path(kwargs.setdefault("default_root_dir", config.get("default_root_dir") or RUNS))
         if config.get("precision") is None:
             kwargs["precision"] = "bf16-mixed" if has_bfloat16(config.get("accelerator", "auto")) else "32-true"
         if config.get("logger") is None:
-            folder = Path(kwargs.get("default_root_dir") or config.get("default_root_dir") or RUNS)
             going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
-            kwargs["logger"] = Curves(folder, going_on)
-        return super().instantiate_trainer(**kwargs)
+            kwargs["logger"] = Curves(folder, going_on) if self._trains else False
+        plugins = config.get("plugins") or []
+        kwargs.setdefault("plugins", [*(plugins if isinstance(plugins, list) else [plugins]), WholeCheckpoints()])
+        trainer = super().instantiate_trainer(**kwargs)
+        if config.get("sync_batchnorm") and trainer.world_size > 1 and trainer.strategy.root_device.type == "cpu":
+            raise InputError("PyTorch synchronises batch norms on GPUs alone: give --trainer.sync_batchnorm=false")
+        for saving in trainer.checkpoint_callbacks:
+            saving.dirpath = saving.dirpath or str(folder / CHECKPOINTS)
+        if self.subcommand == "fit":
+            trainer.callbacks[:0] = [Ending(), CountedSteps()]
+        return trainer
+
+    @property
+    def _trains(self) -> bool:
+        return self.subcommand not in ("validate", "test", "predict")
+
+    def before_validate(self) -> None:
+        """Find the checkpoint: the config's is `last` or `best` of the run, or a file.
+
+        Raises:
+            InputError: there is none.
+        """
+        options = self.config_init[self.subcommand]
+        name = options.ckpt_path or LAST
+        path = Path(name)
+        if name in (LAST, "best"):
+            path = Path(self.trainer.default_root_dir, CHECKPOINTS, f"{name}.ckpt")
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {path}: train by fit first, or name another by --ckpt_path")
+        options.ckpt_path = str(path)
+
+    def before_test(self) -> None:
+        """The same; and the model prints a table of its own in place of Lightning's."""
+        self.before_validate()
+        self.config_init[self.subcommand].verbose = False
+
+    def before_predict(self) -> None:
+        """The same."""
+        self.before_validate()
 
 
 class Preset(InpaintCLI):
@@ -197,7 +249,7 @@ def quiet() -> Iterator[None]:
     levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=PossibleUserWarning)  # few workers, few batches
-        for message in ("Checkpoint directory .* exists", ".*treespec, LeafSpec", ".*`srun` command is available"):
+        for message in _IDLE:
             warnings.filterwarnings("ignore", message)
         try:
             for logger in loggers:
@@ -240,7 +292,7 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; what the user can mend is one line and exit code 2."""
     args = list(sys.argv[1:] if args is None else args)
     try:
-        with quiet() if "deep_prior" in args else contextlib.nullcontext():
+        with quiet():
             InpaintCLI(args)
     except (InputError, MisconfigurationException) as error:
         print(f"audio_inpaint.train: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -248,8 +300,11 @@ def main(args: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"audio_inpaint.train: error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("audio_inpaint.train: interrupted; the same command goes on from here", file=sys.stderr)
+    except (KeyboardInterrupt, SystemExit) as end:
+        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):
+            raise  # not what Lightning makes of Ctrl-C
+        going_on = "" if {"validate", "test", "predict"} & set(args) else "; the same command goes on from here"
+        rank_zero_only(print)(f"audio_inpaint.train: interrupted{going_on}", file=sys.stderr)
         return 130
     return 0
 

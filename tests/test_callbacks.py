@@ -1,4 +1,5 @@
 import io
+import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -24,11 +25,13 @@ class Screen(io.StringIO):
 def played(bar, steps, done=0):
     """A run of the bar over some steps, without Lightning."""
     bar.get_metrics = lambda *_: {"loss": 1 / 3, "snr": -0.125, "v_num": 0}
-    trainer = SimpleNamespace(max_steps=steps, global_step=done)
+    trainer = SimpleNamespace(max_steps=steps, global_step=done, state=SimpleNamespace(fn="fit"))
     bar.on_train_start(trainer, None)
     for step in range(done + 1, steps + 1):
         trainer.global_step = step
         bar.on_train_batch_end(trainer, None, None, None, 0)
+        if step % 50 == 0:
+            bar.on_validation_end(trainer, None)
     bar.on_train_end(trainer, None)
 
 
@@ -38,8 +41,20 @@ def test_where_there_is_no_terminal_ten_lines_tell_the_way(monkeypatch):
     played(StepBar(), 5000)
     lines = screen.getvalue().splitlines()
     assert len(lines) == 10
-    assert lines[0] == "fit: step 500 of 5000, loss 0.33, snr -0.12"
+    assert lines[0].startswith("fit: step 500 of 5000, loss 0.33, snr -0.12, ")
     assert "\r" not in screen.getvalue()
+
+
+def test_a_slow_run_tells_of_itself_at_validations_a_minute_apart_and_how_long_it_will_take(monkeypatch):
+    screen, clock = Screen(terminal=False), itertools.count(step=0.5)
+    monkeypatch.setattr("sys.stderr", screen)
+    monkeypatch.setattr("audio_inpaint.callbacks.time.monotonic", lambda: next(clock))
+    played(StepBar(), 2000, done=1000)  # about half a second a step
+    lines = [line.split(", ") for line in screen.getvalue().splitlines()]
+    steps = [int(words[0].split()[2]) for words in lines]
+    assert steps == [1150, 1200, 1350, 1400, 1550, 1600, 1750, 1800, 1950, 2000]
+    left = [sum(int(part) * 60**power for power, part in enumerate(words[-1][:-5].split(":")[::-1])) for words in lines]
+    assert left == pytest.approx([0.52 * (2000 - step) for step in steps], rel=0.03, abs=1)
 
 
 def test_a_terminal_shows_one_bar_that_begins_where_the_run_goes_on(monkeypatch):

@@ -182,12 +182,12 @@ class Shards(lightning.LightningDataModule):
         """Find the shards of a stage, and the sizes.
 
         Args:
-            stage: `fit`, `validate` or `test`.
+            stage: `fit`, `validate`, `test` or `predict`, which takes the test set too.
 
         Raises:
             InputError: shards are missing or cut short, or the streams cannot be shared out to the ranks equally.
         """
-        needed = {"fit": "training", "validate": "validation", "test": "test"}.get(stage)
+        needed = {"fit": "training", "validate": "validation"}.get(stage, "test")
         for name in {"fit": ("training", "validation")}.get(stage, (needed,)):
             if self.sources.get(name) is not None:
                 self.shards[name] = find(self.sources[name], name)
@@ -232,6 +232,10 @@ class Shards(lightning.LightningDataModule):
 
     def test_dataloader(self) -> HeldOut:
         """This rank's share of the test set."""
+        return self._held_out("test")
+
+    def predict_dataloader(self) -> HeldOut:
+        """The same."""
         return self._held_out("test")
 
     def _held_out(self, name: str) -> HeldOut:

@@ -29,6 +29,7 @@ class Spread(Metric):
         self.left_out += scores.numel() - finite.numel()
 
     def compute(self) -> dict[str, Tensor]:
-        """`mean` and `std` (of the population), not a number where there is no score."""
+        """`mean` and `std` (of the population), not a number where there is no score, and the `count` of scores."""
         mean = self.total / self.count
-        return {"mean": mean, "std": (self.squares / self.count - mean.square()).clamp(min=0).sqrt()}
+        deviation = (self.squares / self.count - mean.square()).clamp(min=0).sqrt()
+        return {"mean": mean, "std": deviation, "count": self.count}

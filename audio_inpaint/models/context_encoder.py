@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Literal
 
 import lightning
 import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torchmetrics import MeanMetric
@@ -15,6 +15,7 @@ from audio_inpaint.callbacks import Reconstruction
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.losses import mixed_squared_error, weighted_nmse
 from audio_inpaint.methods import method
+from audio_inpaint.metrics.comparison import RESTORED, Comparison, table, write_table
 from audio_inpaint.metrics.snr import magnitude_snr, snr
 from audio_inpaint.metrics.spread import Spread
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
@@ -25,7 +26,11 @@ class ContextEncoder(lightning.LightningModule):
 
     Validation gives, over all segments, the loss (`validation_loss`), the paper's weighted NMSE and the SNR_MS of the
     network's own frames (Table 3: `snr_network`); and, over the first segments, SNR_MS and SNR_TD of the restored
-    audio (Tables 4 and 5: `snr_ms`, `snr_td`), whose phases take long. The test restores every segment.
+    audio (Tables 4 and 5: `snr_ms`, `snr_td`), whose phases take long. The test restores every segment, and prediction
+    those that are shown.
+
+    Gradients, loss and scores are those of the global batch for any number of processes, but the batch norms' means and
+    variances are each process's own unless `--trainer.sync_batchnorm=true`, which PyTorch has for GPUs alone.
 
     Args:
         net: makes the network, see `SpectralInpainter` for this and the next eight.
@@ -42,12 +47,15 @@ class ContextEncoder(lightning.LightningModule):
         weight_decay: lambda of eq. (2): half of it times the squared weights is added to the mean loss of a batch.
         learning_rate: of Adam, at the beginning.
         schedule: "drop" to a tenth at the step `drop_at`, "plateau" the same when the validation loss has not fallen
-            for ten validations, or "cosine" to nothing at the trainer's last step.
+            for more than ten validations, or "cosine" to nothing at the trainer's last step.
         drop_at: see `schedule`.
-        warm_up: steps in which the rate rises linearly.
+        warm_up: steps in which the rate rises linearly; not for "plateau".
         restored_segments: of each validation, over all processes.
         rivals: methods that the test gives the same segments.
         shown: examples for the spectrogram callback.
+
+    Raises:
+        ValueError: sizes do not fit together, or "plateau" is to warm up.
     """
 
     def __init__(
@@ -73,6 +81,8 @@ class ContextEncoder(lightning.LightningModule):
         shown: int = 4,
     ):
         super().__init__()
+        if warm_up and schedule == "plateau":
+            raise ValueError("the schedule plateau has no warm_up: set it to 0, or choose drop or cosine")
         self.save_hyperparameters()
         self.inpainter = SpectralInpainter(
             net, sample_rate, context, gap, n_fft, hop_length, output, normalised, iterations
@@ -90,7 +100,7 @@ class ContextEncoder(lightning.LightningModule):
             return mixed_squared_error(estimate, target)
         return weighted_nmse(estimate, target, self.hparams.c)
 
-    def _estimates(self, segments: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def estimates(self, segments: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """The network's coefficients and the true ones at the network's level; the known spectra and their level."""
         with torch.autocast(self.device.type, enabled=False):
             spectrum, level = self.inpainter.known(segments)
@@ -99,9 +109,9 @@ class ContextEncoder(lightning.LightningModule):
 
     def training_step(self, segments: Tensor, index: int) -> Tensor:
         """One step on a batch of segments (batch, time)."""
-        estimate, target, *_ = self._estimates(segments)
+        estimate, target, *_ = self.estimates(segments)
         loss = self.loss(estimate, target).mean()
-        self.log("loss", loss, prog_bar=True, batch_size=len(segments))
+        self.log("loss", loss, prog_bar=True, batch_size=len(segments), sync_dist=True)
         return loss + self.hparams.weight_decay / 2 * self._squared_weights()
 
     def _squared_weights(self) -> Tensor | float:
@@ -132,7 +142,7 @@ class ContextEncoder(lightning.LightningModule):
 
     def _judge(self, segments: Tensor, restored: int) -> Tensor:
         """Score a batch, with the audio of its first `restored` segments, which is returned."""
-        estimate, target, spectrum, level = self._estimates(segments)
+        estimate, target, spectrum, level = self.estimates(segments)
         self.losses.update(self.loss(estimate, target))
         coefficients, target = estimate * level.unsqueeze(1), target * level.unsqueeze(1)
         self.weighted_nmse.update(weighted_nmse(coefficients, target, self.hparams.c))
@@ -143,17 +153,22 @@ class ContextEncoder(lightning.LightningModule):
         if not restored:
             return truth
         audio = torch.where(lost, self.inpainter.synthesise(spectrum[:restored], coefficients[:restored]), truth)
-        self.scores["snr_ms"].update(magnitude_snr(audio, truth, lost, *self._sizes))
-        self.scores["snr_td"].update(snr(audio, truth, lost))
+        for name, scores in self._restored_scores(audio, truth).items():
+            self.scores[name].update(scores)
         return audio
 
-    @property
-    def _sizes(self) -> tuple[int, int]:
-        return self.hparams.n_fft, self.hparams.hop_length
+    def _restored_scores(self, restored: Tensor, truth: Tensor) -> dict[str, Tensor]:
+        """SNR_MS and SNR_TD in dB of restored segments (batch, time), (batch,) each."""
+        lost = self.segment.lost.to(truth.device)
+        return {
+            "snr_ms": magnitude_snr(restored, truth, lost, self.hparams.n_fft, self.hparams.hop_length),
+            "snr_td": snr(restored, truth, lost),
+        }
 
     def on_validation_epoch_start(self) -> None:
         """Begin a validation."""
-        self._left = -(-self.hparams.restored_segments // self.trainer.world_size)
+        # its own of the first ones, which are dealt to the processes in turn
+        self._left = len(range(self.global_rank, self.hparams.restored_segments, self.trainer.world_size))
         self.examples = []
 
     def validation_step(self, segments: Tensor, index: int) -> None:
@@ -169,43 +184,51 @@ class ContextEncoder(lightning.LightningModule):
         self.log("validation_loss", self.losses.compute())
         self.log("weighted_nmse", self.weighted_nmse.compute())
         self.log_dict(values, prog_bar=True)
+        self._reset()
+
+    def _reset(self) -> None:
         for metric in (self.losses, self.weighted_nmse, *self.scores.values()):
             metric.reset()
 
     def on_test_epoch_start(self) -> None:
         """Make the methods that the network is compared with."""
         self.rivals = {name: method(name) for name in self.hparams.rivals}
-        self.rival_scores = {
-            name: {score: Spread().to(self.device) for score in ("snr_ms", "snr_td")} for name in self.rivals
-        }
+        self.comparisons = {name: Comparison().to(self.device) for name in (self.hparams.output, *self.rivals)}
 
     def test_step(self, segments: Tensor, index: int) -> None:
         """Restore and score a batch of segments (batch, time), by the rivals too."""
-        self._judge(segments, len(segments))
-        segments, lost = segments.cpu(), self.segment.lost
+        own = self._restored_scores(self._judge(segments, len(segments)), segments)
+        self.comparisons[self.hparams.output].update(own)
+        truth, lost = segments.cpu().double(), self.segment.lost
         for name, rival in self.rivals.items():
-            restored = torch.cat([rival(x[None].double(), lost, self.segment.sample_rate) for x in segments])
-            scores = self.rival_scores[name]
-            scores["snr_ms"].update(magnitude_snr(restored, segments.double(), lost, *self._sizes))
-            scores["snr_td"].update(snr(restored, segments.double(), lost))
+            restored = torch.cat([rival(x[None], lost, self.segment.sample_rate) for x in truth])
+            self.comparisons[name].update(self._restored_scores(restored, truth), own)
 
     def on_test_epoch_end(self) -> None:
-        """Print the scores of all processes, the network's first."""
-        own = {name: self.scores[name] for name in ("snr_ms", "snr_td")}
-        table = [f"{'method':16}  SNR_MS (std) dB  SNR_TD (std) dB  segments"]
-        for method_name, scores in {self.hparams.output: own, **self.rival_scores}.items():
-            values = {name: score.compute() for name, score in scores.items()}
-            self.log_dict({f"test/{method_name}/{name}": value["mean"].float() for name, value in values.items()})
-            cells = (f"{value['mean']:6.2f} ({value['std']:5.2f})" for value in values.values())
-            table.append(
-                f"{method_name:16}  " + "  ".join(f"{cell:>15}" for cell in cells) + f"  {own['snr_ms'].count:8.0f}"
-            )
-        rank_zero_only(print)(*table, sep="\n")
-        for score in own.values():
-            score.reset()
+        """Print the scores of all processes, the network's first, and write them as `test.csv`."""
+        rows = {name: comparison.compute() for name, comparison in self.comparisons.items()}
+        for name, row in rows.items():
+            self.log_dict({f"test/{name}/{score}": row[score] for score in RESTORED})
+        self._reset()
+        folder = Path(self.trainer.log_dir)  # asks all processes
+        if self.trainer.is_global_zero:
+            print(table(rows))
+            folder.mkdir(parents=True, exist_ok=True)
+            write_table(folder / "test.csv", rows)
+
+    def on_predict_epoch_start(self) -> None:
+        """Begin to restore."""
+        self.examples = []
+
+    def predict_step(self, segments: Tensor, index: int) -> Tensor:
+        """Restore as many of the segments (batch, time) as are to be shown."""
+        segments = segments[: self.hparams.shown - len(self.examples)]
+        restored = self.inpainter.restore(segments) if len(segments) else segments
+        self.examples += list(zip(segments.cpu(), restored.cpu(), strict=True))
+        return restored
 
     def reconstructions(self) -> list[Reconstruction]:
-        """The first examples of the last validation."""
+        """The first examples of the last validation or prediction."""
         gaps = mask_gaps(self.segment.lost)
         damaged = ~self.segment.lost
         return [

@@ -1,0 +1,44 @@
+"""Shards of steady tones, which a context encoder learns to continue in a few steps, and the command that trains it."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import webdataset
+from shard_files import flac
+
+from audio_inpaint.train import main
+
+TINY = Path(__file__).parent / "tiny_ce.yaml"
+RATE, SAMPLES = 16000, 6400  # five segments of the tiny config
+
+
+def write_tones(folder):
+    """Shards for training, validation and test, of 8, 4 and 3 recordings."""
+    for seed, (name, count) in enumerate({"training": 8, "validation": 4, "test": 3}.items()):
+        random = np.random.default_rng(seed)
+        with webdataset.TarWriter(str(folder / f"{name}-000000.tar")) as tar:
+            for number in range(count):
+                frequency, phase = random.uniform(200, 4000, (3, 1)), random.uniform(0, 6, (3, 1))
+                audio = 0.2 * np.sin(2 * np.pi * frequency * np.arange(SAMPLES) / RATE + phase).sum(0)
+                metadata = json.dumps({"sample_rate": RATE, "samples": SAMPLES}).encode()
+                tar.write({"__key__": f"{number:05d}", "flac": flac(audio), "json": metadata})
+    return folder
+
+
+def arguments(command, shards, folder, *options):
+    """Of `python -m audio_inpaint.train`."""
+    data = [f"--data.init_args.{name}={shards}/{name}-*.tar" for name in ("training", "validation", "test")]
+    return [command, "-c", str(TINY), f"--trainer.default_root_dir={folder}", *data, *options]
+
+
+def run(command, shards, folder, *options):
+    """Run it in this process."""
+    assert main(arguments(command, shards, folder, *options)) == 0
+    return folder
+
+
+if __name__ == "__main__":  # one command after the other in the processes that torchrun starts
+    commands, *places = sys.argv[1:]
+    sys.exit(max(main(arguments(command, *places)) for command in commands.split(",")))
