@@ -79,10 +79,11 @@ class SlimContextEncoder(nn.Module):
         self.halve = nn.AvgPool2d((1, 2), ceil_mode=True)
         self.mix = nn.Conv2d(width * frames + 6 * context_frames, channels, 1)
         self.residual = nn.Sequential(*(_Residual(channels, kernel) for _ in range(depth)))
-        self.output = nn.Conv2d(channels, parts * gap_frames, 1)
         if parts == 1:
             self.interpolate = nn.Conv2d(2 * context_frames, gap_frames, 1)
             nn.init.constant_(self.interpolate.weight, 1 / (2 * context_frames))
+        self.output = nn.Conv2d(channels, parts * gap_frames, 1)
+        if parts == 1:
             nn.init.zeros_(self.output.weight)
 
     def forward(self, contexts: Tensor) -> Tensor:
