@@ -8,9 +8,10 @@ import lightning
 import numpy as np
 import pytest
 import torch
-from tiny_fits import SPANS, TINY, Watch, damaged, recipe, sound, store
+from tiny_fits import RATE, SPANS, TINY, Watch, damaged, recipe, sound, store
 
 from audio_inpaint.deep_prior import fit
+from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.resume import Curves
 from audio_inpaint.train import InpaintCLI, main
@@ -83,15 +84,21 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, step, kill, often
     assert not (place / "fit.ckpt").exists()
 
 
-def test_a_fit_ends_where_the_config_says_that_it_is_good_enough(tmp_path):
-    config = tmp_path / "config.yaml"
-    stop = "{ monitor: loss, stopping_threshold: 100.0, patience: 99, check_on_train_epoch_end: true }"
-    early = f"  callbacks:\n    - class_path: lightning.pytorch.callbacks.EarlyStopping\n      init_args: {stop}\n"
-    config.write_text(TINY.read_text().replace("  callbacks:\n", early))
-    fit(Configured(config=config).fresh, tmp_path / "early", damaged(sound(), *SPANS))
-    fit(Configured().fresh, tmp_path / "whole", damaged(sound(), *SPANS))
-    tables = [csv.DictReader((tmp_path / name / "metrics.csv").open()) for name in ("early", "whole")]
-    assert [max(int(row["step"]) for row in table) for table in tables] == [2, 7]  # an epoch of 3 steps, all 8
+def test_a_fit_ends_where_the_loss_is_the_wanted_share_of_silences(tmp_path):
+    region, losses = damaged(sound(), *SPANS), {}
+    fixed = "--model.init_args.multi_scale_weight=0", "--data.init_args.withheld_stretches=0"
+    for enough in (1.15, 0.0):
+        place = tmp_path / str(enough)
+        fit(Configured(*fixed, f"--model.init_args.enough={enough}").fresh, place, region)
+        rows = csv.DictReader((place / "metrics.csv").open())
+        losses[enough] = [float(row["loss"]) for row in rows if row["loss"]]
+    stft = STFT.at(RATE, 256, 64)
+    power = region.audio[:, ~region.gap].square().mean() * stft.window_energy  # level 1: it becomes 1
+    frames = stft(region.audio).abs().square() * ~stft.touched(region.gap)
+    silence = (frames.mean() + region.audio.square().mean() * stft.window_energy).item() / power.item()
+    assert len(losses[1.15]) < len(losses[0.0]) == 8
+    assert losses[1.15] == losses[0.0][: len(losses[1.15])]
+    assert losses[1.15][-1] < 1.15 * silence <= min(losses[1.15][:-1])
 
 
 def test_a_finished_fit_is_read_and_not_done_again(tmp_path):

@@ -51,6 +51,7 @@ class DeepPrior(lightning.LightningModule):
         perturbation: standard deviation of the noise added to the input, fresh at each step.
         learning_rate: of Adam, constant.
         averaging: decay of an exponential average of the outputs, which is then the result; 0 takes the last output.
+        enough: the fit ends early where the loss falls below this share of silence's; 0 never.
         seed: of the input and of its perturbations.
     """
 
@@ -71,6 +72,7 @@ class DeepPrior(lightning.LightningModule):
         perturbation: float = 0.03,
         learning_rate: float = 0.01,
         averaging: float = 0.0,
+        enough: float = 0.0,
         seed: int = 0,
     ):
         super().__init__()
@@ -99,6 +101,8 @@ class DeepPrior(lightning.LightningModule):
         if options.level is not None and (power := self._known_power(signal)) > 0:
             self.scale = options.level / power**0.5
         self.average, self.averaged = None, 0
+        silence = torch.zeros(len(signal.audio), self.stft.n_fft // 2 + 1, self.stft.frames(self.length))
+        self.good_enough = options.enough * self.loss(silence.to(torch.complex64), signal)["total"].mean().item()
 
     def _known_power(self, signal: Signal) -> float:
         """Mean power of a bin of the spectrogram, from the known part."""
@@ -187,6 +191,8 @@ class DeepPrior(lightning.LightningModule):
             self.average = (1 - self._decay) * spectrum.detach() + earlier
             self.averaged += 1
         total = terms.pop("total")
+        if total < self.good_enough:
+            self.trainer.should_stop = True
         self.log("loss", total, prog_bar=True, batch_size=1)
         self.log_dict({f"loss/{name}": value.detach() for name, value in terms.items()}, batch_size=1)
         return total
