@@ -4,8 +4,7 @@
 
 Written from ITU-R BS.1387-1, Annex 2, and P. Kabal, 2003, "An examination and interpretation of ITU-R BS.1387:
 Perceptual evaluation of audio quality" (McGill University), whose choices are followed where the standard leaves room.
-No conformance is claimed: with these choices the sixteen test items of the standard come out 0.09 grades off (root
-mean square).
+No conformance is claimed.
 
 From the inside out: `bands` and `ear` (section 2 of the annex), `patterns` (3), `variables` of each frame (4),
 `averaging` over the recording (5), `network` (6). `recording` brings the audio into form, `model` runs it all.
