@@ -39,6 +39,7 @@ def test_every_config_begins_with_a_line_that_describes_it(name):
         ("ce_music.yaml", "ce_instruments.yaml", {"data", "trainer"}),
         ("ce_music_small.yaml", "ce_instruments_small.yaml", {"data", "trainer"}),
         ("ce_music.yaml", "ce_music_harmonic.yaml", {"model", "trainer"}),
+        ("ce_music_small.yaml", "ce_music_small_harmonic.yaml", {"model", "trainer"}),
     ],
 )
 def test_context_encoder_configs_differ_in_data_or_network_alone(name, other, places):
