@@ -172,6 +172,35 @@ def test_true_magnitudes_restore_steady_tones_up_to_their_phase():
     assert torch.equal(restored[:, ~lost], audio[:, ~lost])
 
 
+def test_a_fill_is_improved_by_true_magnitudes_and_keeps_its_phases():
+    inpainter = SpectralInpainter(Oracle)
+    audio, lost = tones(3), inpainter.segment.lost
+    inpainter.net.answer = inpainter.target(audio)
+    weak = torch.where(lost, 0.5 * audio, audio)  # right phases, wrong magnitudes
+    assert snr(inpainter.improve(weak), audio, lost).min() > snr(weak, audio, lost).max() + 10
+    assert torch.allclose(inpainter.improve(audio), audio, atol=1e-5)
+
+
+def test_what_of_a_gap_is_not_lost_stays_as_it_is():
+    inpainter = SpectralInpainter(Oracle)
+    inpainter.net.answer = torch.zeros(3, 1, 257, 11)  # silence, which all frames with a lost sample get
+    audio, lost = tones(3), torch.zeros(5120, dtype=torch.bool)
+    lost[2200:2800] = True
+    improved = inpainter.improve(audio, lost)
+    assert torch.equal(improved[:, ~lost], audio[:, ~lost])
+    assert improved[:, 2456:2544].abs().max() < 1e-6  # only frames with a lost sample reach there
+    inpainter.net.answer = torch.full((3, 1, 257, 11), 9.9)
+    early = lost & (torch.arange(5120) < 2210)
+    frames = inpainter.stft.touched(early)
+    assert 0 < frames.sum() < 11
+    assert torch.equal(inpainter.improve(audio, early)[:, ~early], audio[:, ~early])
+
+
+def test_complex_networks_take_no_phases():
+    with pytest.raises(ValueError, match="complex"):
+        SpectralInpainter(Oracle, output="complex").improve(tones(1))
+
+
 def test_lost_samples_are_never_seen():
     torch.manual_seed(0)
     inpainter = SpectralInpainter(

@@ -23,12 +23,13 @@ def checkpoint(tmp_path):
     return random_checkpoint(tmp_path / "best.ckpt")
 
 
-@pytest.fixture
-def constant(checkpoint, monkeypatch):
+@pytest.fixture(params=["filled", "reconstructed"])
+def constant(request, checkpoint, monkeypatch):
     """A method whose network fills every gap with 0.25."""
-    trained = ContextEncoder(checkpoint)
-    lost = trained.inpainter.segment.lost
-    monkeypatch.setattr(trained.inpainter, "restore", lambda x: x.masked_fill(lost, 0.25))
+    trained = ContextEncoder(checkpoint, phases=request.param)
+    segment = trained.inpainter.segment.lost
+    monkeypatch.setattr(trained.inpainter, "restore", lambda x: x.masked_fill(segment, 0.25))
+    monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost: x.masked_fill(lost, 0.25))
     return trained
 
 
@@ -102,7 +103,7 @@ def test_any_rate_and_channels_are_restored_and_known_samples_kept(rate, channel
     assert torch.equal(restored[:, ~gap], audio[:, ~gap])
     assert restored.dtype == audio.dtype
     assert restored.isfinite().all()
-    assert not torch.equal(restored, method("burg")(audio, gap, rate))
+    assert not torch.equal(restored, method("janssen")(audio, gap, rate))
     other = torch.where(gap, noise(channels, rate, 1), audio)
     assert torch.equal(ContextEncoder(checkpoint)(other, gap, rate)[:, gap], restored[:, gap])
 
@@ -136,11 +137,13 @@ def test_the_networks_fill_comes_back_to_other_sample_rates(constant):
 @pytest.mark.parametrize("enlarge", ["centred", "forwards", "backwards"])
 def test_short_gaps_grow_where_one_wants(enlarge, checkpoint, monkeypatch):
     trained, seen = ContextEncoder(checkpoint, enlarge), []
-    monkeypatch.setattr(trained.inpainter, "restore", lambda x: seen.append(x) or x)
+    monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost: seen.append((x, lost)) or x)
     audio = torch.arange(16000, dtype=torch.float64)[None] / 16000
     trained(audio, gap_mask([Gap(5000, 5600)], 16000), 16000)
     expected = 5000 - {"centred": 212, "forwards": 0, "backwards": 424}[enlarge] - 2048
-    assert seen[0][0, 0].item() == pytest.approx(expected / 16000, abs=1e-6)
+    (segments, lost), *_ = seen
+    assert segments[0, 0].item() == pytest.approx(expected / 16000, abs=1e-6)
+    assert lost[0].nonzero().flatten().tolist() == list(range(5000 - expected, 5600 - expected))
 
 
 def test_long_gaps_are_filled_from_both_ends():
@@ -149,9 +152,11 @@ def test_long_gaps_are_filled_from_both_ends():
     assert pieces == [Gap(0, 1024), Gap(2476, 3500), Gap(1024, 2048), Gap(2048, 2476)]
 
 
-def test_an_unknown_way_to_enlarge_is_refused(checkpoint):
+def test_unknown_options_are_refused(checkpoint):
     with pytest.raises(ValueError, match="sideways"):
         ContextEncoder(checkpoint, "sideways")
+    with pytest.raises(ValueError, match="magic"):
+        ContextEncoder(checkpoint, phases="magic")
 
 
 def test_a_file_is_restored_from_a_checkpoint(checkpoint, tmp_path):

@@ -13,8 +13,8 @@ from torchaudio.functional import resample
 
 from audio_inpaint.checkpoints import load
 from audio_inpaint.gaps import Gap, mask_gaps
-from audio_inpaint.methods.burg import Burg
 from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.janssen import Janssen
 
 _BATCH = 64  # segments at a time, which bounds memory
 
@@ -22,17 +22,21 @@ _BATCH = 64  # segments at a time, which bounds memory
 class ContextEncoder:
     """Restore each gap by a network that was trained on one length of gap and one sample rate.
 
-    First `Burg` fills every gap; the network's fill then replaces what it can know. So it always has contexts, whatever
-    they lack being Burg's guess: samples of another gap nearby, of the same gap, or beyond the end of the recording.
+    First `Janssen` fills every gap, and the network's fill then takes its place. So the network always has contexts,
+    whatever they lack being Janssen's guess: samples of another gap nearby, of the same gap, or beyond the end of the
+    recording.
 
+    - Magnitudes get the phases of Janssen's fill, which suit the recording far better than what can be reconstructed
+      from magnitudes alone (docs/context_encoder.md); `phases="reconstructed"` is the paper's way.
     - A gap shorter than the trained one is enlarged, on both sides by default (the paper's Table 6).
     - A longer one is restored in pieces of the trained length, from both ends inwards, the last one in the middle.
-    - At another sample rate, the audio goes down (or up) to the trained one and the network's correction of Burg's fill
-      comes back: what the trained rate cannot hold is Burg's.
+    - At another sample rate, the audio goes down (or up) to the trained one and the network's correction of Janssen's
+      fill comes back: what the trained rate cannot hold is Janssen's.
 
     Args:
         checkpoint: the file of a trained network.
         enlarge: where a short gap grows: "centred", "forwards" or "backwards".
+        phases: of a network that gives magnitudes: "filled", of the first fill, or "reconstructed".
 
     Attributes:
         context: audio in seconds that is used on each side of a gap.
@@ -41,11 +45,19 @@ class ContextEncoder:
         InputError: the checkpoint cannot be used.
     """
 
-    def __init__(self, checkpoint: Path, enlarge: Literal["centred", "forwards", "backwards"] = "centred"):
+    def __init__(
+        self,
+        checkpoint: Path,
+        enlarge: Literal["centred", "forwards", "backwards"] = "centred",
+        phases: Literal["filled", "reconstructed"] = "filled",
+    ):
         if enlarge not in ("centred", "forwards", "backwards"):
             raise ValueError(f"a gap is enlarged centred, forwards or backwards, not {enlarge!r}")
+        if phases not in ("filled", "reconstructed"):
+            raise ValueError(f"phases are filled or reconstructed, not {phases!r}")
         self.inpainter, self.enlarge = load(checkpoint), enlarge
-        self.first = Burg()
+        self.improves = phases == "filled" and self.inpainter.output == "magnitude"
+        self.first = Janssen()
         segment = self.inpainter.segment
         # the network's, a trained gap more where a short one is enlarged, and a margin for the resampling
         self.context = (segment.context + segment.gap) / segment.sample_rate + 0.02
@@ -78,17 +90,30 @@ class ContextEncoder:
             now = [found[turn] for found in pieces if turn < len(found)]
             starts = [around + self._start(piece) - segment.context for piece in now]
             segments = torch.cat([audio[:, start : start + segment.length] for start in starts])
-            restored = torch.cat([self.inpainter.restore(part.float()) for part in segments.split(_BATCH)]).to(audio)
+            lost = torch.cat([self._lost(piece).expand(len(audio), -1) for piece in now])
+            restored = torch.cat(
+                [
+                    self.inpainter.improve(part, gap) if self.improves else self.inpainter.restore(part)
+                    for part, gap in zip(segments.float().split(_BATCH), lost.split(_BATCH), strict=True)
+                ]
+            )
             for number, (start, piece) in enumerate(zip(starts, now, strict=True)):
                 first, last = around + piece.start, around + piece.stop
                 own = restored[number * len(audio) : (number + 1) * len(audio)]
-                audio[:, first:last] = own[:, first - start : last - start]
+                audio[:, first:last] = own[:, first - start : last - start].to(audio)
         return audio[:, around:-around]
 
     def _start(self, piece: Gap) -> int:
         """The first sample of the network's gap, in whose place the piece lies."""
         spare = self.inpainter.segment.gap - (piece.stop - piece.start)
         return piece.start - {"centred": spare // 2, "forwards": 0, "backwards": spare}[self.enlarge]
+
+    def _lost(self, piece: Gap) -> Tensor:
+        """Where a piece lies in its segment, (1, time) boolean."""
+        first = self.inpainter.segment.context + piece.start - self._start(piece)
+        lost = torch.zeros(1, self.inpainter.segment.length, dtype=torch.bool)
+        lost[:, first : first + piece.stop - piece.start] = True
+        return lost
 
 
 def _pieces(gap: Gap, longest: int) -> list[Gap]:

@@ -193,16 +193,22 @@ class ContextEncoder(lightning.LightningModule):
     def on_test_epoch_start(self) -> None:
         """Make the methods that the network is compared with."""
         self.rivals = {name: method(name) for name in self.hparams.rivals}
-        self.comparisons = {name: Comparison().to(self.device) for name in (self.hparams.output, *self.rivals)}
+        rows = [self.hparams.output, *self.rivals]
+        if self.hparams.output == "magnitude":
+            rows += [f"magnitude, {name}'s phases" for name in self.rivals]
+        self.comparisons = {row: Comparison().to(self.device) for row in rows}
 
     def test_step(self, segments: Tensor, index: int) -> None:
-        """Restore and score a batch of segments (batch, time), by the rivals too."""
+        """Restore and score a batch of segments (batch, time), by the rivals too, and by both together."""
         own = self._restored_scores(self._judge(segments, len(segments)), segments)
         self.comparisons[self.hparams.output].update(own)
         truth, lost = segments.cpu().double(), self.segment.lost
         for name, rival in self.rivals.items():
             restored = torch.cat([rival(x[None], lost, self.segment.sample_rate) for x in truth])
             self.comparisons[name].update(self._restored_scores(restored, truth), own)
+            if self.hparams.output == "magnitude":
+                improved = self.inpainter.improve(restored.to(segments)).cpu().double()
+                self.comparisons[f"magnitude, {name}'s phases"].update(self._restored_scores(improved, truth), own)
 
     def on_test_epoch_end(self) -> None:
         """Print the scores of all processes, the network's first, and write them as `test.csv`."""

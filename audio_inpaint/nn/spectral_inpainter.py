@@ -94,7 +94,7 @@ class SpectralInpainter(nn.Module):
         return spectrum.abs().unsqueeze(1) if self.output == "magnitude" else torch.view_as_real(spectrum).movedim(3, 1)
 
     def synthesise(self, spectrum: Tensor, coefficients: Tensor) -> Tensor:
-        """Make audio of known frames and of the network's coefficients.
+        """Make audio of known frames and of the network's coefficients, with phases reconstructed from magnitudes.
 
         Args:
             spectrum: (batch, freq, frame) complex; its lost frames are replaced.
@@ -103,18 +103,42 @@ class SpectralInpainter(nn.Module):
         Returns:
             (batch, time).
         """
-        if self.output == "magnitude":
-            filled = reconstruct_phase(
-                self.stft, coefficients[:, 0], spectrum, self.lost, self.segment.length, self.iterations
-            )
-        else:
+        length = self.segment.length
+        if self.output == "complex":
             filled = spectrum.clone()
             filled[..., self.lost] = torch.view_as_complex(coefficients.movedim(1, 3).contiguous())
-        return self.stft.inverse(filled, self.segment.length)
+        else:
+            filled = reconstruct_phase(self.stft, coefficients[:, 0], spectrum, self.lost, length, self.iterations)
+        return self.stft.inverse(filled, length)
 
     def restore(self, segments: Tensor) -> Tensor:
         """Fill the gaps of segments (batch, time); known samples come back as they are."""
         spectrum, level = self.known(segments)
-        coefficients = self(spectrum / level) * level.unsqueeze(1)
-        restored = self.synthesise(spectrum, coefficients)
+        restored = self.synthesise(spectrum, self(spectrum / level) * level.unsqueeze(1))
         return torch.where(self.segment.lost.to(segments.device), restored, segments)
+
+    def improve(self, filled: Tensor, lost: Tensor | None = None) -> Tensor:
+        """Give gaps that another method has filled the network's magnitudes, and leave them its phases.
+
+        Args:
+            filled: segments (batch, time).
+            lost: what of the gap was really filled, (batch, time) or (time,) boolean; None for all of it. Frames that
+                hold no such sample stay as they are.
+
+        Returns:
+            (batch, time); known samples come back as they are.
+
+        Raises:
+            ValueError: the network gives complex coefficients, which have phases of their own.
+        """
+        if self.output == "complex":
+            raise ValueError("a network that gives complex coefficients takes no phases from elsewhere: use restore")
+        lost = (self.segment.lost if lost is None else lost).to(filled.device)
+        known, level = self.known(filled)
+        magnitude = (self(known / level) * level.unsqueeze(1))[:, 0].clamp(min=0)
+        spectrum = self.stft(filled)
+        guessed = spectrum.clone()
+        guessed[..., self.lost] = torch.polar(magnitude, spectrum[..., self.lost].angle())
+        touched = self.stft.touched(lost).unsqueeze(-2)
+        improved = self.stft.inverse(torch.where(touched, guessed, spectrum), self.segment.length)
+        return torch.where(lost, improved, filled)
