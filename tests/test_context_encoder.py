@@ -179,6 +179,9 @@ def test_a_fill_is_improved_by_true_magnitudes_and_keeps_its_phases():
     weak = torch.where(lost, 0.5 * audio, audio)  # right phases, wrong magnitudes
     assert snr(inpainter.improve(weak), audio, lost).min() > snr(weak, audio, lost).max() + 10
     assert torch.allclose(inpainter.improve(audio), audio, atol=1e-5)
+    assert torch.allclose(inpainter.improve(weak, share=0.0), weak, atol=1e-5)
+    half = inpainter.improve(weak, share=0.5)
+    assert snr(weak, audio, lost).max() < snr(half, audio, lost).min() < snr(inpainter.improve(weak), audio, lost).max()
 
 
 def test_what_of_a_gap_is_not_lost_stays_as_it_is():

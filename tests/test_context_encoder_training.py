@@ -260,22 +260,25 @@ def test_the_test_scores_network_and_rivals_on_the_same_segments(trained, shards
     lost, restored = inpainter.segment.lost, inpainter.restore(truth)
     burg = method("burg")
     rival = torch.cat([burg(x[None].double(), lost, 16000) for x in truth])
+    others = {"burg": rival}
+    for share in (0.5, 1.0):
+        others[f"burg, {share:.0%} magnitude"] = inpainter.improve(rival.float(), share=share).double()
+    assert list(rows) == ["magnitude", *others]
     for name, score in (("snr_ms", lambda *x: magnitude_snr(*x, 128, 32)), ("snr_td", snr)):
-        own, other = score(restored, truth, lost), score(rival, truth.double(), lost)
-        expected = {
-            "magnitude": [own.mean(), own.std(correction=0), 0, 0],
-            "burg": [
-                other.mean(), other.std(correction=0), (own - other).mean(),
-                (own - other).std(correction=0) / math.sqrt(len(truth)),
-            ],
-        }  # fmt: skip
+        own = score(restored, truth, lost)
+        expected = {"magnitude": [own.mean(), own.std(correction=0), 0, 0]}
+        for other, audio in others.items():
+            scores = score(audio, truth.double(), lost)
+            ahead = own - scores
+            error = ahead.std(correction=0) / math.sqrt(len(truth))
+            expected[other] = [scores.mean(), scores.std(correction=0), ahead.mean(), error]
         for one, values in expected.items():
             found = [rows[one][f"{name}{kind}"] for kind in ("", "_std", "_ahead", "_error")]
             assert found == pytest.approx([float(value) for value in values], abs=0.02)
     assert rows["burg"]["segments"] == len(truth) == 3 * SAMPLES // 1280
 
-    heads, network, burg_line, note = printed.splitlines()
-    assert len(heads) == len(network) == len(burg_line)
+    heads, network, burg_line, *improved, note = printed.splitlines()
+    assert len({len(line) for line in (heads, network, burg_line, *improved)}) == 1
     assert f"{rows['burg']['snr_td']:.2f}" in burg_line
     assert "standard error" in note
     assert said == ""

@@ -29,7 +29,7 @@ def constant(request, checkpoint, monkeypatch):
     trained = ContextEncoder(checkpoint, phases=request.param)
     segment = trained.inpainter.segment.lost
     monkeypatch.setattr(trained.inpainter, "restore", lambda x: x.masked_fill(segment, 0.25))
-    monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost: x.masked_fill(lost, 0.25))
+    monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost, share: x.masked_fill(lost, 0.25))
     return trained
 
 
@@ -137,7 +137,7 @@ def test_the_networks_fill_comes_back_to_other_sample_rates(constant):
 @pytest.mark.parametrize("enlarge", ["centred", "forwards", "backwards"])
 def test_short_gaps_grow_where_one_wants(enlarge, checkpoint, monkeypatch):
     trained, seen = ContextEncoder(checkpoint, enlarge), []
-    monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost: seen.append((x, lost)) or x)
+    monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost, share: seen.append((x, lost)) or x)
     audio = torch.arange(16000, dtype=torch.float64)[None] / 16000
     trained(audio, gap_mask([Gap(5000, 5600)], 16000), 16000)
     expected = 5000 - {"centred": 212, "forwards": 0, "backwards": 424}[enlarge] - 2048

@@ -26,8 +26,9 @@ class ContextEncoder:
     whatever they lack being Janssen's guess: samples of another gap nearby, of the same gap, or beyond the end of the
     recording.
 
-    - Magnitudes get the phases of Janssen's fill, which suit the recording far better than what can be reconstructed
-      from magnitudes alone (docs/context_encoder.md); `phases="reconstructed"` is the paper's way.
+    - The network's magnitudes and those of Janssen's fill are averaged, and get the phases of the latter, which suit
+      the recording far better than what can be reconstructed from magnitudes alone (docs/context_encoder.md);
+      `phases="reconstructed"` is the paper's way.
     - A gap shorter than the trained one is enlarged, on both sides by default (the paper's Table 6).
     - A longer one is restored in pieces of the trained length, from both ends inwards, the last one in the middle.
     - At another sample rate, the audio goes down (or up) to the trained one and the network's correction of Janssen's
@@ -37,6 +38,7 @@ class ContextEncoder:
         checkpoint: the file of a trained network.
         enlarge: where a short gap grows: "centred", "forwards" or "backwards".
         phases: of a network that gives magnitudes: "filled", of the first fill, or "reconstructed".
+        share: of the network's magnitudes, the rest being the first fill's, where phases are "filled".
 
     Attributes:
         context: audio in seconds that is used on each side of a gap.
@@ -50,6 +52,7 @@ class ContextEncoder:
         checkpoint: Path,
         enlarge: Literal["centred", "forwards", "backwards"] = "centred",
         phases: Literal["filled", "reconstructed"] = "filled",
+        share: float = 0.5,
     ):
         if enlarge not in ("centred", "forwards", "backwards"):
             raise ValueError(f"a gap is enlarged centred, forwards or backwards, not {enlarge!r}")
@@ -57,7 +60,7 @@ class ContextEncoder:
             raise ValueError(f"phases are filled or reconstructed, not {phases!r}")
         self.inpainter, self.enlarge = load(checkpoint), enlarge
         self.improves = phases == "filled" and self.inpainter.output == "magnitude"
-        self.first = Janssen()
+        self.first, self.share = Janssen(), share
         segment = self.inpainter.segment
         # the network's, a trained gap more where a short one is enlarged, and a margin for the resampling
         self.context = (segment.context + segment.gap) / segment.sample_rate + 0.02
@@ -93,7 +96,7 @@ class ContextEncoder:
             lost = torch.cat([self._lost(piece).expand(len(audio), -1) for piece in now])
             restored = torch.cat(
                 [
-                    self.inpainter.improve(part, gap) if self.improves else self.inpainter.restore(part)
+                    self.inpainter.improve(part, gap, self.share) if self.improves else self.inpainter.restore(part)
                     for part, gap in zip(segments.float().split(_BATCH), lost.split(_BATCH), strict=True)
                 ]
             )

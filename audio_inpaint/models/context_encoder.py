@@ -52,6 +52,8 @@ class ContextEncoder(lightning.LightningModule):
         warm_up: steps in which the rate rises linearly; not for "plateau".
         restored_segments: of each validation, over all processes.
         rivals: methods that the test gives the same segments.
+        shares: of the network's magnitudes, where the test gives them a rival's phases; as in
+            `SpectralInpainter.improve`.
         shown: examples for the spectrogram callback.
 
     Raises:
@@ -78,6 +80,7 @@ class ContextEncoder(lightning.LightningModule):
         warm_up: int = 0,
         restored_segments: int = 256,
         rivals: tuple[str, ...] = ("burg", "janssen"),
+        shares: tuple[float, ...] = (0.5, 1.0),
         shown: int = 4,
     ):
         super().__init__()
@@ -193,9 +196,9 @@ class ContextEncoder(lightning.LightningModule):
     def on_test_epoch_start(self) -> None:
         """Make the methods that the network is compared with."""
         self.rivals = {name: method(name) for name in self.hparams.rivals}
-        rows = [self.hparams.output, *self.rivals]
-        if self.hparams.output == "magnitude":
-            rows += [f"magnitude, {name}'s phases" for name in self.rivals]
+        self.shares = self.hparams.shares if self.hparams.output == "magnitude" else ()
+        improved = (f"{name}, {share:.0%} magnitude" for name in self.rivals for share in self.shares)
+        rows = [self.hparams.output, *self.rivals, *improved]
         self.comparisons = {row: Comparison().to(self.device) for row in rows}
 
     def test_step(self, segments: Tensor, index: int) -> None:
@@ -206,9 +209,9 @@ class ContextEncoder(lightning.LightningModule):
         for name, rival in self.rivals.items():
             restored = torch.cat([rival(x[None], lost, self.segment.sample_rate) for x in truth])
             self.comparisons[name].update(self._restored_scores(restored, truth), own)
-            if self.hparams.output == "magnitude":
-                improved = self.inpainter.improve(restored.to(segments)).cpu().double()
-                self.comparisons[f"magnitude, {name}'s phases"].update(self._restored_scores(improved, truth), own)
+            for share in self.shares:
+                improved = self.inpainter.improve(restored.to(segments), share=share).cpu().double()
+                self.comparisons[f"{name}, {share:.0%} magnitude"].update(self._restored_scores(improved, truth), own)
 
     def on_test_epoch_end(self) -> None:
         """Print the scores of all processes, the network's first, and write them as `test.csv`."""

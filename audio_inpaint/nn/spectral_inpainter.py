@@ -117,13 +117,14 @@ class SpectralInpainter(nn.Module):
         restored = self.synthesise(spectrum, self(spectrum / level) * level.unsqueeze(1))
         return torch.where(self.segment.lost.to(segments.device), restored, segments)
 
-    def improve(self, filled: Tensor, lost: Tensor | None = None) -> Tensor:
-        """Give gaps that another method has filled the network's magnitudes, and leave them its phases.
+    def improve(self, filled: Tensor, lost: Tensor | None = None, share: float = 1.0) -> Tensor:
+        """Give gaps that another method has filled the network's magnitudes, or a mean of both, and leave the phases.
 
         Args:
             filled: segments (batch, time).
             lost: what of the gap was really filled, (batch, time) or (time,) boolean; None for all of it. Frames that
                 hold no such sample stay as they are.
+            share: of the network's magnitudes in the mean.
 
         Returns:
             (batch, time); known samples come back as they are.
@@ -137,8 +138,8 @@ class SpectralInpainter(nn.Module):
         known, level = self.known(filled)
         magnitude = (self(known / level) * level.unsqueeze(1))[:, 0].clamp(min=0)
         spectrum = self.stft(filled)
-        guessed = spectrum.clone()
-        guessed[..., self.lost] = torch.polar(magnitude, spectrum[..., self.lost].angle())
+        guessed, other = spectrum.clone(), spectrum[..., self.lost]
+        guessed[..., self.lost] = torch.polar(other.abs().lerp(magnitude, share), other.angle())
         touched = self.stft.touched(lost).unsqueeze(-2)
         improved = self.stft.inverse(torch.where(touched, guessed, spectrum), self.segment.length)
         return torch.where(lost, improved, filled)
