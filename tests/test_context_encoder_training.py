@@ -181,7 +181,7 @@ def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
         assert curve(two, name) == pytest.approx(curve(one, name), rel=1e-4), name
     mine, others = (list(csv.reader((folder / "test.csv").open())) for folder in (one, two))
     assert mine[0] == others[0]
-    assert [row[:2] for row in mine[1:]] == [["magnitude", "13"], ["burg", "13"]]
+    assert [row[:2] for row in mine[1:3]] == [["magnitude", "13"], ["burg", "13"]]
     for row, other in zip(mine[1:], others[1:], strict=True):
         assert row[:2] == other[:2]
         assert [float(value) for value in row[2:]] == pytest.approx([float(value) for value in other[2:]], abs=1e-3)
