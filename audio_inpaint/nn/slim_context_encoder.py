@@ -77,7 +77,7 @@ class SlimContextEncoder(nn.Module):
         for _ in range(blocks - 1):
             frames = -(-frames // 2)
         self.halve = nn.AvgPool2d((1, 2), ceil_mode=True)
-        self.mix = nn.Conv2d(width * frames + 6 * context_frames, channels, 1)
+        self.mix = nn.Conv2d(seen * frames + 6 * context_frames, channels, 1)
         self.residual = nn.Sequential(*(_Residual(channels, kernel) for _ in range(depth)))
         if parts == 1:
             self.interpolate = nn.Conv2d(2 * context_frames, gap_frames, 1)
