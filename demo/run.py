@@ -1,6 +1,6 @@
 """Damage the recordings in demo/clips, repair them, and write demo/report.html to hear and see the result.
 
-    python demo/run.py [--methods janssen,dpai_fast] [--seed 0]
+    python demo/run.py [--methods janssen,ce_music,dpai_fast] [--seed 0]
 
 Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods see
 zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done
@@ -88,7 +88,7 @@ def table(items: list[Item]) -> Iterator[str]:
 def main() -> int:
     """Run the demonstration; returns the exit code, 2 for what the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--methods", default="janssen,dpai_fast", help="see `audio-inpaint methods`; %(default)s")
+    parser.add_argument("--methods", default="janssen,ce_music,dpai_fast", help="see `audio-inpaint methods`; %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()
     try:
