@@ -1,5 +1,8 @@
 """Checkpoints of context encoders: reading, shipping, and restoring any recording with them."""
 
+import subprocess
+import sys
+
 import pytest
 import torch
 from tiny_checkpoint import random_checkpoint
@@ -11,6 +14,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods import method, names
 from audio_inpaint.methods.context_encoder import ContextEncoder, _pieces
+from audio_inpaint.metrics.snr import snr
 
 
 def noise(channels, length, seed=0):
@@ -64,6 +68,26 @@ def test_shipped_checkpoints_are_methods_and_models(checkpoint, tmp_path, monkey
     assert isinstance(method("ce_test"), ContextEncoder)
     assert main(["models"]) == 0
     assert capsys.readouterr().out == "ce_test  A network for tests\n"
+
+
+@pytest.mark.parametrize("name", sorted(checkpoints.names()))
+def test_what_is_shipped_is_small_has_a_card_and_hears_a_steady_tone_through_a_gap(name):
+    path = checkpoints.find(name)
+    assert path.stat().st_size < 25e6
+    card = path.with_suffix(".md").read_text()
+    assert all(word in card for word in ("licences", "config", "commit", "fit -c", "`burg`", "`janssen`"))
+    time = torch.arange(8000, dtype=torch.float64) / 16000
+    audio, gap = 0.3 * torch.sin(2 * torch.pi * 440 * time)[None], gap_mask([Gap(3000, 4024)], 8000)
+    assert snr(method(name)(audio, gap, 16000), audio, gap).item() > 10
+
+
+def test_trained_networks_restore_without_the_training_framework():
+    code = (
+        "import sys, torch; from audio_inpaint.methods import method;"
+        "method('ce_music')(torch.rand(1, 8000), torch.arange(8000) // 500 == 5, 16000);"
+        "sys.exit(any(name in sys.modules for name in ('lightning', 'wandb', 'matplotlib')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 @pytest.mark.parametrize("kind", ["missing", "text", "cut", "foreign", "other class", "other sizes"])
