@@ -21,13 +21,12 @@ from typing import TYPE_CHECKING
 
 from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
+from audio_inpaint.shipped import folder, title
 
 if TYPE_CHECKING:
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
-_HERE = Path(__file__).parent
-# beside the package in a checkout, inside it in a wheel
-FOLDER = next((place for place in (_HERE / "_checkpoints", _HERE.parent / "checkpoints") if place.is_dir()), _HERE)
+FOLDER = folder(Path(__file__).parent, "checkpoints")
 
 # What a `SpectralInpainter` is built from, among the hyperparameters of a training.
 _SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "normalised", "iterations")
@@ -36,12 +35,7 @@ _PREFIX = "inpainter."
 
 def names() -> dict[str, str]:
     """Name the shipped checkpoints and describe each by the title of its card."""
-    return {path.stem: _title(path.with_suffix(".md")) for path in sorted(FOLDER.glob("*.pt"))}
-
-
-def _title(card: Path) -> str:
-    with card.open(encoding="utf-8") as file:
-        return file.readline().strip("# \n")
+    return {path.stem: title(path.with_suffix(".md")) for path in sorted(FOLDER.glob("*.pt"))}
 
 
 def find(name: str) -> Path | None:
@@ -60,9 +54,12 @@ def load(path: Path) -> SpectralInpainter:
     Raises:
         InputError: it cannot be read, is damaged, or holds something else.
     """
+    return _built(_read(path), path)
+
+
+def _built(content: dict, path: Path) -> SpectralInpainter:
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
-    content = _read(path)
     try:
         options = content["hyper_parameters"]
         inpainter = SpectralInpainter(_factory(options["net"]), **{name: options[name] for name in _SIZES})
@@ -81,16 +78,25 @@ def ship(path: Path, output: Path) -> None:
     Raises:
         InputError: the checkpoint cannot be used.
     """
-    import torch
-
-    load(path)  # refuses what could not be loaded again
     content = _read(path)
+    _built(content, path)  # refuses what could not be loaded again
     options = {name: content["hyper_parameters"][name] for name in ("net", *_SIZES)}
     own = {name: value for name, value in content["state_dict"].items() if name.startswith(_PREFIX)}
     halves = {name: value.half() if value.is_floating_point() else value for name, value in own.items()}
+    save({"hyper_parameters": options, "state_dict": halves}, output)
+
+
+def save(content: dict, path: str | Path) -> None:
+    """Write a checkpoint beside its place and rename it.
+
+    Raises:
+        InputError: the disk is full, or the place cannot be written.
+    """
+    import torch
+
     buffer = io.BytesIO()
-    torch.save({"hyper_parameters": options, "state_dict": halves}, buffer)
-    with replacing(output) as temporary:
+    torch.save(content, buffer)
+    with replacing(path) as temporary:
         temporary.write_bytes(buffer.getbuffer())
 
 

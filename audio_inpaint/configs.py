@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.shipped import folder
 
-_HERE = Path(__file__).parent
-# beside the package in a checkout, inside it in a wheel
-FOLDER = next((place for place in (_HERE / "_configs", _HERE.parent / "configs") if place.is_dir()), _HERE)
+FOLDER = folder(Path(__file__).parent, "configs")
 
 
 def find(name: str) -> Path:

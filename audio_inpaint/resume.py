@@ -1,17 +1,15 @@
 """What an interrupted run goes on from: whole checkpoints, and curves that are kept."""
 
 import csv
-import io
 from pathlib import Path
 
 import lightning
-import torch
 from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.checkpoints import save
 
 CHECKPOINT = "fit.ckpt"  # beside the results of a fit that is not finished
 LAST = "last"  # filename of the checkpoints that an interrupted run goes on from
@@ -30,10 +28,7 @@ class WholeCheckpoints(TorchCheckpointIO):
             InputError: the disk is full, or the place cannot be written.
         """
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        buffer = io.BytesIO()
-        torch.save(checkpoint, buffer)
-        with replacing(path) as temporary:
-            temporary.write_bytes(buffer.getbuffer())
+        save(checkpoint, path)
 
 
 class Curves(CSVLogger):

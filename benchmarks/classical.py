@@ -6,25 +6,14 @@ Processor seconds of a single thread, which other work on the machine disturbs l
 """
 
 import argparse
-import time
-from collections.abc import Callable
 
 import torch
+from processor_time import seconds
 
 from audio_inpaint.methods.burg import Burg
 from audio_inpaint.methods.janssen import Janssen
 
 SEGMENTS = 1000
-
-
-def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Best of several runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def damaged(rows: int, sample_rate: int, gap_ms: float) -> tuple[torch.Tensor, torch.Tensor]:

@@ -7,11 +7,11 @@ Processor milliseconds of a single thread for each gap; mean SNR_MS and SNR_TD o
 """
 
 import argparse
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from processor_time import seconds
 from torchaudio.functional import resample
 
 from audio_inpaint.audio import read
@@ -40,16 +40,6 @@ STAGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 }
 
 
-def milliseconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Best of several runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return 1000 * min(times)
-
-
 def segments(path: Path, count: int) -> torch.Tensor:
     """Audible segments spread evenly over a file, (count, time)."""
     audio, rate = read(path)
@@ -76,7 +66,7 @@ def main() -> None:
         took = []
         for batch in (1, 64):
             spectrum = without_phase(0.1 * torch.randn(batch, SEGMENT.length))
-            took.append(milliseconds(lambda s=stage, x=spectrum: s(x)) / batch)
+            took.append(1000 * seconds(lambda s=stage, x=spectrum: s(x)) / batch)
         print(f"{name:<30}" + "".join(f"{ms:9.2f} ms" for ms in took))
     for path in options.files:
         audio = segments(path, options.count)

@@ -10,11 +10,11 @@ import argparse
 import io
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from processor_time import seconds
 
 from data_prep import conversion, shards
 from data_prep.parallel import available_cores
@@ -35,16 +35,6 @@ def recording(seconds: float, sample_rate: int, channels: int, form: str, seed: 
     file = io.BytesIO()
     soundfile.write(file, np.clip(audio, -1, 1), sample_rate, format=form)
     return file.getvalue()
-
-
-def seconds(work: Callable[[], object], repeats: int = 5) -> float:
-    """Best of several runs."""
-    times = []
-    for _ in range(repeats):
-        start = time.process_time()
-        work()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 def stages(data: bytes) -> dict[str, float]:

@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from torchaudio.functional import resample
 
 from audio_inpaint.checkpoints import load
-from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
 
@@ -112,11 +112,9 @@ class ContextEncoder:
         return piece.start - {"centred": spare // 2, "forwards": 0, "backwards": spare}[self.enlarge]
 
     def _lost(self, piece: Gap) -> Tensor:
-        """Where a piece lies in its segment, (1, time) boolean."""
+        """Where a piece lies in its segment, (time,) boolean."""
         first = self.inpainter.segment.context + piece.start - self._start(piece)
-        lost = torch.zeros(1, self.inpainter.segment.length, dtype=torch.bool)
-        lost[:, first : first + piece.stop - piece.start] = True
-        return lost
+        return gap_mask([Gap(first, first + piece.stop - piece.start)], self.inpainter.segment.length)
 
 
 def _pieces(gap: Gap, longest: int) -> list[Gap]:

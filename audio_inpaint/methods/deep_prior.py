@@ -13,16 +13,12 @@ from audio_inpaint.configs import FOLDER, find
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.inference import LONGEST, Region
 from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.shipped import title
 
 
 def presets() -> dict[str, str]:
     """Name the deep-prior configs and describe each by the first line of its file."""
-    return {path.stem: _title(path) for path in sorted(FOLDER.glob("dpai*.yaml"))}
-
-
-def _title(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return file.readline().strip("# \n").rstrip(".")
+    return {path.stem: title(path) for path in sorted(FOLDER.glob("dpai*.yaml"))}
 
 
 class DeepPrior:

@@ -183,7 +183,7 @@ class ContextEncoder(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the scores of all processes."""
-        values = {name: score.compute()["mean"] for name, score in self.scores.items() if "_" in name}
+        values = {name: score.compute()["mean"] for name, score in self.scores.items()}
         self.log("validation_loss", self.losses.compute())
         self.log("weighted_nmse", self.weighted_nmse.compute())
         self.log_dict(values, prog_bar=True)

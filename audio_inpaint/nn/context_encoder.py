@@ -141,17 +141,12 @@ class ContextEncoder(nn.Module):
         The four are the real and imaginary part of the context before the gap, then of the one after it.
         """
         # The published order of memory is (frame, freq, channel): flattening and reshaping follow it.
-        code = self.code(_channels_last(self.encoder(contexts)).flatten(1))
-        y = self.enlarge(_channels_first(code.unflatten(1, (_SEED, _SEED, -1))))
-        y = self.unfold(_channels_first(_channels_last(y).reshape(len(y), _SEED, self.bins, -1)))
-        return self.output(_channels_first(_channels_last(y).reshape(len(y), self.gap_frames, self.bins, -1)))
+        code = self.code(_turned(self.encoder(contexts)).flatten(1))
+        y = self.enlarge(_turned(code.unflatten(1, (_SEED, _SEED, -1))))
+        y = self.unfold(_turned(_turned(y).reshape(len(y), _SEED, self.bins, -1)))
+        return self.output(_turned(_turned(y).reshape(len(y), self.gap_frames, self.bins, -1)))
 
 
-def _channels_last(x: Tensor) -> Tensor:
-    """(batch, channel, freq, frame) to (batch, frame, freq, channel)."""
-    return x.permute(0, 3, 2, 1)
-
-
-def _channels_first(x: Tensor) -> Tensor:
-    """(batch, frame, freq, channel) to (batch, channel, freq, frame)."""
+def _turned(x: Tensor) -> Tensor:
+    """(batch, channel, freq, frame) to (batch, frame, freq, channel), and back."""
     return x.permute(0, 3, 2, 1)
