@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audio_inpaint import __version__
+from audio_inpaint.benchmark import command as benchmark
 from audio_inpaint.errors import InputError
 
 INPAINT_NOTES = """\
@@ -99,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
         help="write an Audacity label file, or a CSV if the name ends in .csv; a folder for several files",
     )
     detect.set_defaults(run=_detect)
+
+    benchmark.add_command(commands)
 
     methods = commands.add_parser("methods", help="list the restoration methods")
     methods.set_defaults(run=_methods)

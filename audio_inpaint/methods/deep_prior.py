@@ -44,16 +44,33 @@ class DeepPrior:
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (time,) is true."""
+        known = damaged(audio, gap)
+        if not gap.any() or gap.all():
+            return repaired(audio, gap, known)
+        return repaired(audio, gap, self._fit(known, gap, sample_rate))
+
+    def columns(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore from the columns of a spectrogram that are centred in no gap, as the paper's published code does.
+
+        Args:
+            audio: (channel, time), right wherever an observed column reaches; what it holds elsewhere is not looked at.
+            gap: (time,) boolean; columns centred in it are lost.
+            sample_rate: Hz.
+
+        Returns:
+            (channel, time): the network's output with the observed columns put back.
+        """
+        return self._fit(audio.double(), gap, sample_rate, "--data.init_args.form=columns", truth=audio).to(audio)
+
+    def _fit(
+        self, audio: Tensor, gap: Tensor, sample_rate: int, *overrides: str, truth: Tensor | None = None
+    ) -> Tensor:
         from lightning.pytorch.utilities.seed import isolate_rng
 
         from audio_inpaint.deep_prior import fit
         from audio_inpaint.train import Preset, quiet
 
-        known = damaged(audio, gap)
-        if not gap.any() or gap.all():
-            return repaired(audio, gap, known)
-        region = Region(0, tuple(range(len(audio))), known, gap, tuple(mask_gaps(gap)), sample_rate)
+        region = Region(0, tuple(range(len(audio))), audio, gap, tuple(mask_gaps(gap)), sample_rate)
         with quiet(), isolate_rng(), tempfile.TemporaryDirectory() as folder:
-            preset = Preset(self.name, self.overrides)
-            output = fit(preset.fresh, Path(folder), region, seeds=preset.seeds)
-        return repaired(audio, gap, output)
+            preset = Preset(self.name, (*self.overrides, *overrides))
+            return fit(preset.fresh, Path(folder), region, truth, preset.seeds)

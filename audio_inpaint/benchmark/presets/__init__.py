@@ -1,0 +1,68 @@
+"""The papers' experiments by name; each prints a table and writes a CSV and a figure."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+
+from audio_inpaint.benchmark.results import Results
+from audio_inpaint.benchmark.setting import Setting
+from audio_inpaint.errors import InputError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a preset found, beside the files that it wrote.
+
+    Args:
+        table: in plain text, to be printed.
+        results: for the report, where it ran the benchmark.
+    """
+
+    table: str
+    results: Results | None = None
+
+
+Preset = Callable[[Setting], Outcome]
+
+# name: module and function, what it is
+_PRESETS = {
+    "ce-table3": (
+        "context_encoder_tables",
+        "table3",
+        "overfitting check: SNR_MS on training, validation and test data",
+    ),
+    "ce-table4": ("context_encoder_tables", "table4", "64 ms gaps: SNR_MS and ODG of both networks and LPC"),
+    "ce-table5": ("context_encoder_tables", "table5", "64 ms gaps: SNR_TD, with the paired t-test"),
+    "ce-table6": ("context_encoder_tables", "table6", "48 ms gaps restored by the network for 64 ms"),
+    "ce-fig4": ("context_encoder_probes", "fig4", "pure tones: complex networks for instruments and music"),
+    "ce-fig5": ("context_encoder_probes", "fig5", "pure tones: complex and magnitude network for instruments"),
+    "ce-fig7": ("context_encoder_probes", "fig7", "frequency sweeps: the magnitude network and LPC"),
+    "ce-fig8": ("context_encoder_probes", "fig8", "where the magnitude network is best and worst against LPC"),
+    "dpai-fig6": ("deep_prior_fits", "fig6", "loss and validation loss of three networks"),
+    "dpai-fig7": ("deep_prior_fits", "fig7", "the reconstruction at increasing steps"),
+    "dpai-fig8": ("deep_prior_tables", "fig8", "NMSE_tot and NMSE_miss against the duration of all gaps"),
+    "dpai-fig9": ("deep_prior_tables", "fig9", "spectrograms of every method's reconstruction"),
+    "dpai-fig10": ("deep_prior_tables", "fig10", "PESQ gain on speech"),
+    "dpai-table3": (
+        "deep_prior_tables",
+        "table3",
+        "the listening test: its page, and its table from collected answers",
+    ),
+}
+
+
+def names() -> dict[str, str]:
+    """Name every preset and describe it in one line."""
+    return {name: description for name, (_, _, description) in _PRESETS.items()}
+
+
+def preset(name: str) -> Preset:
+    """The experiment of that name.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in _PRESETS:
+        raise InputError(f"no preset is called {name!r}; choose one of: {', '.join(_PRESETS)}")
+    module, function, _ = _PRESETS[name]
+    return getattr(import_module(f"{__name__}.{module}"), function)

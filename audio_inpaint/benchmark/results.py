@@ -1,0 +1,140 @@
+"""What a benchmark found: one row for each method and case, and how rows are written and read."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from audio_inpaint.atomic import replacing
+from audio_inpaint.benchmark import cache
+from audio_inpaint.benchmark.cases import Case, lost
+
+
+@dataclass(frozen=True)
+class Row:
+    """One method on one case.
+
+    Args:
+        method: its name.
+        case: what it restored.
+        scores: name -> value; not a number where a score is not defined.
+        seconds: that the restoration took.
+        memory_mb: that it needed, MB.
+        key: of the restored samples in the cache.
+    """
+
+    method: str
+    case: Case
+    scores: dict[str, float]
+    seconds: float
+    memory_mb: float
+    key: str
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A method that could not restore a case, and why."""
+
+    method: str
+    case: Case
+    reason: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that a benchmark found.
+
+    Args:
+        protocol: `time` or `columns`: one set of results is never of both.
+        methods: in the order of the tables; the first one is the reference of paired differences.
+        scores: names, in the order of the tables.
+        rows: by case, then by method.
+        failures: what has no row.
+        cache: folder of restored samples.
+        details: what it takes to repeat the work; name -> value.
+    """
+
+    protocol: str
+    methods: tuple[str, ...]
+    scores: tuple[str, ...]
+    rows: list[Row]
+    failures: list[Failure]
+    cache: Path
+    details: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def cases(self) -> list[Case]:
+        """The cases that a method restored, in order."""
+        return list({row.case.name: row.case for row in self.rows}.values())
+
+    def of(self, case: Case) -> dict[str, Row]:
+        """The rows of a case, by method."""
+        return {row.method: row for row in self.rows if row.case.name == case.name}
+
+    def restored(self, row: Row) -> Tensor:
+        """The restored audio of a row, (channel, time) float64, its known samples as in the undamaged recording."""
+        truth, _ = row.case.recording.audio()
+        return rebuilt(truth, row.case, cache.load(self.cache, row.key).samples, self.protocol)
+
+
+def rebuilt(truth: Tensor, case: Case, samples: Tensor, protocol: str) -> Tensor:
+    """The restored audio (channel, time), from what the cache keeps of it."""
+    if protocol == "columns":
+        return samples.double()
+    restored = truth.clone()
+    restored[:, lost(case, truth.shape[-1])] = samples.double()
+    return restored
+
+
+def kept(restored: Tensor, case: Case, protocol: str) -> Tensor:
+    """What the cache keeps of restored audio (channel, time)."""
+    whole = restored.to(torch.float32)
+    return whole if protocol == "columns" else whole[:, lost(case, whole.shape[-1])]
+
+
+def write_rows(path: Path, results: Results) -> None:
+    """Write every row as CSV: what was restored, by which method, its scores and costs.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    heads = ["recording", "kind", "mask", "size_ms", "number", "gaps", "protocol", "method"]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow([*heads, *results.scores, "seconds", "memory_mb"])
+        for row in results.rows:
+            case = row.case
+            gaps = " ".join(f"{gap.start}:{gap.stop}" for gap in case.mask.gaps)
+            what = [case.recording.name, case.recording.kind, case.mask.label, case.mask.size_ms, case.number, gaps]
+            values = [_cell(row.scores.get(name, math.nan)) for name in results.scores]
+            cost = [f"{row.seconds:.4f}", _cell(round(row.memory_mb, 1))]
+            writer.writerow([*what, results.protocol, row.method, *values, *cost])
+
+
+def _cell(value: float) -> str:
+    return "" if math.isnan(value) else repr(value)
+
+
+def write_details(path: Path, results: Results) -> None:
+    """Write what it takes to repeat the work, and what failed, as JSON."""
+    record = {
+        "protocol": results.protocol,
+        "methods": results.methods,
+        "details": results.details,
+        "failures": [
+            {"method": failure.method, "case": failure.case.name, "reason": failure.reason}
+            for failure in results.failures
+        ],
+    }
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def values(rows: Sequence[Row], score: str) -> list[float]:
+    """One score of some rows."""
+    return [row.scores.get(score, math.nan) for row in rows]

@@ -1,0 +1,18 @@
+"""Gaps left silent: what every method must be better than."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from audio_inpaint.methods.contract import damaged, repaired
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Put zeros in the gaps."""
+
+    context: float = 0.01
+
+    def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Silence audio (channel, time) where gap (time,) is true."""
+        return repaired(audio, gap, damaged(audio, gap))
