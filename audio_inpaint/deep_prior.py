@@ -23,6 +23,7 @@ from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import check_gaps
 from audio_inpaint.inference import LONGEST, Region, Result, read_regions
+from audio_inpaint.metrics.columns import column_scores
 from audio_inpaint.metrics.lsd import lsd
 from audio_inpaint.metrics.snr import nmse, snr
 from audio_inpaint.patching import Patch, check_output, write_patched
@@ -248,25 +249,4 @@ def time_scores(region: Region, output: Tensor, truth: Tensor) -> dict:
         "lsd": lsd(restored, truth, region.gap).mean().item(),
         "network_snr": snr(output, truth).mean().item(),
         "snr_of_gaps": [round(snr(output[:, piece], truth[:, piece]).mean().item(), 3) for piece in pieces],
-    }
-
-
-def column_scores(stft: STFT, gap: Tensor, output: Tensor, truth: Tensor) -> dict:
-    """SNR in dB under the `columns` protocol, on three sets of samples.
-
-    Args:
-        stft: whose columns centred in a gap were lost.
-        gap: (time,) boolean.
-        output: (channel, time), with the known columns put back.
-        truth: (channel, time).
-
-    Returns:
-        snr_whole: the whole signal; snr_affected: the samples under a lost column; snr_core: those under no observed
-        column, the only ones that were lost; NaN where there are none, as with up to three columns in a row.
-    """
-    lost, length = stft.centred(gap), gap.shape[-1]
-    sets = {"whole": torch.ones_like(gap), "affected": stft.covered(lost, length), "core": ~stft.covered(~lost, length)}
-    return {
-        f"snr_{name}": snr(output, truth, samples).mean().item() if samples.any() else math.nan
-        for name, samples in sets.items()
     }

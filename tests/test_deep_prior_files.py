@@ -10,11 +10,12 @@ import torch
 from tiny_fits import RATE, SPANS, TINY, Watch, damaged, load, recipe, sound, store
 
 from audio_inpaint.cli import main as inpaint
-from audio_inpaint.deep_prior import Files, column_scores, time_scores
+from audio_inpaint.deep_prior import Files, time_scores
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods import method, names
 from audio_inpaint.methods.deep_prior import DeepPrior, presets
+from audio_inpaint.metrics.columns import column_scores
 from audio_inpaint.train import main
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]

@@ -310,13 +310,18 @@ def deep_prior_stub(monkeypatch):
 @pytest.mark.usefixtures("deep_prior_stub")
 def test_registry_names_classical_methods_first_and_builds_each():
     known = names()
-    assert list(known) == ["janssen", "burg", *checkpoints.names(), "dpai"]
+    trained = [*checkpoints.names(), "dpai"]
+    assert list(known)[0] == "janssen"
+    assert list(known)[-len(trained) :] == trained
     assert all("\n" not in line for line in known.values())
     assert method("janssen") == Janssen()
     assert method("burg") == Burg()
+    assert method("burg:order=20,context=0.5") == Burg(order=20, context=0.5)
     assert method("dpai") == ("deep prior", "dpai")
-    with pytest.raises(InputError, match=r"'jansen'.*janssen, burg, .*dpai"):
+    with pytest.raises(InputError, match=r"'jansen'.*janssen, .*burg, .*dpai"):
         method("jansen")
+    with pytest.raises(InputError, match="janssen:speed=3: .*speed"):
+        method("janssen:speed=3")
 
 
 def test_classical_methods_need_no_training_framework():

@@ -6,55 +6,37 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sounds_to_score import mask, voice, waves
 from torchmetrics.functional.audio import signal_noise_ratio
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.metrics.lsd import lsd
-from audio_inpaint.metrics.snr import nmse, snr
-from audio_inpaint.metrics.speech import pesq, stoi
-
-
-def waves(*shape, seed=0):
-    return torch.from_numpy(np.random.default_rng(seed).standard_normal(shape))
-
-
-def mask(length, start, stop):
-    gap = torch.zeros(length, dtype=torch.bool)
-    gap[start:stop] = True
-    return gap
-
-
-def voice(sample_rate, seconds=3):
-    """A sawtooth through three formants, switched on and off four times a second."""
-    t = np.arange(int(seconds * sample_rate)) / sample_rate
-    partials = np.arange(1, 30)[:, None] * 120.0
-    weights = sum(np.exp(-(((partials - formant) / 150) ** 2)) for formant in (600, 1200, 2500)) + 0.01
-    tone = (weights * np.sin(2 * np.pi * partials * t)).sum(0) * (np.sin(2 * np.pi * 4 * t) > -0.3)
-    return torch.from_numpy(0.1 * tone + 1e-4 * np.random.default_rng(0).standard_normal(len(t)))
+from audio_inpaint.metrics.snr import magnitude_snr, nmse, snr
+from audio_inpaint.metrics.speech import pesq, pesq_gain, stoi
 
 
 def test_snr_of_the_lost_samples_equals_torchmetrics_on_them():
-    original, restored, gap = waves(3, 2, 500), waves(3, 2, 500, seed=1), mask(500, 100, 180)
+    original, restored, gap = waves(3, 2, 500), waves(3, 2, 500, seed=1), mask(500, (100, 180))
     expected = signal_noise_ratio(restored[..., gap], original[..., gap])
     torch.testing.assert_close(snr(restored, original, gap), expected, rtol=1e-9, atol=1e-9)
     torch.testing.assert_close(snr(restored, original), signal_noise_ratio(restored, original), rtol=1e-9, atol=1e-9)
 
 
 def test_snr_does_not_see_known_samples():
-    original, restored, gap = waves(500), waves(500, seed=1), mask(500, 100, 180)
+    original, restored, gap = waves(500), waves(500, seed=1), mask(500, (100, 180))
     spoilt = restored.masked_fill(~gap, torch.nan)
     assert snr(spoilt, original, gap) == snr(restored, original, gap)
 
 
 def test_snr_takes_a_gap_of_each_waveform():
     original, restored = waves(2, 500), waves(2, 500, seed=1)
-    gap = torch.stack([mask(500, 100, 180), mask(500, 300, 310)])
+    gap = torch.stack([mask(500, (100, 180)), mask(500, (300, 310))])
     expected = [snr(restored[i], original[i], gap[i]) for i in range(2)]
     assert snr(restored, original, gap).tolist() == expected
 
 
 def test_snr_of_exact_silent_and_zeroed_audio():
-    original, gap = waves(500), mask(500, 100, 180)
+    original, gap = waves(500), mask(500, (100, 180))
     assert snr(original, original, gap) == torch.inf
     assert snr(torch.zeros(500), torch.zeros(500), gap) == torch.inf
     assert snr(original, torch.zeros(500), gap) == -torch.inf
@@ -73,28 +55,66 @@ def test_nmse_takes_the_mean_inside_the_logarithm():
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 1000), st.floats(0.01, 100))
 def test_nmse_of_one_item_is_minus_its_snr_at_any_level(seed, level):
-    original, restored, gap = waves(200, seed=seed), waves(200, seed=seed + 1), mask(200, 20, 90)
+    original, restored, gap = waves(200, seed=seed), waves(200, seed=seed + 1), mask(200, (20, 90))
     torch.testing.assert_close(nmse(level * restored, level * original, gap), -snr(restored, original, gap))
 
 
 def test_zeroed_gaps_score_0_db_of_nmse_on_the_lost_samples():
-    original, gap = waves(4, 500), mask(500, 100, 180)
+    original, gap = waves(4, 500), mask(500, (100, 180))
     assert float(nmse(original.masked_fill(gap, 0), original, gap)) == pytest.approx(0, abs=1e-12)
 
 
-@pytest.mark.parametrize("score", [snr, nmse, lsd])
+@pytest.mark.parametrize("score", [snr, nmse, lsd, magnitude_snr])
 def test_scores_refuse_an_empty_gap_and_unequal_shapes(score):
     x = waves(4000)
     with pytest.raises(InputError, match="no sample is lost"):
-        score(x, x, mask(4000, 0, 0))
+        score(x, x, mask(4000, (0, 0)))
     with pytest.raises(InputError, match="shape"):
-        score(x[1:], x, mask(4000, 5, 9))
+        score(x[1:], x, mask(4000, (5, 9)))
     with pytest.raises(InputError, match=r"long|shape"):
-        score(x, x, mask(3999, 5, 9))
+        score(x, x, mask(3999, (5, 9)))
+    with pytest.raises(InputError, match="no samples"):
+        score(x[:0], x[:0], mask(0))
+
+
+def test_magnitude_snr_equals_its_definition_on_librosas_frames():
+    original, restored, gap = waves(2, 9000), waves(2, 9000, seed=1), mask(9000, (1000, 1700), (4000, 5024))
+    both = [
+        np.abs(librosa.stft(x.numpy(), n_fft=512, hop_length=128, pad_mode="constant")) for x in (restored, original)
+    ]
+    # a periodic Hann window is zero at its first sample
+    inside = [t for t in range(both[0].shape[-1]) if bool(gap[max(0, 128 * t - 255) : 128 * t + 256].all())]
+    assert inside == [10, 11, *range(34, 38)]
+    restored_part, original_part = (x[..., inside] for x in both)
+    ratio = (original_part**2).sum((-2, -1)) / ((restored_part - original_part) ** 2).sum((-2, -1))
+    np.testing.assert_allclose(magnitude_snr(restored, original, gap).numpy(), 10 * np.log10(ratio), rtol=1e-5)
+
+
+def test_magnitude_snr_refuses_a_gap_shorter_than_its_window():
+    x = waves(4000)
+    with pytest.raises(InputError, match="shorter window"):
+        magnitude_snr(x, x, mask(4000, (1000, 1500)))
+
+
+@pytest.mark.parametrize("score", [lsd, magnitude_snr])
+def test_spectral_scores_refuse_several_gaps_for_a_batch(score):
+    x = waves(2, 4000)
+    with pytest.raises(InputError, match="one gap"):
+        score(x, x, torch.stack([mask(4000, (1000, 2000)), mask(4000, (1500, 2500))]))
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 900), (5000, 6024), (8300, 9000)])
+def test_spectral_scores_do_not_change_with_sound_far_from_the_gap(start, stop):
+    original, restored = waves(9000), waves(9000, seed=1)
+    gap, far = mask(9000, (start, stop)), torch.ones(9000, dtype=torch.bool)
+    far[max(0, start - 2048) : stop + 2048] = False
+    for score in (lsd, magnitude_snr):
+        spoilt = score(restored.masked_fill(far, torch.nan), original.masked_fill(far, torch.nan), gap)
+        assert float(spoilt) == pytest.approx(float(score(restored, original, gap)), rel=1e-9)
 
 
 def test_lsd_equals_its_definition_on_librosas_frames():
-    original, restored, gap = waves(9000), waves(9000, seed=1), mask(9000, 4000, 5000)
+    original, restored, gap = waves(9000), waves(9000, seed=1), mask(9000, (4000, 5000))
     spectra = [librosa.stft(x.numpy(), n_fft=2048, hop_length=512, pad_mode="constant") for x in (restored, original)]
     frames = [t for t in range(spectra[0].shape[1]) if t * 512 + 1024 > 4000 and t * 512 - 1024 < 5000]
     differences = 20 * np.log10(np.abs(spectra[0][:, frames]) / np.abs(spectra[1][:, frames]))
@@ -105,12 +125,12 @@ def test_lsd_equals_its_definition_on_librosas_frames():
 def test_lsd_of_a_gain_is_that_gain_in_db():
     x = waves(2, 3, 6000)
     torch.testing.assert_close(
-        lsd(0.5 * x, x, mask(6000, 2000, 3000)), torch.full((2, 3), 6.0206).double(), atol=1e-3, rtol=0
+        lsd(0.5 * x, x, mask(6000, (2000, 3000))), torch.full((2, 3), 6.0206).double(), atol=1e-3, rtol=0
     )
 
 
 def test_lsd_ignores_frames_that_miss_no_sample_and_is_zero_for_exact_audio():
-    original, gap = waves(20000), mask(20000, 10000, 10500)
+    original, gap = waves(20000), mask(20000, (10000, 10500))
     restored = original.clone()
     restored[:7900] = 0
     restored[12600:] = 0
@@ -119,17 +139,25 @@ def test_lsd_ignores_frames_that_miss_no_sample_and_is_zero_for_exact_audio():
 
 def test_lsd_hears_the_hole_that_snr_does_not():
     """A fill that is noise like the original loses in SNR to silence and wins in log-spectral distance."""
-    original, gap = waves(20000), mask(20000, 9000, 12000)
+    original, gap = waves(20000), mask(20000, (9000, 12000))
     silent = original.masked_fill(gap, 0)
     noisy = torch.where(gap, waves(20000, seed=5), original)
     assert snr(silent, original, gap) > snr(noisy, original, gap)
     assert lsd(noisy, original, gap) < lsd(silent, original, gap)
 
 
-def test_lsd_of_silence_is_finite():
-    zeros = torch.zeros(6000)
-    assert float(lsd(zeros, zeros, mask(6000, 2000, 3000))) == 0
-    assert lsd(zeros, waves(6000), mask(6000, 2000, 3000)).isfinite()
+def test_lsd_of_silence():
+    zeros, gap = torch.zeros(6000), mask(6000, (2000, 3000))
+    assert float(lsd(zeros, zeros, gap)) == 0
+    assert float(lsd(waves(6000), zeros, gap)) == torch.inf
+    assert 60 < float(lsd(zeros, waves(6000), gap)) <= 80
+
+
+@pytest.mark.parametrize("score", [snr, nmse, lsd])
+def test_one_sample_has_a_score_and_one_that_is_no_number_has_none(score):
+    one, gap = torch.ones(1), mask(1, (0, 1))
+    assert score(0.5 * one, one, gap).isfinite()
+    assert score(torch.nan * one, one, gap).isnan()
 
 
 def test_pesq_equals_the_package_at_16_khz():
@@ -154,7 +182,7 @@ def test_speech_scores_agree_across_sample_rates_and_take_batches(score):
     pytest.importorskip("pesq")
     pytest.importorskip("pystoi")
     original = torch.stack([voice(48000), voice(48000).flip(-1)])[:, None]
-    gap = mask(original.shape[-1], 40000, 70000)
+    gap = mask(original.shape[-1], (40000, 70000))
     restored = original.masked_fill(gap, 0)
     at_48 = score(restored, original, 48000)
     assert at_48.shape == (2, 1)
@@ -163,10 +191,61 @@ def test_speech_scores_agree_across_sample_rates_and_take_batches(score):
     assert bool((at_48 < score(original, original, 48000)).all())
 
 
-def test_pesq_without_speech_is_an_input_error():
+def test_pesq_of_more_utterances_than_its_package_takes_is_the_mean_of_two_halves():
+    package = pytest.importorskip("pesq")
+    time = torch.arange(24 * 16000) / 16000
+    original = 0.2 * waves(len(time)) * (time % 0.4 < 0.2)  # the 51st utterance would end the process
+    restored = original + 0.02 * waves(len(time), seed=1) * (time > 12)
+    halves = [package.pesq(16000, original.numpy()[half], restored.numpy()[half], "wb")
+              for half in (slice(12 * 16000), slice(12 * 16000, None))]  # fmt: skip
+    assert halves[0] > halves[1] + 0.5
+    assert float(pesq(restored, original, 16000)) == pytest.approx(sum(halves) / 2, abs=1e-5)
+    silent_half = torch.where(time > 12, 0, original)
+    assert float(pesq(silent_half, silent_half, 16000)) == pytest.approx(4.64, abs=0.01)
+    assert pesq(silent_half, original, 16000).isnan()
+
+
+def test_pesq_gain_is_the_difference_to_the_damaged_speech():
+    package = pytest.importorskip("pesq")
+    original = voice(16000)
+    damaged = original.masked_fill(mask(len(original), (20000, 24000)), 0)
+    restored = original + 0.01 * waves(len(original), seed=2)
+    scores = [package.pesq(16000, original.numpy(), x.numpy(), "wb") for x in (restored, damaged)]
+    assert float(pesq_gain(restored, damaged, original, 16000)) == pytest.approx(scores[0] - scores[1], abs=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("score", [pesq, stoi])
+def test_audio_that_speech_scores_cannot_judge_has_none_and_the_rest_of_its_batch_has(score):
     pytest.importorskip("pesq")
-    with pytest.raises(InputError, match="PESQ cannot score"):
-        pesq(torch.zeros(16000), torch.zeros(16000), 16000)
+    pytest.importorskip("pystoi")
+    clean = voice(16000, 1)
+    silence, noisy, broken = torch.zeros(16000), clean + 0.01 * waves(16000), clean.clone()
+    broken[8000] = torch.nan
+    scores = score(torch.stack([noisy, noisy, silence, broken]), torch.stack([clean, silence, silence, clean]), 16000)
+    assert scores.isnan().tolist() == [False, True, True, True]
+    for length in (1, 300, 3000):
+        assert score(noisy[:length], clean[:length], 16000).isnan()
+    with pytest.raises(InputError, match="no samples"):
+        score(silence[:0], silence[:0], 16000)
+    with pytest.raises(InputError, match="shape"):
+        score(silence[:9], silence, 16000)
+
+
+def test_silence_in_place_of_speech_has_no_pesq_and_the_lowest_stoi():
+    pytest.importorskip("pesq")
+    pytest.importorskip("pystoi")
+    clean = voice(16000, 1)
+    assert pesq(0 * clean, clean, 16000).isnan()
+    assert stoi(0 * clean, clean, 16000) == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_click_is_too_little_speech_for_stoi():
+    pytest.importorskip("pystoi")
+    click = torch.zeros(16000)
+    click[8000] = 1
+    assert stoi(click, click, 16000).isnan()
 
 
 @pytest.mark.parametrize(("score", "package"), [(pesq, "pesq"), (stoi, "pystoi")])

@@ -1,12 +1,10 @@
 """Mean and standard deviation of scores over examples and processes."""
 
-import os
-
 import numpy as np
 import pytest
 import torch
-import torch.distributed
-import torch.multiprocessing
+from torchmetrics import MetricCollection
+from two_processes import in_two_processes
 
 from audio_inpaint.metrics.spread import Spread
 
@@ -32,21 +30,31 @@ def test_no_score_has_no_mean():
     assert Spread().compute()["mean"].isnan()
 
 
-def _process(rank, port, scores, results):
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
-    spread = Spread()
-    spread.update(scores[: len(scores) // 3] if rank else scores[len(scores) // 3 :])
-    results[rank] = {name: value.item() for name, value in spread.compute().items()}
-    torch.distributed.destroy_process_group()
+def test_metrics_without_a_score_in_the_first_batch_stay_apart_in_a_collection():
+    class Sum(Spread):
+        def update(self, a, b):
+            super().update(a + b)
+
+    class Difference(Spread):
+        def update(self, a, b):
+            super().update(a - b)
+
+    both = MetricCollection({"sum": Sum(), "difference": Difference()})
+    both.update(torch.tensor([torch.nan]), torch.tensor([1.0]))
+    both.update(torch.tensor([5.0]), torch.tensor([2.0]))
+    result = both.compute()
+    assert (result["sum_mean"], result["difference_mean"]) == (7, 3)
 
 
-def test_two_processes_with_unequal_shares_agree_on_the_scores_of_all():
+def test_two_processes_with_unequal_shares_agree_on_the_scores_of_all(tmp_path):
     scores = torch.arange(30.0).square()
-    with torch.multiprocessing.Manager() as manager:
-        results = manager.dict()
-        port = 20000 + os.getpid() % 20000
-        torch.multiprocessing.start_processes(_process, (port, scores, results), nprocs=2, start_method="fork")
-        for rank in range(2):
-            assert results[rank]["mean"] == pytest.approx(scores.mean().item())
-            assert results[rank]["std"] == pytest.approx(scores.std(correction=0).item())
+
+    def work(rank):
+        spread = Spread()
+        spread.update(scores[:10] if rank else scores[10:])
+        return {name: value.item() for name, value in spread.compute().items()}
+
+    for result in in_two_processes(work, tmp_path):
+        assert result["mean"] == pytest.approx(scores.mean().item())
+        assert result["std"] == pytest.approx(scores.std(correction=0).item())
+        assert result["count"] == 30

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
-from audio_inpaint.errors import InputError
+from audio_inpaint.metrics.checks import check
+from audio_inpaint.metrics.frames import spectra
 
 # Bins this far (80 dB) below the loudest one of the original are equal to each other.
 _FLOOR = 1e-8
@@ -24,22 +25,20 @@ def lsd(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 2048, hop_
         hop_length: samples between frames.
 
     Returns:
-        dB, (...); 0 for an exact restoration.
+        dB, (...): 0 for an exact restoration, infinite for sound where the original is digital silence, NaN where a
+        sample in those frames is.
 
     Raises:
         InputError: shapes differ, or no sample is lost.
 
     Source: Gray and Markel, 1976, "Distance measures for speech processing".
     """
-    if restored.shape != original.shape or gap.shape != original.shape[-1:]:
-        raise InputError(
-            f"shapes differ: restored {tuple(restored.shape)}, original {tuple(original.shape)}, gap {tuple(gap.shape)}"
-        )
-    if not gap.any():
-        raise InputError("no sample is lost, so there is nothing to score: mark a gap")
+    check(restored, original, gap)
     stft = STFT(n_fft, hop_length).to(original.device)
     touched = stft.touched(gap)
-    powers = [stft(x.double())[..., touched].abs().square() for x in (restored, original)]
-    floor = (_FLOOR * powers[1].amax((-2, -1), keepdim=True)).clamp_min(torch.finfo(torch.float64).tiny)
-    levels = [10 * power.maximum(floor).log10() for power in powers]
-    return (levels[0] - levels[1]).square().mean(-2).sqrt().mean(-1)
+    powers = [spectra(stft, x.double(), touched).abs().square() for x in (restored, original)]
+    floor = _FLOOR * powers[1].amax((-2, -1), keepdim=True)
+    above, truth = (power.maximum(floor) for power in powers)
+    # equal powers differ by nothing, which their ratio would not say where both are zero
+    ratio = torch.where(above == truth, 1.0, above / truth)
+    return (10 * ratio.log10()).square().mean(-2).sqrt().mean(-1)

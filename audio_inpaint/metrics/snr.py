@@ -5,6 +5,8 @@ from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
+from audio_inpaint.metrics.checks import check
+from audio_inpaint.metrics.frames import spectra
 
 
 def snr(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
@@ -16,10 +18,11 @@ def snr(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor
         gap: true = lost, (time,) or (..., time); None scores every sample.
 
     Returns:
-        dB, (...): infinite for an exact restoration, -infinity for an error where the original is silent.
+        dB, (...): infinite for an exact restoration, -infinity for an error where the original is silent, NaN where a
+        scored sample is.
 
     Raises:
-        InputError: shapes differ, or no sample is lost.
+        InputError: shapes differ, there are no samples, or none of them is lost.
     """
     return -10 * error_ratio(restored, original, gap).log10()
 
@@ -35,19 +38,24 @@ def magnitude_snr(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 
         hop_length: samples between frames.
 
     Returns:
-        dB, (...).
+        dB, (...), without bounds as in `snr`.
 
     Raises:
-        InputError: shapes differ, or the gap is shorter than a window.
+        InputError: shapes differ, or no frame lies wholly in the gap.
 
     Source: Marafioti et al., 2019, "A context encoder for audio inpainting", section 3.3.
     """
-    stft = STFT(n_fft, hop_length)
+    check(restored, original, gap)
+    return snr(*central_magnitudes(torch.stack([restored, original]), gap, n_fft, hop_length).flatten(-2))
+
+
+def central_magnitudes(audio: Tensor, gap: Tensor, n_fft: int = 512, hop_length: int = 128) -> Tensor:
+    """Magnitudes of the frames that lie wholly in the gap, (..., freq, frame); see `magnitude_snr`."""
+    stft = STFT(n_fft, hop_length).to(audio.device)
     inside = ~stft.touched(~gap)
     if not inside.any():
         raise InputError(f"no frame of {n_fft} samples lies wholly in the gap: choose a shorter window")
-    restored, original = (stft(x)[..., inside].abs().flatten(-2) for x in (restored, original))
-    return snr(restored, original)
+    return spectra(stft, audio, inside).abs()
 
 
 def nmse(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
@@ -62,7 +70,7 @@ def nmse(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tenso
         dB, a scalar; the lower the better, 0 for silence in place of the scored samples.
 
     Raises:
-        InputError: shapes differ, or no sample is lost.
+        InputError: shapes differ, there are no samples, or none of them is lost.
 
     Source: "Deep prior-based audio inpainting using multi-resolution harmonic convolutional neural networks", eq. 16.
     """
@@ -71,13 +79,8 @@ def nmse(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tenso
 
 def error_ratio(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
     """Energy of the error over that of the original on the lost samples, (...); see `snr` for arguments and errors."""
-    if restored.shape != original.shape:
-        raise InputError(f"restored {tuple(restored.shape)} and original {tuple(original.shape)} differ in shape")
+    check(restored, original, gap)
     if gap is not None:
-        if gap.shape[-1:] != original.shape[-1:]:
-            raise InputError(f"the gap is {gap.shape[-1]} samples long and the audio {original.shape[-1]}")
-        if not gap.any(-1).all():
-            raise InputError("no sample is lost, so there is nothing to score: mark a gap, or score all samples")
         restored, original = restored.masked_fill(~gap, 0), original.masked_fill(~gap, 0)
     error = (restored.double() - original.double()).square().sum(-1)
     energy = original.double().square().sum(-1)

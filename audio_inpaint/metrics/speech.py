@@ -1,19 +1,29 @@
 """Speech scores by other people's packages: PESQ (wide band) and STOI, at 16 kHz."""
 
+import math
+import warnings
 from collections.abc import Callable
 from importlib import import_module
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.metrics.checks import check
 
 _RATE = 16000
+# The package ends the process at its 51st utterance, and two of them start 0.388 s apart or more.
+_PESQ_LONGEST = 19 * _RATE
+_STOI_SHORTEST = math.ceil((256 + 29 * 128) / 10000 * _RATE)  # 30 frames of 256 samples, 128 apart, at 10 kHz
 
 
 def pesq(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
     """Perceptual evaluation of speech quality, wide band: a mean opinion score from about 1 to 4.64.
+
+    The standard is made for recordings of some ten seconds. One of more than 19 s is scored in equal parts of less, and
+    gets the mean of those in which there is speech.
 
     Args:
         restored: (..., time).
@@ -21,24 +31,37 @@ def pesq(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
         sample_rate: hertz; other rates than 16 kHz are resampled.
 
     Returns:
-        scores, (...).
+        scores, (...); NaN for less than a quarter of a second, where no speech is found, for silence in place of a
+        whole recording or part, and for samples that are not finite.
 
     Raises:
-        InputError: the package pesq is missing, shapes differ, or no speech is found in the audio.
+        InputError: the package pesq is missing, shapes differ, or there are no samples.
 
     Source: ITU-T P.862.2.
     """
-    package = _import("pesq")
+    package = _package("pesq")
 
-    def score(reference, degraded) -> float:
-        try:
-            return package.pesq(_RATE, reference, degraded, "wb")
-        except package.PesqError as error:
-            raise InputError(
-                f"PESQ cannot score this audio ({error!r}): give a quarter of a second of speech or more"
-            ) from error
+    def score(clean: np.ndarray, degraded: np.ndarray) -> float:
+        parts, scores = math.ceil(len(clean) / _PESQ_LONGEST), []
+        for part in zip(np.array_split(clean, parts), np.array_split(degraded, parts), strict=True):
+            try:
+                with np.errstate(invalid="ignore"):  # the package divides silence by its peak
+                    scores.append(package.pesq(_RATE, *part, "wb"))
+            except package.NoUtterancesError:
+                continue
+            except (package.PesqError, ValueError):  # too short, or silence where there was speech
+                return math.nan
+        return math.fsum(scores) / len(scores) if scores else math.nan
 
-    return _scores(score, restored, original, sample_rate)
+    return _each(score, restored, original, sample_rate)
+
+
+def pesq_gain(restored: Tensor, damaged: Tensor, original: Tensor, sample_rate: int) -> Tensor:
+    """What a restoration adds to the PESQ of the damaged speech, (...); see `pesq` for arguments and errors.
+
+    Source: "Deep prior-based audio inpainting using multi-resolution harmonic convolutional neural networks", eq. 17.
+    """
+    return pesq(restored, original, sample_rate) - pesq(damaged, original, sample_rate)
 
 
 def stoi(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
@@ -50,31 +73,43 @@ def stoi(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
         sample_rate: hertz; other rates than 16 kHz are resampled.
 
     Returns:
-        scores, (...).
+        scores, (...); NaN for less than 0.4 s of speech, its pauses left out, and for samples that are not finite.
 
     Raises:
-        InputError: the package pystoi is missing, or shapes differ.
+        InputError: the package pystoi is missing, shapes differ, or there are no samples.
 
     Source: Taal et al., 2011, "An algorithm for intelligibility prediction of time-frequency weighted noisy speech".
     """
-    package = _import("pystoi")
-    return _scores(lambda clean, degraded: package.stoi(clean, degraded, _RATE), restored, original, sample_rate)
+    package = _package("pystoi")
+
+    def score(clean: np.ndarray, degraded: np.ndarray) -> float:
+        if len(clean) < _STOI_SHORTEST:
+            return math.nan
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", "Not enough STFT frames", RuntimeWarning)
+            try:
+                return package.stoi(clean, degraded, _RATE)
+            except RuntimeWarning:
+                return math.nan
+
+    return _each(score, restored, original, sample_rate)
 
 
-def _import(name: str) -> ModuleType:
+def _package(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError:
         raise InputError(f"this score needs the package {name}: pip install audio-inpaint[metrics]") from None
 
 
-def _scores(score: Callable, restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
-    if restored.shape != original.shape:
-        raise InputError(f"restored {tuple(restored.shape)} and original {tuple(original.shape)} differ in shape")
-    both = torch.stack([original, restored]).double().cpu()
+def _each(score: Callable, restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
+    """The score of each waveform at 16 kHz; a silent original and samples that are not finite have none."""
+    check(restored, original)
+    both = torch.stack([original, restored]).detach().double().cpu()
     if sample_rate != _RATE:
         from torchaudio.functional import resample
 
         both = resample(both, sample_rate, _RATE)
-    pairs = zip(*both.reshape(2, -1, both.shape[-1]).numpy(), strict=True)
-    return torch.tensor([score(*pair) for pair in pairs], dtype=torch.float64).reshape(original.shape[:-1])
+    pairs = both.reshape(2, -1, both.shape[-1]).numpy().swapaxes(0, 1)
+    scores = [score(*pair) if np.isfinite(pair).all() and pair[0].any() else math.nan for pair in pairs]
+    return torch.tensor(scores, dtype=torch.float64).reshape(original.shape[:-1])
