@@ -60,12 +60,25 @@ def restore(method: Method, audio: Tensor, gaps: Sequence[Gap], sample_rate: int
         (channel, time) float64.
     """
     gap = gap_mask(gaps, audio.shape[-1])
-    if protocol == "time":
-        return _by_regions(method, audio.masked_fill(gap, 0), gap, sample_rate)
-    observed, core = observe(audio, gap, sample_rate)
-    if hasattr(method, "columns"):
-        return method.columns(observed, gap, sample_rate).double()
-    return _by_regions(method, observed, core, sample_rate)
+    damaged, lost = damage(audio, gap, sample_rate, protocol)
+    if protocol == "columns" and hasattr(method, "columns"):
+        return method.columns(damaged, gap, sample_rate).double()
+    return _by_regions(method, damaged, lost, sample_rate)
+
+
+def damage(audio: Tensor, gap: Tensor, sample_rate: int, protocol: str = "time") -> tuple[Tensor, Tensor]:
+    """What is left of audio, and which of its samples are lost.
+
+    Args:
+        audio: undamaged, (channel, time).
+        gap: (time,) boolean.
+        sample_rate: Hz.
+        protocol: `time` or `columns`.
+
+    Returns:
+        (channel, time) with zeros where samples are lost, and (time,) boolean, true = lost.
+    """
+    return observe(audio, gap, sample_rate) if protocol == "columns" else (audio.masked_fill(gap, 0), gap)
 
 
 def _by_regions(method: Method, damaged: Tensor, gap: Tensor, sample_rate: int) -> Tensor:

@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from torch import Tensor
 from audio_inpaint.atomic import replacing
 from audio_inpaint.benchmark import cache
 from audio_inpaint.benchmark.cases import Case, lost
+from audio_inpaint.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -73,13 +73,27 @@ class Results:
         return list({row.case.name: row.case for row in self.rows}.values())
 
     def of(self, case: Case) -> dict[str, Row]:
-        """The rows of a case, by method."""
+        """The rows of one case, by method."""
         return {row.method: row for row in self.rows if row.case.name == case.name}
 
+    def by_case(self) -> list[list[Row]]:
+        """The rows of each case, in order."""
+        found: dict[str, list[Row]] = {}
+        for row in self.rows:
+            found.setdefault(row.case.name, []).append(row)
+        return list(found.values())
+
     def restored(self, row: Row) -> Tensor:
-        """The restored audio of a row, (channel, time) float64, its known samples as in the undamaged recording."""
+        """The restored audio of a row, (channel, time) float64, its known samples as in the undamaged recording.
+
+        Raises:
+            InputError: the cache has lost it.
+        """
+        entry = cache.load(self.cache, row.key)
+        if entry is None:
+            raise InputError(f"{self.cache} has lost restored samples of {row.case.name}: run the benchmark again")
         truth, _ = row.case.recording.audio()
-        return rebuilt(truth, row.case, cache.load(self.cache, row.key).samples, self.protocol)
+        return rebuilt(truth, row.case, entry.samples, self.protocol)
 
 
 def rebuilt(truth: Tensor, case: Case, samples: Tensor, protocol: str) -> Tensor:
@@ -133,8 +147,3 @@ def write_details(path: Path, results: Results) -> None:
     }
     with replacing(path) as temporary:
         temporary.write_text(json.dumps(record, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-
-
-def values(rows: Sequence[Row], score: str) -> list[float]:
-    """One score of some rows."""
-    return [row.scores.get(score, math.nan) for row in rows]

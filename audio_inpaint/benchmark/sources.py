@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from audio_inpaint.benchmark.cases import Recording
 from audio_inpaint.errors import InputError
 
 _CLIP = re.compile(r"\d{6}")
+_NSYNTH = {"training": "train", "validation": "valid", "test": "test"}  # its names of the splits
 
 
 def recordings(
@@ -36,7 +38,7 @@ def recordings(
         sample_rate: Hz to resample to; None leaves each as it is.
         mono: average the channels.
         seed: of the choice.
-        split: of data sets.
+        split: training, validation or test, of data sets.
 
     Raises:
         InputError: a source has no audio.
@@ -44,8 +46,7 @@ def recordings(
     found: list[tuple[str, str, Path]] = []
     for source in sources:
         found += _listed(source, split)
-    names = [name for name, _, _ in found]
-    if twins := {name for name in names if names.count(name) > 1}:
+    if twins := {name for name, count in Counter(name for name, _, _ in found).items() if count > 1}:
         raise InputError(f"two recordings would be called {min(twins)}: name their kinds apart, as in KIND=FOLDER")
     chosen = found if limit is None else _chosen(found, limit, seed)
     return [
@@ -82,7 +83,7 @@ def _listed(source: str, split: str) -> list[tuple[str, str, Path]]:
     own = given or folder.resolve().name
     if (table := folder / "fma_metadata" / "tracks.csv").is_file():
         files = _fma(folder, table, split)
-    elif (notes := folder / f"nsynth-{'valid' if split == 'validation' else split}" / "audio").is_dir():
+    elif (notes := folder / f"nsynth-{_NSYNTH[split]}" / "audio").is_dir():
         files = sorted(notes.glob("*.wav"))
     else:
         files = [f for f in sorted(folder.rglob("*")) if f.suffix.lower() in FORMATS and not f.name.startswith(".")]

@@ -1,4 +1,5 @@
 const breathe = () => new Promise((resume) => setTimeout(resume)); // lets the page answer between long computations
+const items = []; // on the page
 const clone = (name) => document.getElementById(name).content.cloneNode(true);
 
 function ticks(axis, [start, stop], offset, count) {
@@ -40,6 +41,7 @@ class Item {
     on(".loop", () => this.toggleLoop());
     this.seekbar = this.find(".seek");
     this.seekbar.max = this.duration;
+    this.find(".clock").textContent = seconds(this.data.offset);
     this.seekbar.addEventListener("input", () => this.seek(Number(this.seekbar.value)));
     for (let c = 0; c < this.data.channels; c++) this.find("select").add(new Option(c + 1, c));
     this.find("select").addEventListener("change", (event) => { this.channel = Number(event.target.value); this.draw(); });
