@@ -10,6 +10,7 @@ from pathlib import Path
 from audio_inpaint import __version__
 from audio_inpaint.benchmark import command as benchmark
 from audio_inpaint.errors import InputError
+from audio_inpaint.listening import command as listening
 
 INPAINT_NOTES = """\
 Without --gaps the gaps are detected: runs of zeros, of one stuck value, and dropouts. A single file in which none is
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     detect.set_defaults(run=_detect)
 
     benchmark.add_command(commands)
+    listening.add_commands(commands)
 
     methods = commands.add_parser("methods", help="list the restoration methods")
     methods.set_defaults(run=_methods)
