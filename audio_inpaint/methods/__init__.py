@@ -37,6 +37,17 @@ _CLASSES = {
         "Burg",
         "autoregressive extrapolation of each side, cross-faded (about 1 dB worse; cheap for thousands at once)",
     ),
+    "sga": (
+        "similarity_graph",
+        "SimilarityGraph",
+        "a similar place of the recording put in each gap: plausible, not exact",
+    ),
+    "transplant": ("local_transplant", "LocalTransplant", "the middle of the best-matching half second, spliced in"),
+    "caw": (
+        "catch_a_waveform",
+        "CatchAWaveform",
+        "adversarial networks fitted to the recording: for a GPU (caw:epochs=40,width=16 for one core)",
+    ),
     "silence": ("silence", "Silence", "leaves the gaps silent, to compare with"),
 }
 _OPTIONS = re.compile(r"(.+?):((?:[A-Za-z_][\w.]*=[^,]*)(?:,[A-Za-z_][\w.]*=[^,]*)*)")

@@ -1,0 +1,318 @@
+"""Recall: what a recording plays again elsewhere fills its gaps, and Janssen's interpolation restores what is left.
+
+Autoregressive methods know a tenth of a second around a gap; loops, samples and re-struck notes repeat themselves,
+often to the sample, anywhere in the file. The method is the package's own (docs/recall.md).
+"""
+
+import itertools
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from audio_inpaint.dsp.autoregressive import interpolate
+from audio_inpaint.dsp.fast_burg import fast_burg
+from audio_inpaint.dsp.template_search import Match, TemplateSearch
+from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.methods.burg import known_run, loudest, model_size
+from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.janssen import Janssen, scaled_down
+
+_JANSSEN = Janssen()
+# Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
+_LEAST = 0.25
+# Seconds between two matches, at least; nearer ones are one match.
+_APART = 0.002
+# Of the matches' mean energy, the penalty on the gain of a match that shares half its energy with the target.
+_RIDGE = 0.1
+# How much sharper than by the inverse squared error candidates are weighted.
+_SHARPNESS = 2
+# Errors further below the truth (-120 dB) are equal to each other.
+_EXACT = 1e-12
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to fill a gap, and how it did.
+
+    Args:
+        template: seconds compared on each side of the gap to find matches; 0 for interpolation without any.
+        order: of the autoregressive model that restored the rest.
+        offsets: where in the recording that begins which was taken for the gap, one sample position a match.
+        scores: of the matches, their normalised correlation with the gap's surroundings.
+        gains: of the matches in each channel, (match, channel).
+        error: its squared error over the energy, on the rehearsals.
+        weight: of this fill in the mix.
+    """
+
+    template: float
+    order: int
+    offsets: tuple[int, ...]
+    scores: tuple[float, ...]
+    gains: tuple[tuple[float, ...], ...]
+    error: float
+    weight: float
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How one gap was filled.
+
+    Args:
+        gap: the lost samples.
+        candidates: the fills that were mixed; none where the gap was left to `Janssen`.
+        expected_snr: dB that the same mix reached on the rehearsals.
+    """
+
+    gap: Gap
+    candidates: tuple[Candidate, ...] = ()
+    expected_snr: float | None = None
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Restore each gap from those segments of the recording whose surroundings are like its own.
+
+    1. The segments are found by normalised cross-correlation of what surrounds the gap, all channels together.
+    2. Their gains are fitted together, by ridge regression, to the surroundings.
+    3. Janssen's interpolation restores what their sum leaves over.
+    4. This is done with several templates, and without any, which is `Janssen`. All these candidates are rehearsed on
+       gaps of the same length cut beside the real one, whose truth is known, and mixed by the errors they made there.
+
+    A gap at an end of the recording, one with too little known around it and one that nothing is like are left to
+    `Janssen`.
+
+    Args:
+        templates: seconds of the surroundings that are compared on each side, one search each.
+        matches: segments that are added up, at most.
+        context: seconds searched on each side of a gap.
+    """
+
+    templates: tuple[float, ...] = (0.032, 0.064, 0.128)
+    matches: int = 16
+    context: float = 120.0
+
+    def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore audio (channel, time) where gap (time,) is true."""
+        return self.explain(audio, gap, sample_rate)[0]
+
+    @torch.no_grad()
+    def explain(self, audio: Tensor, gap: Tensor, sample_rate: int) -> tuple[Tensor, list[Explanation]]:
+        """Restore audio (channel, time) where gap (time,) is true, and tell for each gap what it was made of."""
+        filled = damaged(audio, gap)
+        left, told = gap.clone(), []
+        runs = mask_gaps(gap)
+        if runs and filled.any():
+            scene = Scene(self, filled, gap, sample_rate)
+            fills = []
+            for run in runs:
+                fill, explanation = scene.restore(run)
+                fills.append(fill)
+                told.append(explanation)
+            for run, fill in zip(runs, fills, strict=True):
+                if fill is not None:
+                    filled[:, run.start : run.stop] = fill
+                    left[run.start : run.stop] = False
+        if left.any():
+            filled = _JANSSEN(filled, left, sample_rate)
+        return repaired(audio, gap, filled), told or [Explanation(run) for run in runs]
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What was recalled for a gap in every way, before the rest is restored.
+
+    Args:
+        hole: the gap in its context.
+        recalled: (way, channel, lost).
+        rest: of the context, what is not explained, zero in the hole, (way, channel, time).
+        found: for each way its matches and their gains, (channel, match).
+    """
+
+    hole: slice
+    recalled: Tensor
+    rest: Tensor
+    found: list[tuple[list[Match], Tensor]]
+
+
+class Scene:
+    """One recording with its gaps: what the restoration of each of them needs.
+
+    Args:
+        recall: the method.
+        known: audio (channel, time), lost samples zero.
+        gap: true = lost, (time,).
+        sample_rate: Hz.
+    """
+
+    def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int):
+        self.recall, self.known, self.gap = recall, known, gap
+        order, self.width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)
+        self.least = max(2, round(_LEAST * self.width))
+        self.apart = max(1, round(_APART * sample_rate))
+        self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
+        # Without recall, the two orders differ most; with it, they take turns.
+        self.ways = [(0.0, order), (0.0, 2 * order)]
+        self.ways += [(template, order * (1 + i % 2)) for i, template in enumerate(recall.templates)]
+        self.sizes = {template: min(self.width, round(template * sample_rate)) for template, _ in self.ways}
+        longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
+        self.search = TemplateSearch(known, gap, sample_rate, longest)
+
+    def restore(self, run: Gap) -> tuple[Tensor | None, Explanation]:
+        """Fill one gap, (channel, lost); None leaves it to Janssen."""
+        places = self.rehearsals(run) if self.has_surroundings(run) else []
+        if not places:
+            return None, Explanation(run)
+        within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
+        sketches = [self.sketch(run, within)]
+        found = sketches[0].found
+        if not any(matches for matches, _ in found):
+            return None, Explanation(run)
+        sketches += [self.sketch(place, within) for place in places]
+        fills, *trials = self.completed(sketches)
+        truths = [self.known[:, place.start : place.stop] for place in places]
+        energy = sum(float(truth.square().sum()) for truth in truths)
+        errors = sum((trial - truth).square().sum((1, 2)) for trial, truth in zip(trials, truths, strict=True))
+        if energy == 0:
+            return None, Explanation(run)
+        errors = (errors / energy).clamp_min(_EXACT)
+        weights = (errors.min() / errors) ** _SHARPNESS
+        weights /= weights.sum()
+        mixes = [torch.tensordot(weights, trial, 1) for trial in trials]
+        left = sum(float((mix - truth).square().sum()) for mix, truth in zip(mixes, truths, strict=True))
+        candidates = tuple(
+            Candidate(
+                template,
+                order,
+                tuple(run.start + match.lag for match in matches),
+                tuple(match.score for match in matches),
+                tuple(map(tuple, gains.T.tolist())),
+                float(error),
+                float(weight),
+            )
+            for (template, order), (matches, gains), error, weight in zip(
+                self.ways, found, errors, weights, strict=True
+            )
+        )
+        expected = -10 * math.log10(max(left / energy, _EXACT))
+        return torch.tensordot(weights, fills, 1), Explanation(run, candidates, expected)
+
+    def surroundings(self, run: Gap) -> tuple[int, int]:
+        """How many samples, at most a context, are known before and after a gap."""
+        return known_run(self.gap[: run.start], self.width), known_run(self.gap[run.stop :].flip(0), self.width)
+
+    def has_surroundings(self, run: Gap) -> bool:
+        """Whether enough is known on both sides."""
+        return min(self.surroundings(run)) >= self.least
+
+    def rehearsals(self, run: Gap) -> list[Gap]:
+        """Gaps of the same length before and after a gap: known, and no nearer than a context, so that all differs."""
+        size, places = run.stop - run.start, []
+        for side in (-1, 1):
+            for step in range(5):
+                start = run.start + side * (size + self.width + step * self.least)
+                place = Gap(start, start + size)
+                if start < 0 or place.stop > len(self.gap):
+                    break
+                if not self.gap[start : place.stop].any() and self.has_surroundings(place):
+                    places.append(place)
+                    break
+        return places
+
+    def sketch(self, run: Gap, within: Gap) -> "Sketch":
+        """Recall a gap, or a rehearsed one, in every way, from the part of the recording `within`."""
+        before, after = self.surroundings(run)
+        context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
+        target = self.known[:, context.start : context.stop].clone()
+        target[:, hole] = 0
+        recalled, found = torch.zeros(len(self.ways), *target.shape, dtype=target.dtype), []
+        for sum_of_matches, (template, _) in zip(recalled, self.ways, strict=True):
+            matches, gains = [], target.new_zeros(len(target), 0)
+            if template:
+                matches = self.matches(run, context, within, self.sizes[template])
+            if matches:
+                rows = torch.zeros(target.shape[-1], dtype=torch.bool)
+                rows[max(0, hole.start - self.sizes[template]) : hole.stop + self.sizes[template]] = True
+                rows[hole] = False
+                sum_of_matches[:], gains = self.recollection(target, rows, context, matches)
+            found.append((matches, gains))
+        rest = target - recalled
+        rest[..., hole] = 0
+        return Sketch(hole, recalled[..., hole], rest, found)
+
+    def completed(self, sketches: list["Sketch"]) -> list[Tensor]:
+        """Add to what was recalled what Janssen's interpolation makes of the rest: (way, channel, lost) each."""
+        fills = [sketch.recalled.clone() for sketch in sketches]
+        shapes = [(sketch.hole.start, sketch.rest.shape[-1]) for sketch in sketches]
+        for (before, time), order in itertools.product(dict.fromkeys(shapes), {order for _, order in self.ways}):
+            alike = [i for i, shape in enumerate(shapes) if shape == (before, time)]
+            ways = [i for i, way in enumerate(self.ways) if way[1] == order]
+            hole = sketches[alike[0]].hole
+            rest = torch.stack([sketches[i].rest[ways] for i in alike])
+            limit = min(order, before // 2, (time - hole.stop) // 2)
+            completions = interpolated(rest.flatten(0, -2), hole, limit).unflatten(0, rest.shape[:-1])
+            for i, completion in zip(alike, completions, strict=True):
+                fills[i][ways] += completion
+        return fills
+
+    def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
+        """Find the segments that are like a gap's surroundings and have a whole context."""
+        span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
+        lags = within.start - context.start, within.stop - context.stop
+        return self.search(span, run, lags, self.recall.matches, self.apart)
+
+    def recollection(self, target: Tensor, rows: Tensor, context: Gap, matches: list[Match]) -> tuple[Tensor, Tensor]:
+        """Add up matches as they fit a target (channel, time) where `rows` (time,) is true.
+
+        Returns:
+            the sum over the whole context, (channel, time), and the gains, (channel, match).
+        """
+        shifted = [slice(context.start + match.lag, context.stop + match.lag) for match in matches]
+        segments = torch.stack([self.known[:, place] for place in shifted], 1)
+        missing = torch.stack([self.gap[place] for place in shifted])
+        rows = rows & ~missing.any(0)
+        if not rows.any():
+            return torch.zeros_like(target), target.new_zeros(len(target), len(matches))
+        gains = ridge_gains(segments[..., rows], target[:, rows])
+        total = (gains[..., None] * segments).sum(1)
+        # Where a match misses samples, so much less is explained, and nobody knows of which sound: what the sum
+        # leaves over is trusted there only as far as it exceeds what is missing.
+        rest = target - total
+        doubt = (gains * segments.square().mean(-1).sqrt()).square() @ missing.to(gains)
+        sure = rest[:, rows].square().mean(-1, keepdim=True)
+        return torch.where(doubt > 0, target - rest * sure / (sure + doubt), total), gains
+
+
+def interpolated(x: Tensor, hole: slice, order: int) -> Tensor:
+    """Fill the same hole of several signals (signal, time) as `Janssen` does, and return the fills (signal, lost)."""
+    x, lost = x.clone(), torch.zeros(x.shape[-1], dtype=torch.bool)
+    lost[hole] = True
+    limit = loudest(x[:, ~lost])
+    for _ in range(_JANSSEN.iterations):
+        for signal, a in zip(x, fast_burg(x, order), strict=True):
+            signal[hole] = interpolate(signal, lost, a)
+    return scaled_down(x[:, hole], limit)
+
+
+def ridge_gains(segments: Tensor, target: Tensor) -> Tensor:
+    """Fit gains by least squares, each with a penalty on its square: the less a segment is like the target, the more.
+
+    A segment whose correlation with the target is r pays 0.1 ((1 - r^2) / r^2 + 0.01) of the mean energy of all. So
+    near-duplicates share one gain, and chance resemblances get next to none.
+
+    Args:
+        segments: (channel, match, time).
+        target: (channel, time).
+
+    Returns:
+        gains, (channel, match); zeros where every segment is silent.
+    """
+    gram, shared = segments @ segments.mT, (segments @ target[..., None])[..., 0]
+    energy = gram.diagonal(dim1=-2, dim2=-1)
+    mean = energy.mean(-1, keepdim=True)
+    likeness = shared.square() / (energy * target.square().sum(-1, keepdim=True))
+    likeness = likeness.nan_to_num(0).clamp(1e-6, 1)
+    penalty = _RIDGE * mean * ((1 - likeness) / likeness + 0.01)
+    penalty = torch.where(mean > 0, penalty, 1.0)
+    return torch.linalg.solve(gram + torch.diag_embed(penalty), shared)

@@ -1,0 +1,273 @@
+import numpy as np
+import pytest
+import torch
+from scipy.signal import lfilter
+
+from audio_inpaint.dsp.autoregressive import burg
+from audio_inpaint.dsp.fast_burg import fast_burg
+from audio_inpaint.dsp.template_search import TemplateSearch
+from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.methods import method, names
+from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.recall import Recall, Scene, ridge_gains
+from audio_inpaint.metrics.snr import snr
+
+RATE = 8000
+
+
+def noise(length, channels=1, seed=0):
+    return 0.1 * torch.from_numpy(np.random.default_rng(seed).standard_normal((channels, length)))
+
+
+def bars(rate=RATE, count=5, seconds=0.7, channels=1, seed=0):
+    """Noise that nobody can predict, played again and again: (channel, time)."""
+    return noise(round(seconds * rate), channels, seed).repeat(1, count)
+
+
+def in_the_middle(audio, rate=RATE, seconds=0.064):
+    start = audio.shape[-1] // 2
+    return gap_mask([Gap(start, start + round(seconds * rate))], audio.shape[-1])
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 44100])
+def test_what_is_played_again_is_restored_almost_exactly(rate):
+    audio = bars(rate, 3 if rate > 16000 else 5)
+    gap = in_the_middle(audio, rate)
+    assert snr(Janssen()(audio, gap, rate), audio, gap) < 3
+    assert snr(Recall()(audio, gap, rate), audio, gap) > 30
+
+
+def test_the_matches_are_the_other_bars_and_their_gains_add_up_to_the_level_of_this_one():
+    audio, period = bars(), round(0.7 * RATE)
+    audio[:, 2 * period : 3 * period] *= 0.5
+    gap = in_the_middle(audio)
+    start = audio.shape[-1] // 2
+    _, [told] = Recall(matches=4).explain(audio, gap, RATE)
+    assert told.gap == Gap(start, start + 512)
+    assert [candidate.template for candidate in told.candidates] == [0, 0, *Recall().templates]
+    assert not any(candidate.offsets for candidate in told.candidates[:2])
+    for candidate in told.candidates[2:]:
+        assert sorted(candidate.offsets) == [start + lag * period for lag in (-2, -1, 1, 2)]
+        assert min(candidate.scores) > 0.999
+        assert sum(gain for (gain,) in candidate.gains) == pytest.approx(0.5, rel=0.01)
+
+
+def test_channels_share_the_matches_and_have_their_own_gains():
+    audio = bars(channels=2)
+    period = round(0.7 * RATE)
+    for bar in range(5):
+        audio[:, bar * period : (bar + 1) * period] *= torch.tensor([[1.0 + bar], [2.0 - 0.3 * bar]])
+    gap = in_the_middle(audio)
+    restored, [told] = Recall(matches=1).explain(audio, gap, RATE)
+    for candidate in told.candidates[2:]:
+        bar = candidate.offsets[0] // period
+        assert candidate.gains[0] == pytest.approx((3 / (1 + bar), 1.4 / (2 - 0.3 * bar)), rel=0.02)
+    assert (snr(restored, audio, gap) > 30).all()
+
+
+def test_without_repetition_it_is_no_worse_than_janssen():
+    gains = []
+    for seed in range(6):
+        audio = noise(3 * RATE, seed=seed).cumsum(-1)
+        audio = audio - torch.nn.functional.avg_pool1d(audio, 401, 1, 200)
+        gap = in_the_middle(audio)
+        restored, janssen = Recall()(audio, gap, RATE), Janssen()(audio, gap, RATE)
+        gains.append(float(snr(restored, audio, gap) - snr(janssen, audio, gap)))
+    assert np.mean(gains) > -0.1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_known_samples_are_returned_bit_for_bit(dtype):
+    audio = bars(channels=2).to(dtype)
+    audio[0, 10] = -0.0
+    gap = gap_mask([Gap(0, 40), Gap(9000, 9500), Gap(9550, 9551), Gap(20000, 20700)], audio.shape[-1])
+    before = audio.clone()
+    restored = Recall()(audio, gap, RATE)
+    bits = {torch.float32: torch.int32, torch.float64: torch.int64}[dtype]
+    assert restored.dtype == dtype
+    assert torch.equal(restored[:, ~gap].view(bits), audio[:, ~gap].view(bits))
+    assert torch.equal(audio, before)
+    assert torch.equal(Recall()(audio, gap, RATE), restored)
+
+
+@pytest.mark.parametrize("value", [0.3, torch.nan, torch.inf, 1e30])
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_lost_values_change_no_bit_of_the_result(value, rate):
+    audio = bars(rate)
+    gap = gap_mask([Gap(rate, rate + 600), Gap(rate + 1500, rate + 1600)], len(audio[0]))
+    assert torch.equal(Recall()(audio.masked_fill(gap, value), gap, rate), Recall()(audio, gap, rate))
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_a_rehearsal_never_sees_what_it_has_to_guess(rate):
+    """Up to the rounding of the search, which may prefer another chance resemblance."""
+    audio = bars(rate, 4)
+    gap = in_the_middle(audio, rate)
+    scene = Scene(Recall(), audio.masked_fill(gap, 0), gap, rate)
+    start, whole = audio.shape[-1] // 2, Gap(0, audio.shape[-1])
+    [place, _] = scene.rehearsals(Gap(start, start + round(0.064 * rate)))
+    other = audio.clone()
+    other[:, place.start : place.stop] = noise(place.stop - place.start, seed=9)
+    unseen = Scene(Recall(), other.masked_fill(gap, 0), gap, rate)
+    fills = [each.completed([each.sketch(place, whole)])[0] for each in (scene, unseen)]
+    torch.testing.assert_close(*fills, rtol=0, atol=1e-4)
+
+
+def test_lost_samples_elsewhere_are_missing_and_not_silence():
+    """The same place is lost in three of five bars: the two others restore it, and no lost bar is ever offered."""
+    audio, period = bars(), round(0.7 * RATE)
+    starts = [period // 2 + bar * period for bar in (0, 2, 3)]
+    gap = gap_mask([Gap(start, start + 512) for start in starts], audio.shape[-1])
+    restored, told = Recall().explain(audio, gap, RATE)
+    assert snr(restored, audio, gap) > 30
+    for each in told:
+        offsets = [offset for candidate in each.candidates for offset in candidate.offsets]
+        assert len(offsets) > 3
+        assert not any(gap[offset : offset + 512].any() for offset in offsets)
+
+
+def test_lost_samples_beside_a_match_do_not_spoil_it():
+    audio, period = bars(count=3), round(0.7 * RATE)
+    audio[:, 2 * period :] = noise(period, seed=5)
+    start = period // 2
+    gap = gap_mask([Gap(start, start + 512), Gap(start + period + 600, start + period + 900)], audio.shape[-1])
+    restored, [told, _] = Recall().explain(audio, gap, RATE)
+    for candidate in told.candidates[2:]:
+        assert candidate.offsets[0] == start + period
+        assert candidate.scores[0] > 0.999
+    own = gap_mask([Gap(start, start + 512)], audio.shape[-1])
+    assert snr(restored, audio, own) > 30
+
+
+def literal_score(audio, gap, span, hole, lag):
+    """The normalised correlation of a template with one segment, over the samples that both know."""
+    both = [n for n in range(span.start, span.stop) if not (gap[n] or gap[n + lag] or hole.start <= n < hole.stop)]
+    here, there = audio[:, both], audio[:, [n + lag for n in both]]
+    return (here * there).sum() / np.sqrt((here**2).sum() * (there**2).sum())
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_search_finds_the_best_correlation_of_a_literal_loop(rate):
+    audio = noise(1500, 2).cumsum(-1)
+    audio = audio - audio.mean(-1, keepdim=True)
+    gap = gap_mask([Gap(100, 130), Gap(700, 760), Gap(850, 900), Gap(1300, 1320)], 1500)
+    audio = audio.masked_fill(gap, 0)
+    span, hole = Gap(640, 870), Gap(700, 760)
+    found = TemplateSearch(audio, gap, rate, 230)(span, hole, (-640, 1500 - 870), 8, 20)
+    scores = {}
+    for lag in range(-640, 1500 - 870 + 1):
+        apart = span.stop + lag <= hole.start or span.start + lag >= hole.stop
+        if apart and not gap[hole.start + lag : hole.stop + lag].any():
+            scores[lag] = literal_score(audio.numpy(), gap.numpy(), span, hole, lag)
+    assert len(found) > 2
+    for match in found:
+        assert match.score == pytest.approx(scores[match.lag], abs=1e-9)
+    if rate == 8000:
+        peaks = [lag for lag in scores if scores[lag] >= max(scores.get(lag + d, -1) for d in (-1, 1))]
+        inner = [lag for lag in peaks if lag - 1 in scores and lag + 1 in scores]
+        assert found[0].lag == max(inner, key=scores.get)
+    lags = sorted(match.lag for match in found)
+    assert min(np.diff(lags)) >= 20
+
+
+def test_ridge_gains_are_those_of_an_augmented_least_squares_problem():
+    segments, target = noise(60, 6).reshape(2, 3, 60), noise(60, 2, seed=1)
+    gains = ridge_gains(segments, target)
+    for channel in range(2):
+        a, b = segments[channel].numpy(), target[channel].numpy()
+        likeness = np.array([np.corrcoef(np.append(row, -row), np.append(b, -b))[0, 1] ** 2 for row in a])
+        penalty = 0.1 * np.mean((a**2).sum(-1)) * ((1 - likeness) / likeness + 0.01)
+        wide = np.concatenate([a.T, np.diag(np.sqrt(penalty))])
+        expected = np.linalg.lstsq(wide, np.concatenate([b, np.zeros(3)]), rcond=None)[0]
+        np.testing.assert_allclose(gains[channel].numpy(), expected, rtol=1e-6)
+
+
+def test_gains_of_equal_segments_share_what_one_of_them_would_get():
+    segment = noise(200)
+    gains = ridge_gains(segment.expand(1, 8, 200), segment)
+    torch.testing.assert_close(gains, torch.full((1, 8), 1 / 8, dtype=torch.float64), rtol=0.01, atol=0)
+    assert not ridge_gains(torch.zeros(1, 3, 200, dtype=torch.float64), segment).any()
+
+
+@pytest.mark.parametrize(("length", "order"), [(600, 40), (5120, 512)])
+def test_fast_burg_is_burg(length, order):
+    x = torch.cat([noise(length), noise(length, seed=1).cumsum(-1), torch.zeros(1, length, dtype=torch.float64)])
+    torch.testing.assert_close(fast_burg(x, order), burg(x, order)[0], rtol=0, atol=1e-6)
+
+
+def test_fast_burg_predicts_a_tone_in_faint_noise_as_burg_does():
+    t = torch.arange(3000, dtype=torch.float64)
+    x = torch.sin(0.3 * t)[None] + 1e-5 * noise(3000)
+    errors = [np.square(lfilter(a[0].numpy(), 1, x[0].numpy())[64:]).sum() for a in (fast_burg(x, 64), burg(x, 64)[0])]
+    assert errors[0] == pytest.approx(errors[1], rel=0.05)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        [(0, 300)],
+        [(1700, 2000)],
+        [(1, 1999)],
+        [(0, 2000)],
+        [(40, 1960)],
+        [(20, 30), (40, 50)],
+        [(500, 501)],
+        [(300, 700), (740, 1100), (1500, 1600)],
+        [(i, i + 10) for i in range(5, 1990, 300)],
+        [(i, i + 1) for i in range(0, 2000, 200)],
+    ],
+    ids=str,
+)
+def test_any_shape_of_gap_gives_sensible_values(lost):
+    audio, gap = noise(2000, 2), gap_mask([Gap(*span) for span in lost], 2000)
+    restored, told = Recall().explain(audio, gap, RATE)
+    assert restored.isfinite().all()
+    assert [(each.gap.start, each.gap.stop) for each in told] == lost
+    if not gap.all():
+        assert restored.abs().max() <= 4 * audio[:, ~gap].abs().max()
+
+
+def test_silence_stays_silence_and_tones_stay_tones():
+    length = 2 * RATE
+    t = torch.arange(length, dtype=torch.float64) / RATE
+    gap = gap_mask([Gap(0, 100), Gap(8000, 8512), Gap(12000, 12100)], length)
+    assert not Recall()(torch.zeros(1, length), gap, RATE).any()
+    tone = (0.3 * torch.sin(2 * torch.pi * 250 * t))[None]
+    assert snr(Recall()(tone, gap, RATE), tone, gap) > 40
+    half = torch.cat([torch.zeros_like(tone), tone])
+    restored = Recall()(half, gap, RATE)
+    assert not restored[0].any()
+    assert snr(restored[1], tone[0], gap) > 40
+
+
+def test_level_scales_the_result_with_it():
+    audio = bars()
+    gap = in_the_middle(audio)
+    torch.testing.assert_close(Recall()(audio * 2**-20, gap, RATE) * 2**20, Recall()(audio, gap, RATE))
+
+
+def test_nothing_beyond_the_context_is_used():
+    reach, rate = 2 * RATE, RATE
+    audio = noise(8 * rate).cumsum(-1)
+    audio = audio - torch.nn.functional.avg_pool1d(audio, 401, 1, 200)
+    start = 4 * rate
+    gap = gap_mask([Gap(start, start + 512)], len(audio[0]))
+    cut = slice(start - reach, start + 512 + reach)
+    recall = Recall(context=2.0)
+    part = recall(audio[:, cut], gap[cut], rate)
+    torch.testing.assert_close(part, recall(audio, gap, rate)[:, cut], rtol=0, atol=1e-9)
+
+
+def test_the_expected_snr_is_near_the_true_one_where_the_music_repeats():
+    audio = bars() + 0.02 * noise(5 * round(0.7 * RATE), seed=3)
+    gap = in_the_middle(audio)
+    restored, [told] = Recall().explain(audio, gap, RATE)
+    assert abs(told.expected_snr - float(snr(restored, audio, gap))) < 4
+    assert sum(candidate.weight for candidate in told.candidates[2:]) > 0.95
+    assert sum(candidate.weight for candidate in told.candidates) == pytest.approx(1)
+    assert told.candidates[2].error < 0.1 < told.candidates[0].error
+
+
+def test_it_is_registered():
+    assert method("recall") == Recall()
+    assert "recall" in names()
