@@ -15,6 +15,7 @@ from audio_inpaint.inference import Result, excerpts, restore_file
 if TYPE_CHECKING:
     from audio_inpaint.detection import Detection
     from audio_inpaint.methods.contract import Method
+    from audio_inpaint.methods.explanation import Explanation
     from audio_inpaint.report import Item
 
 
@@ -56,24 +57,54 @@ def outputs(files: Sequence[Path], output: str, several: bool) -> list[Path]:
     Raises:
         InputError: no such place, or two inputs of one name.
     """
-    place = Path(output)
-    if not several and not place.is_dir():
-        if output.endswith(("/", "\\")):
-            raise InputError(f"the folder {place} of the output does not exist: create it first")
-        return [place]
-    _make(place)
-    names = [_writable(file).name for file in files]
-    for name in names:
-        if names.count(name) > 1:
-            raise InputError(f"two inputs would be written to {place / name}: restore them into different folders")
-    return [place / name for name in names]
+    place = _folder(output, several)
+    if place is None:
+        return [Path(output)]
+    return _distinct([place / _writable(file).name for file in files])
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the output {folder} must be a folder for several files: {error.strerror}") from error
+def label_files(files: Sequence[Path], labels: str | None, several: bool) -> list[Path | None]:
+    """Name the label file of every input; the folder for several files is made if it is missing.
+
+    Args:
+        files: the inputs.
+        labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
+        several: whether `labels` must be a folder.
+
+    Raises:
+        InputError: no such place, a name that is one of audio, or two inputs of one stem.
+    """
+    if labels is None:
+        return [None] * len(files)
+    place = _folder(labels, several)
+    if place is not None:
+        return _distinct([place / f"{file.stem}.txt" for file in files])
+    if Path(labels).suffix.lower() in FORMATS:
+        raise InputError(f"{labels} is a name for audio: labels go to a file that ends in .txt or .csv")
+    return [Path(labels)]
+
+
+def _folder(name: str, several: bool) -> Path | None:
+    """The folder that outputs of that name go to, made if several need it; None where it names a file."""
+    place = Path(name)
+    if several:
+        try:
+            place.mkdir(exist_ok=True)
+        except OSError as error:
+            raise InputError(f"the output {place} must be a folder for several files: {error.strerror}") from error
+    if place.is_dir():
+        return place
+    parent = place if name.endswith(("/", "\\")) else place.parent
+    if not parent.is_dir():
+        raise InputError(f"the folder {parent} of the output does not exist: create it first")
+    return None
+
+
+def _distinct(places: list[Path]) -> list[Path]:
+    for place in places:
+        if places.count(place) > 1:
+            raise InputError(f"two inputs would be written to {place}: choose different folders for them")
+    return places
 
 
 def _writable(file: Path) -> Path:
@@ -97,6 +128,7 @@ class Job:
         method: the method.
         truth: the clean file, or a folder of clean files, or None.
         report: whether excerpts for a report are wanted.
+        labels: where the filled gaps are listed, or None.
     """
 
     file: Path
@@ -106,6 +138,7 @@ class Job:
     method: "Method"
     truth: str | None
     report: bool
+    labels: Path | None = None
 
 
 def restore(job: Job, several: bool) -> "list[Item] | None":
@@ -127,16 +160,27 @@ def restore(job: Job, several: bool) -> "list[Item] | None":
     with truth_of(job) or contextlib.nullcontext() as clean:
         result = restore_file(job.file, job.output, gaps, job.method, progress)
         items = report_items(job, result, clean) if job.report else []
+    if job.labels is not None:
+        told = [(one.gap, one.label) for one in result.explanations] or [(gap, job.name) for gap in result.gaps]
+        _write_gaps(job.labels, *zip(*told, strict=True), result.sample_rate)
     lost = 1000 * sum(gap.stop - gap.start for gap in result.gaps) / result.sample_rate
     seconds = result.length / result.sample_rate
     print(
         f"{job.file}: {gap_count(len(result.gaps))} ({lost:.0f} ms of {seconds:.1f} s) filled with "
-        f"{job.name} in {result.elapsed:.1f} s -> {job.output}",
+        f"{job.name} in {result.elapsed:.1f} s{_to_check(result.explanations)} -> {job.output}",
         flush=True,
     )
     for note in result.notes:
         print(f"{job.output}: {note}", flush=True)
     return items
+
+
+def _to_check(explanations: "Sequence[Explanation]") -> str:
+    """How many gaps somebody should listen to; nothing if the method does not predict."""
+    if all(one.expected_snr is None for one in explanations):
+        return ""
+    # once where channels that were restored apart have lost the same
+    return f", {len({one.gap.start for one in explanations if one.doubtful}) or 'none'} to check"
 
 
 def _show(done: int, total: int) -> None:
@@ -205,18 +249,26 @@ def report_items(job: Job, result: Result, clean: Reader | None) -> "list[Item]"
         if stop - start < result.length:
             name += f" ({start / rate:.1f}-{stop / rate:.1f} s)"
         truth = clean.read(start, stop) if clean else None
-        timing = {job.name: result.elapsed}
-        items.append(Item(name, rate, damaged, {job.name: restored}, gaps, truth, timing, offset=start / rate))
+        told = [one.moved(-start) for one in result.explanations]
+        items.append(
+            Item(
+                name,
+                rate,
+                damaged,
+                {job.name: restored},
+                gaps,
+                truth,
+                seconds={job.name: result.elapsed},
+                offset=start / rate,
+                explanations={job.name: told} if told else {},
+                duration=result.length / rate,
+            )
+        )
     return items
 
 
-def list_gaps(file: Path, output: str | None, several: bool) -> None:
-    """Print a table of the gaps detected in a file, and write them to a label or CSV file if `output` names one.
-
-    Args:
-        file: the audio.
-        output: the file to write; a folder for several files, where each gets its stem and .txt; None for neither.
-        several: whether there are several files.
+def list_gaps(file: Path, labels: Path | None) -> None:
+    """Print a table of the gaps detected in a file, and write them to a label or CSV file if one is named.
 
     Raises:
         InputError: the file cannot be read, or the output not written.
@@ -231,13 +283,11 @@ def list_gaps(file: Path, output: str | None, several: bool) -> None:
             f"{gap.start / rate:12.6f}  {gap.stop / rate:12.6f}  {1000 * (gap.stop - gap.start) / rate:8.2f}  "
             f"{'all' if gap.channel is None else gap.channel + 1!s:>7}  {detection.kind:<8}  {detection.confidence:.2f}"
         )
-    if output is None:
-        return
-    place = Path(output)
-    if several:
-        _make(place)
-    if place.is_dir():
-        place = place / f"{file.stem}.txt"
-    gaps = [detection.gap for detection in found]
-    texts = [f"{detection.kind} {detection.confidence:.2f}" for detection in found]
-    (write_csv if place.suffix.lower() == ".csv" else write_labels)(place, gaps, rate, texts)
+    if labels is not None:
+        texts = [f"{detection.kind} {detection.confidence:.2f}" for detection in found]
+        _write_gaps(labels, [detection.gap for detection in found], texts, rate)
+
+
+def _write_gaps(path: Path, gaps: Sequence[Gap], texts: Sequence[str], sample_rate: int) -> None:
+    """Write a CSV if the name says so, and a label track otherwise."""
+    (write_csv if path.suffix.lower() == ".csv" else write_labels)(path, gaps, sample_rate, texts)

@@ -18,10 +18,15 @@ found is an error; among several files it is passed over. The output has the inp
 sample format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are encoded anew. Where the
 output's suffix names another format, its samples are as fine as the input's, and a line says so if they cannot be.
 
+--labels lists what was filled, by what, and the signal-to-noise ratio to expect where the method predicts one. Under
+3 dB, where more of a fill is likely to be wrong than right, the label says `check`: listen to these. The list can be
+given back as --gaps.
+
 examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav
   audio-inpaint inpaint damaged.wav -o repaired.wav --gaps 0.1-0.15,2.31-2.36
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
+  audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
   audio-inpaint inpaint recordings/ -o repaired/ --gaps labels/
 """
 
@@ -85,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PATH",
         help="write an HTML page to hear and see the result; beside the output if no PATH is given",
     )
+    inpaint.add_argument(
+        "--labels",
+        metavar="PATH",
+        help="list the filled gaps, how each was filled and which to check, in an Audacity label file, or a CSV if the "
+        "name ends in .csv; a folder for several",
+    )
     inpaint.add_argument("--truth", metavar="CLEAN", help="the undamaged file, or a folder of them, for the report")
     inpaint.set_defaults(run=_inpaint)
 
@@ -114,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _inpaint(arguments: argparse.Namespace) -> int:
-    from audio_inpaint.batch import Job, inputs, outputs, restore
+    from audio_inpaint.batch import Job, inputs, label_files, outputs, restore
 
     if arguments.truth is not None and arguments.report is None:
         raise InputError("--truth is for the report: add --report")
@@ -123,11 +134,11 @@ def _inpaint(arguments: argparse.Namespace) -> int:
     restorer = method(arguments.method)
     files, several = inputs(arguments.input)
     targets = outputs(files, arguments.output, several)
+    labels = label_files(files, arguments.labels, several)
+    report = arguments.report is not None
     items, failed, done = [], [], 0
-    for file, output in zip(files, targets, strict=True):
-        job = Job(
-            file, output, arguments.gaps, arguments.method, restorer, arguments.truth, arguments.report is not None
-        )
+    for file, output, place in zip(files, targets, labels, strict=True):
+        job = Job(file, output, arguments.gaps, arguments.method, restorer, arguments.truth, report, place)
         try:
             found = restore(job, several)
         except InputError as error:
@@ -153,13 +164,13 @@ def _inpaint(arguments: argparse.Namespace) -> int:
 
 
 def _detect(arguments: argparse.Namespace) -> int:
-    from audio_inpaint.batch import inputs, list_gaps
+    from audio_inpaint.batch import inputs, label_files, list_gaps
 
     files, several = inputs(arguments.input)
     failed = []
-    for file in files:
+    for file, labels in zip(files, label_files(files, arguments.output, several), strict=True):
         try:
-            list_gaps(file, arguments.output, several)
+            list_gaps(file, labels)
         except InputError as error:
             if not several:
                 raise

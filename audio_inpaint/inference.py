@@ -12,6 +12,7 @@ import torch
 from audio_inpaint.audio import Reader, target
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, check_gaps, gap_mask
+from audio_inpaint.methods.explanation import Explaining, Explanation
 from audio_inpaint.patching import Patch, check_output, write_patched
 
 LONGEST = 30.0  # seconds from the first to the last gap of one region, which bounds memory
@@ -58,6 +59,17 @@ class Region:
                 raise InputError(f"the method diverged at {patch.start / self.sample_rate:.3f} s: try another method")
         return found
 
+    def explanations(self, told: Sequence[Explanation], channels: int) -> list[Explanation]:
+        """Keep what a method told about `gaps`, at its place in a file of that many channels.
+
+        A gap of some channels only has one explanation for each of them.
+        """
+        own = set(self.gaps)
+        kept = [one for one in (one.moved(self.start) for one in told) if one.gap in own]
+        if len(self.channels) == channels:
+            return kept
+        return [one.of_channel(place, channel) for one in kept for place, channel in enumerate(self.channels)]
+
 
 @dataclass
 class Result:
@@ -71,6 +83,8 @@ class Result:
         regions: how many stretches went through the method.
         patches: the restored samples.
         notes: what the output's format could not keep, one line each.
+        explanations: how the gaps were filled, in samples of the file and in the order of time; empty if the method
+            does not tell.
     """
 
     length: int
@@ -80,6 +94,7 @@ class Result:
     regions: int
     patches: list[Patch]
     notes: list[str] = field(default_factory=list)
+    explanations: list[Explanation] = field(default_factory=list)
 
 
 def regions(gaps: Sequence[Gap], length: int, context: int, longest: int) -> list[tuple[int, int, tuple[Gap, ...]]]:
@@ -177,7 +192,8 @@ def restore_file(
         output: the file to write, another than `path`.
         gaps: where samples are lost.
         method: `restore(audio (channel, time), gap (time,), sample_rate) -> audio` with `context` in seconds and, if
-            30 s are too many from the first to the last gap of a region, `longest`.
+            30 s are too many from the first to the last gap of a region, `longest`; one that has `explain` too (see
+            `methods.explanation`) tells how it filled the gaps.
         progress: called with (regions done, regions in all).
 
     Raises:
@@ -185,6 +201,7 @@ def restore_file(
     """
     began = time.perf_counter()
     patches: list[Patch] = []
+    explanations: list[Explanation] = []
     with Reader(path) as reader:
         # What would fail after minutes of work is refused before it.
         check_output(path, output)
@@ -192,18 +209,22 @@ def restore_file(
         span = method.context, getattr(method, "longest", LONGEST)
         total = count_regions(reader, gaps, *span)
         for done, region in enumerate(read_regions(reader, gaps, *span), 1):
-            patches += region.patches(_restored(method, region))
+            restored, told = _restored(method, region)
+            patches += region.patches(restored)
+            explanations += region.explanations(told, reader.channels)
             if progress is not None:
                 progress(done, total)
         length, sample_rate = reader.length, reader.sample_rate
     notes = write_patched(path, output, patches)
     elapsed = time.perf_counter() - began
-    return Result(length, sample_rate, elapsed, check_gaps(gaps, length), total, patches, notes)
+    explanations.sort(key=lambda one: (one.gap.start, one.gap.stop, one.gap.channel or 0))
+    return Result(length, sample_rate, elapsed, check_gaps(gaps, length), total, patches, notes, explanations)
 
 
-def _restored(method: Callable, region: Region) -> torch.Tensor:
+def _restored(method: Callable, region: Region) -> tuple[torch.Tensor, list[Explanation]]:
+    signal = region.audio, region.gap, region.sample_rate
     try:
-        return method(region.audio, region.gap, region.sample_rate)
+        return method.explain(*signal) if isinstance(method, Explaining) else (method(*signal), [])
     except (RuntimeError, ArithmeticError, MemoryError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(

@@ -11,6 +11,7 @@ import torch
 import audio_inpaint.methods
 from audio_inpaint.cli import main
 from audio_inpaint.gaps import Gap, read_gaps, write_labels
+from audio_inpaint.methods.explanation import DOUBTFUL
 
 RATE = 16000
 
@@ -194,6 +195,9 @@ def test_a_flac_cut_in_half_gives_one_line(here, capsys):
         (["-o", "out.wav", "--gaps", "0.4-0.3"], "gap"),
         (["-o", "out.wav", "--gaps", "nonsense"], "nonsense"),
         (["-o", "out.wav", "--method", "magic"], "magic"),
+        (["-o", "out.wav", "--labels", "out.wav"], "name for audio"),
+        (["-o", "out.wav", "--labels", "no/labels.txt"], "does not exist"),
+        (["-o", "out.wav", "--labels", "no/"], "does not exist"),
         (["-o", "out.wav", "--truth", "in.wav"], "--report"),
         (["-o", "out.wav", "--truth", "none.wav", "--report"], "none.wav"),
     ],
@@ -260,6 +264,15 @@ def test_detect_writes_one_label_file_for_each_of_several_files(here):
     assert sorted(os.listdir("labels")) == ["a.txt", "b.txt"]
 
 
+def test_detect_never_writes_labels_over_audio_or_over_each_other(here, capsys):
+    for name in ("a.wav", "a.flac"):
+        damaged(here / name)
+    before = (here / "a.wav").read_bytes()
+    assert "name for audio" in refused(capsys, "detect", "a.wav", "-o", "a.wav")
+    assert (here / "a.wav").read_bytes() == before
+    assert "two inputs" in refused(capsys, "detect", "a.wav", "a.flac", "-o", "labels")
+
+
 @pytest.mark.parametrize("given", [[], ["page.html"]])
 def test_report_of_one_file_lies_beside_it_or_where_it_was_asked_for(here, given):
     damaged(here / "in.wav")
@@ -303,6 +316,12 @@ def test_help_imports_nothing_heavy(arguments):
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "usage: audio-inpaint" in done.stdout
+
+
+def test_help_names_the_threshold_of_the_labels(capsys):
+    with pytest.raises(SystemExit):
+        main(["inpaint", "--help"])
+    assert f"Under\n{DOUBTFUL:g} dB" in capsys.readouterr().out
 
 
 def test_a_classical_repair_needs_neither_lightning_nor_wandb(tmp_path):

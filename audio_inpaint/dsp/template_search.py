@@ -45,8 +45,8 @@ class TemplateSearch:
     def __init__(self, audio: Tensor, gap: Tensor, sample_rate: int, longest: int):
         self.audio, self.gap = audio, gap
         self.factor = max(1, sample_rate // SEARCH_RATE)
-        level = float(audio.abs().max()) or 1.0
-        coarse = torch.from_numpy(_decimate((audio / level).float().numpy(), self.factor))
+        level = float(max(-audio.min(), audio.max())) or 1.0
+        coarse = torch.from_numpy(_decimate(audio.float().div(level).numpy(), self.factor))
         self.lost = _tainted(mask_gaps(gap), self.factor, coarse.shape[-1])
         for run in self.lost:
             coarse[:, run.start : run.stop] = 0

@@ -17,57 +17,24 @@ from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.burg import known_run, loudest, model_size
 from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.janssen import Janssen, scaled_down
 
 _JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
 _LEAST = 0.25
+# Contexts that a gap may be long: the equations of every candidate grow with its square.
+_LONGEST = 2
 # Seconds between two matches, at least; nearer ones are one match.
 _APART = 0.002
 # Of the matches' mean energy, the penalty on the gain of a match that shares half its energy with the target.
 _RIDGE = 0.1
+# Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
+_AFTER_RECALL = 1
 # How much sharper than by the inverse squared error candidates are weighted.
 _SHARPNESS = 2
 # Errors further below the truth (-120 dB) are equal to each other.
 _EXACT = 1e-12
-
-
-@dataclass(frozen=True)
-class Candidate:
-    """One way to fill a gap, and how it did.
-
-    Args:
-        template: seconds compared on each side of the gap to find matches; 0 for interpolation without any.
-        order: of the autoregressive model that restored the rest.
-        offsets: where in the recording that begins which was taken for the gap, one sample position a match.
-        scores: of the matches, their normalised correlation with the gap's surroundings.
-        gains: of the matches in each channel, (match, channel).
-        error: its squared error over the energy, on the rehearsals.
-        weight: of this fill in the mix.
-    """
-
-    template: float
-    order: int
-    offsets: tuple[int, ...]
-    scores: tuple[float, ...]
-    gains: tuple[tuple[float, ...], ...]
-    error: float
-    weight: float
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """How one gap was filled.
-
-    Args:
-        gap: the lost samples.
-        candidates: the fills that were mixed; none where the gap was left to `Janssen`.
-        expected_snr: dB that the same mix reached on the rehearsals.
-    """
-
-    gap: Gap
-    candidates: tuple[Candidate, ...] = ()
-    expected_snr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -80,8 +47,8 @@ class Recall:
     4. This is done with several templates, and without any, which is `Janssen`. All these candidates are rehearsed on
        gaps of the same length cut beside the real one, whose truth is known, and mixed by the errors they made there.
 
-    A gap at an end of the recording, one with too little known around it and one that nothing is like are left to
-    `Janssen`.
+    A gap at an end of the recording, one longer than two of Janssen's contexts (0.26 s at 16 kHz), one with too little
+    known around it and one that nothing is like are left to `Janssen`.
 
     Args:
         templates: seconds of the surroundings that are compared on each side, one search each.
@@ -100,23 +67,18 @@ class Recall:
     @torch.no_grad()
     def explain(self, audio: Tensor, gap: Tensor, sample_rate: int) -> tuple[Tensor, list[Explanation]]:
         """Restore audio (channel, time) where gap (time,) is true, and tell for each gap what it was made of."""
-        filled = damaged(audio, gap)
-        left, told = gap.clone(), []
-        runs = mask_gaps(gap)
-        if runs and filled.any():
-            scene = Scene(self, filled, gap, sample_rate)
-            fills = []
-            for run in runs:
-                fill, explanation = scene.restore(run)
-                fills.append(fill)
-                told.append(explanation)
-            for run, fill in zip(runs, fills, strict=True):
-                if fill is not None:
-                    filled[:, run.start : run.stop] = fill
-                    left[run.start : run.stop] = False
+        filled, left, runs = damaged(audio, gap).cpu(), gap.cpu().clone(), mask_gaps(gap)
+        if not runs or not filled.any():
+            return repaired(audio, gap, filled.to(audio)), [left_to_janssen(run) for run in runs]
+        scene = Scene(self, filled, gap.cpu(), sample_rate)
+        restored = [scene.restore(run) for run in runs]
+        for run, (fill, _) in zip(runs, restored, strict=True):
+            if fill is not None:
+                filled[:, run.start : run.stop] = fill
+                left[run.start : run.stop] = False
         if left.any():
             filled = _JANSSEN(filled, left, sample_rate)
-        return repaired(audio, gap, filled), told or [Explanation(run) for run in runs]
+        return repaired(audio, gap, filled.to(audio)), [explanation for _, explanation in restored]
 
 
 @dataclass(frozen=True)
@@ -156,47 +118,41 @@ class Scene:
         self.ways = [(0.0, order), (0.0, 2 * order)]
         self.ways += [(template, order * (1 + i % 2)) for i, template in enumerate(recall.templates)]
         self.sizes = {template: min(self.width, round(template * sample_rate)) for template, _ in self.ways}
+        self.names = [f"recall {1000 * size:g} ms" if size else f"janssen {order}" for size, order in self.ways]
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
         self.search = TemplateSearch(known, gap, sample_rate, longest)
 
     def restore(self, run: Gap) -> tuple[Tensor | None, Explanation]:
         """Fill one gap, (channel, lost); None leaves it to Janssen."""
-        places = self.rehearsals(run) if self.has_surroundings(run) else []
+        short = run.stop - run.start <= _LONGEST * self.width
+        places = self.rehearsals(run) if short and self.has_surroundings(run) else []
         if not places:
-            return None, Explanation(run)
+            return None, left_to_janssen(run)
         within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
         sketches = [self.sketch(run, within)]
         found = sketches[0].found
         if not any(matches for matches, _ in found):
-            return None, Explanation(run)
+            return None, left_to_janssen(run)
         sketches += [self.sketch(place, within) for place in places]
         fills, *trials = self.completed(sketches)
         truths = [self.known[:, place.start : place.stop] for place in places]
         energy = sum(float(truth.square().sum()) for truth in truths)
         errors = sum((trial - truth).square().sum((1, 2)) for trial, truth in zip(trials, truths, strict=True))
         if energy == 0:
-            return None, Explanation(run)
+            return None, left_to_janssen(run)
         errors = (errors / energy).clamp_min(_EXACT)
         weights = (errors.min() / errors) ** _SHARPNESS
         weights /= weights.sum()
         mixes = [torch.tensordot(weights, trial, 1) for trial in trials]
         left = sum(float((mix - truth).square().sum()) for mix, truth in zip(mixes, truths, strict=True))
-        candidates = tuple(
-            Candidate(
-                template,
-                order,
-                tuple(run.start + match.lag for match in matches),
-                tuple(match.score for match in matches),
-                tuple(map(tuple, gains.T.tolist())),
-                float(error),
-                float(weight),
-            )
-            for (template, order), (matches, gains), error, weight in zip(
-                self.ways, found, errors, weights, strict=True
-            )
+        explanation = Explanation(
+            run,
+            dict(zip(self.names, weights.tolist(), strict=True)),
+            dict(zip(self.names, errors.tolist(), strict=True)),
+            _sources(run, found, weights),
+            -10 * math.log10(max(left / energy, _EXACT)),
         )
-        expected = -10 * math.log10(max(left / energy, _EXACT))
-        return torch.tensordot(weights, fills, 1), Explanation(run, candidates, expected)
+        return torch.tensordot(weights, fills, 1), explanation
 
     def surroundings(self, run: Gap) -> tuple[int, int]:
         """How many samples, at most a context, are known before and after a gap."""
@@ -220,7 +176,7 @@ class Scene:
                     break
         return places
 
-    def sketch(self, run: Gap, within: Gap) -> "Sketch":
+    def sketch(self, run: Gap, within: Gap) -> Sketch:
         """Recall a gap, or a rehearsed one, in every way, from the part of the recording `within`."""
         before, after = self.surroundings(run)
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
@@ -235,23 +191,24 @@ class Scene:
                 rows = torch.zeros(target.shape[-1], dtype=torch.bool)
                 rows[max(0, hole.start - self.sizes[template]) : hole.stop + self.sizes[template]] = True
                 rows[hole] = False
-                sum_of_matches[:], gains = self.recollection(target, rows, context, matches)
+                sum_of_matches[:], gains = self.recollection(target, rows, run, context, matches)
             found.append((matches, gains))
         rest = target - recalled
         rest[..., hole] = 0
         return Sketch(hole, recalled[..., hole], rest, found)
 
-    def completed(self, sketches: list["Sketch"]) -> list[Tensor]:
+    def completed(self, sketches: list[Sketch]) -> list[Tensor]:
         """Add to what was recalled what Janssen's interpolation makes of the rest: (way, channel, lost) each."""
         fills = [sketch.recalled.clone() for sketch in sketches]
         shapes = [(sketch.hole.start, sketch.rest.shape[-1]) for sketch in sketches]
-        for (before, time), order in itertools.product(dict.fromkeys(shapes), {order for _, order in self.ways}):
+        kinds = [(order, _AFTER_RECALL if template else _JANSSEN.iterations) for template, order in self.ways]
+        for (before, time), kind in itertools.product(dict.fromkeys(shapes), dict.fromkeys(kinds)):
             alike = [i for i, shape in enumerate(shapes) if shape == (before, time)]
-            ways = [i for i, way in enumerate(self.ways) if way[1] == order]
+            ways = [i for i, other in enumerate(kinds) if other == kind]
             hole = sketches[alike[0]].hole
             rest = torch.stack([sketches[i].rest[ways] for i in alike])
-            limit = min(order, before // 2, (time - hole.stop) // 2)
-            completions = interpolated(rest.flatten(0, -2), hole, limit).unflatten(0, rest.shape[:-1])
+            order, iterations = min(kind[0], before // 2, (time - hole.stop) // 2), kind[1]
+            completions = interpolated(rest.flatten(0, -2), hole, order, iterations).unflatten(0, rest.shape[:-1])
             for i, completion in zip(alike, completions, strict=True):
                 fills[i][ways] += completion
         return fills
@@ -262,15 +219,19 @@ class Scene:
         lags = within.start - context.start, within.stop - context.stop
         return self.search(span, run, lags, self.recall.matches, self.apart)
 
-    def recollection(self, target: Tensor, rows: Tensor, context: Gap, matches: list[Match]) -> tuple[Tensor, Tensor]:
+    def recollection(
+        self, target: Tensor, rows: Tensor, run: Gap, context: Gap, matches: list[Match]
+    ) -> tuple[Tensor, Tensor]:
         """Add up matches as they fit a target (channel, time) where `rows` (time,) is true.
 
         Returns:
             the sum over the whole context, (channel, time), and the gains, (channel, match).
         """
         shifted = [slice(context.start + match.lag, context.stop + match.lag) for match in matches]
-        segments = torch.stack([self.known[:, place] for place in shifted], 1)
         missing = torch.stack([self.gap[place] for place in shifted])
+        for lost, place in zip(missing, shifted, strict=True):
+            lost[max(0, run.start - place.start) : max(0, run.stop - place.start)] = True
+        segments = torch.stack([self.known[:, place] for place in shifted], 1).masked_fill(missing, 0)
         rows = rows & ~missing.any(0)
         if not rows.any():
             return torch.zeros_like(target), target.new_zeros(len(target), len(matches))
@@ -284,12 +245,29 @@ class Scene:
         return torch.where(doubt > 0, target - rest * sure / (sure + doubt), total), gains
 
 
-def interpolated(x: Tensor, hole: slice, order: int) -> Tensor:
+def left_to_janssen(run: Gap) -> Explanation:
+    """Explain a gap that nothing was recalled for."""
+    return Explanation(run, {"janssen": 1.0})
+
+
+def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:
+    """Put the matches of all ways together, with their gains in the mix, the loudest first."""
+    scores: dict[int, float] = {}
+    total: dict[int, Tensor] = {}
+    for (matches, gains), weight in zip(found, weights, strict=True):
+        for match, gain in zip(matches, gains.T, strict=True):
+            scores[match.lag] = max(match.score, scores.get(match.lag, 0.0))
+            total[match.lag] = total.get(match.lag, 0.0) + weight * gain
+    loudest_first = sorted(total, key=lambda lag: (-float(total[lag].abs().sum()), lag))
+    return tuple(Source(run.start + lag, scores[lag], tuple(total[lag].tolist())) for lag in loudest_first)
+
+
+def interpolated(x: Tensor, hole: slice, order: int, iterations: int) -> Tensor:
     """Fill the same hole of several signals (signal, time) as `Janssen` does, and return the fills (signal, lost)."""
     x, lost = x.clone(), torch.zeros(x.shape[-1], dtype=torch.bool)
     lost[hole] = True
     limit = loudest(x[:, ~lost])
-    for _ in range(_JANSSEN.iterations):
+    for _ in range(iterations):
         for signal, a in zip(x, fast_burg(x, order), strict=True):
             signal[hole] = interpolate(signal, lost, a)
     return scaled_down(x[:, hole], limit)

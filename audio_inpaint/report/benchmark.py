@@ -16,7 +16,8 @@ from audio_inpaint.report.benchmark_data import benchmark_data
 from audio_inpaint.report.case_audio import excerpt, whole
 from audio_inpaint.report.case_files import write_audio
 from audio_inpaint.report.folders import remove_folder, replacing_folder
-from audio_inpaint.report.item import facts, gap_table, player_data
+from audio_inpaint.report.gap_tables import gap_table
+from audio_inpaint.report.item import facts, player_data
 from audio_inpaint.report.page import (
     PLAYER_SCRIPTS,
     count,

@@ -92,7 +92,7 @@ function drawBox(plan, middle, { spread, mean, method, words, open }) {
     const [x, y] = at(middle, mean), r = Math.min(4, half);
     shape.append(drawn("path", { d: `M${x - r} ${y}L${x} ${y - r}L${x + r} ${y}L${x} ${y + r}Z`, class: "mean" }));
   }
-  for (const event of ["pointerenter", "focus"]) shape.addEventListener(event, () => showTip(words, shape));
+  for (const event of ["pointerenter", "focus"]) shape.addEventListener(event, () => showTip(words, shape.querySelector(".body")));
   for (const event of ["pointerleave", "blur"]) shape.addEventListener(event, hideTip);
   shape.addEventListener("click", open);
   return shape;
@@ -116,34 +116,6 @@ function drawBoxes(holder, groups, { across = false, joined = false } = {}) {
     });
   });
   if (joined) for (const [method, points] of means) picture.append(drawn("polyline", { points: points.join(" "), class: "joined", style: `--hue: ${ink(method)}` }));
-  walkable(picture);
+  walkable(picture, [...picture.querySelectorAll(".box")]);
   holder.replaceChildren(picture);
 }
-
-/** One stop of the tabulator for a whole picture; arrows go from box to box. */
-function walkable(picture) {
-  const shapes = [...picture.querySelectorAll(".box")];
-  shapes[0].setAttribute("tabindex", 0);
-  picture.addEventListener("keydown", (event) => {
-    const here = shapes.indexOf(event.target), step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
-    if (here < 0) return;
-    if (event.key === "Enter" || event.key === " ") shapes[here].dispatchEvent(new Event("click"));
-    else if (step && shapes[here + step]) {
-      shapes[here].setAttribute("tabindex", -1);
-      shapes[here + step].setAttribute("tabindex", 0);
-      shapes[here + step].focus();
-    } else if (!step) return;
-    event.preventDefault();
-  });
-}
-
-const tip = document.getElementById("tip");
-function showTip(words, shape) {
-  const [head, ...lines] = words.split("; ");
-  tip.replaceChildren(element("b", {}, head), ...lines.flatMap((text) => [element("br"), text]));
-  tip.hidden = false;
-  const box = shape.querySelector(".body").getBoundingClientRect(), size = tip.getBoundingClientRect();
-  const x = clamp(box.right + 12, 8, innerWidth - 8), y = clamp(box.top - 8, 8, innerHeight - size.height - 8);
-  tip.style.translate = `${x + size.width > innerWidth - 8 ? Math.max(8, box.left - 12 - size.width) : x}px ${y}px`;
-}
-function hideTip() { tip.hidden = true; }

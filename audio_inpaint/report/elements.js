@@ -9,24 +9,6 @@ for (const row of rows) casesRows[row.number][row.method] = row;
 const chosen = { score: 0, reference: 0, grouping: 0, hidden: new Set() };
 const score = () => page.scores[chosen.score];
 
-/** An element with attributes and children; text stays text, whatever it holds. */
-function element(tag, attributes = {}, ...children) { return dressed(document.createElement(tag), attributes, children); }
-
-const svg = document.getElementById("player").content.querySelector("svg").namespaceURI;
-function drawn(tag, attributes = {}, ...children) { return dressed(document.createElementNS(svg, tag), attributes, children); }
-
-function dressed(made, attributes, children) {
-  for (const [name, given] of Object.entries(attributes)) if (given !== undefined) made.setAttribute(name, given);
-  made.append(...children);
-  return made;
-}
-
-function shown(x, digits = 2) {
-  if (Number.isNaN(x)) return "–";
-  if (!Number.isFinite(x)) return x > 0 ? "∞" : "−∞";
-  return (Number(x.toFixed(digits)) + 0).toFixed(digits).replace("-", "−"); // + 0 turns -0 into 0
-}
-
 // three digits for scores such as STOI that hardly leave [0, 1]
 const largest = page.scores.map((_, i) => rows.reduce((top, row) => Math.max(top, Number.isFinite(row.scores[i]) ? Math.abs(row.scores[i]) : 0), 0));
 const figure = (x, i = chosen.score) => shown(x, largest[i] <= 1.5 ? 3 : 2);

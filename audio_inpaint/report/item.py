@@ -11,9 +11,10 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.metrics.lsd import lsd
 from audio_inpaint.metrics.snr import snr
-from audio_inpaint.report.page import count, number, table
+from audio_inpaint.report.page import count, number
 from audio_inpaint.spectrogram_picture import window_length
 
 Scores = dict[str, dict[str, float]]  # method -> metric -> value
@@ -35,6 +36,9 @@ class Item:
         seconds: method -> its running time, s.
         offset: position of the first sample in the file, s.
         scores: method -> metric -> value, shown beside the computed ones.
+        explanations: method -> how it filled the gaps, in samples of these waveforms; sources may lie before their
+            first sample or after their last one, and what concerns none of `gaps` is not shown.
+        duration: of the file, s, if these are not all of its samples.
     """
 
     name: str
@@ -46,10 +50,16 @@ class Item:
     seconds: dict[str, float] = field(default_factory=dict)
     offset: float = 0.0
     scores: Scores = field(default_factory=dict)
+    explanations: dict[str, list[Explanation]] = field(default_factory=dict)
+    duration: float | None = None
 
 
 def check(item: Item) -> None:
-    """Raises InputError for an item that has no samples, waveforms of different shapes, or a gap outside them."""
+    """Refuse what a page could not show.
+
+    Raises:
+        InputError: no samples, waveforms of different shapes, a gap outside them, or explanations of no restoration.
+    """
     shape = tuple(item.damaged.shape)
     if len(shape) != 2 or 0 in shape:
         raise InputError(f"{item.name}: the damaged audio has shape {shape}, it must be (channel, time) and not empty")
@@ -60,6 +70,8 @@ def check(item: Item) -> None:
     for gap in item.gaps:
         if not 0 <= gap.start < gap.stop <= shape[1] or (gap.channel is not None and not 0 <= gap.channel < shape[0]):
             raise InputError(f"{item.name}: gap {gap.start}:{gap.stop} lies outside the audio of shape {shape}")
+    if strangers := item.explanations.keys() - item.restored.keys():
+        raise InputError(f"{item.name}: {', '.join(sorted(strangers))} explains gaps, but restored nothing")
 
 
 def score(item: Item) -> Scores:
@@ -129,33 +141,6 @@ def facts(item: Item) -> str:
 def lost_ms(items: Sequence[Item]) -> float:
     """Length of all gaps of all items together, ms."""
     return sum(1000 * (gap.stop - gap.start) / item.sample_rate for item in items for gap in item.gaps)
-
-
-def gap_table(item: Item) -> str:
-    """The gaps of an item as HTML, with the SNR of each method where the truth is known; empty without gaps."""
-    if not item.gaps:
-        return ""
-    known = item.truth is not None
-    by_channel = any(gap.channel is not None for gap in item.gaps)
-    heads = ["gap", "start (s)", "length (ms)", *(["channel"] if by_channel else [])]
-    heads += item.restored if known else []
-    rows = []
-    for place, gap in enumerate(item.gaps, 1):
-        start, length = item.offset + gap.start / item.sample_rate, 1000 * (gap.stop - gap.start) / item.sample_rate
-        cells = [f"{start:.3f}", f"{length:.1f}"]
-        if by_channel:
-            cells.append("all" if gap.channel is None else str(gap.channel + 1))
-        if known:
-            cells += [number(_gap_snr(item, audio, gap)) for audio in item.restored.values()]
-        cells = "".join(f"<td>{cell}</td>" for cell in cells)
-        rows.append(f'<tr><th scope="row"><button type="button">{place}</button></th>{cells}</tr>')
-    return table("Gaps, with the SNR of each method (dB)" if known else "Gaps", "gap-list", heads, rows)
-
-
-def _gap_snr(item: Item, audio: Tensor, gap: Gap) -> float:
-    channels = slice(None) if gap.channel is None else gap.channel
-    lost = (channels, slice(gap.start, gap.stop))
-    return float(snr(audio[lost].detach().cpu().flatten(), item.truth[lost].detach().cpu().flatten()))
 
 
 def snr_notes(scores: Scores) -> dict[str, str]:

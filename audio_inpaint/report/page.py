@@ -12,7 +12,7 @@ from string import Template
 from audio_inpaint import __version__
 from audio_inpaint.spectrogram_picture import RANGE_DB, colour_table
 
-PLAYER_SCRIPTS = ("page.js", "sound.js", "pictures.js", "recording.js", "keys.js")
+PLAYER_SCRIPTS = ("page.js", "figures.js", "sound.js", "pictures.js", "recording.js", "keys.js")
 
 
 def frame(
@@ -86,13 +86,13 @@ def table(title: str, kind: str, heads: Sequence[str], rows: Sequence[str]) -> s
     )
 
 
-def number(value: float | None) -> str:
-    """A score for a person: two decimals."""
+def number(value: float | None, decimals: int = 2) -> str:
+    """A score for a person."""
     if value is None or math.isnan(value):
         return "–"
     if math.isinf(value):
         return "∞" if value > 0 else "−∞"
-    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # + 0.0 turns -0.0 into 0.0
+    return f"{value:z.{decimals}f}".replace("-", "−")
 
 
 def count(amount: int, noun: str) -> str:

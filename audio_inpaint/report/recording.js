@@ -17,7 +17,7 @@ function ticks(axis, [start, stop], offset, count) {
 
 class Item {
   constructor(section, data) {
-    Object.assign(this, { section, data, rate: data.rate, gap: 0 });
+    Object.assign(this, { section, data, rate: data.rate, gap: 0, watchers: [] }); // watchers are called when it shows itself anew
     this.duration = data.length / data.rate;
     this.gaps = data.gaps.map(([start, stop, channel]) => ({ start: start / data.rate, stop: stop / data.rate, channel }));
     this.channel = this.gaps[0]?.channel ?? 0;
@@ -33,6 +33,8 @@ class Item {
 
   find(selector) { return this.section.querySelector(selector); }
 
+  gapButtons() { return this.section.querySelectorAll(".gap-list button"); }
+
   build() {
     const on = (selector, action) => this.find(selector).addEventListener("click", action);
     on(".play", () => this.toggle());
@@ -47,7 +49,7 @@ class Item {
     this.find("select").addEventListener("change", (event) => { this.channel = Number(event.target.value); this.draw(); });
     this.section.addEventListener("pointerdown", () => { Item.active = this; });
     this.section.addEventListener("focusin", () => { Item.active = this; });
-    this.section.querySelectorAll(".gap-list button").forEach((button, i) => button.addEventListener("click", () => this.choose(i)));
+    for (const button of this.gapButtons()) button.addEventListener("click", () => this.choose(Number(button.value)));
     this.tracks = this.data.sources.map((source, i) => {
       const button = document.createElement("button");
       const key = document.createElement("kbd");
@@ -97,6 +99,7 @@ class Item {
       this.buffers = buffers;
       this.player = new Player(buffers);
       this.player.heard = this.heard;
+      this.show();
     }));
   }
 
@@ -162,7 +165,8 @@ class Item {
     ticks(this.find(".axis.zoom"), this.near(0.2), offset, 4);
     ticks(this.find(".axis.near"), this.closeup(), offset, innerWidth > 700 ? 10 : 4);
     this.find(".chosen").title = `${seconds(offset + gap.start)}, ${length}`;
-    this.section.querySelectorAll(".gap-list tbody tr").forEach((row, i) => row.classList.toggle("chosen-gap", i === this.gap));
+    for (const button of this.gapButtons()) button.closest("tr").classList.toggle("chosen-gap", Number(button.value) === this.gap);
+    for (const watch of this.watchers) watch();
   }
 
   pitches() { // kHz and height between 0 and 1, far enough apart to be read

@@ -1,4 +1,8 @@
-page.items.forEach((data, i) => items.push(new Item(document.getElementById(`item-${i + 1}`), data)));
+page.items.forEach((data, i) => {
+  const item = new Item(document.getElementById(`item-${i + 1}`), data);
+  items.push(item);
+  item.section.querySelectorAll(".timeline").forEach((figure, n) => new Timeline(item, figure, data.timelines[n]));
+});
 Item.active = items[0];
 
 const watcher = new IntersectionObserver((entries) => {

@@ -1,0 +1,83 @@
+"""What a method can tell about a gap that it filled: from where, by which mix, and how close it expects to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol, runtime_checkable
+
+from torch import Tensor
+
+from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.contract import Method
+
+# dB. At 3 dB the error holds half the energy of what was lost: below, more of a fill is wrong than right, and whoever
+# needs the recording should hear it before relying on it.
+DOUBTFUL = 3.0
+
+
+@dataclass(frozen=True)
+class Source:
+    """A segment, as long as the gap, that was heard in the gap's place.
+
+    Args:
+        start: sample position of its first sample.
+        score: normalised correlation of its surroundings with the gap's, 0 to 1.
+        gains: of it in the fill, one for each channel.
+    """
+
+    start: int
+    score: float
+    gains: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """How one gap was filled; all positions count from the first sample of the audio that was restored.
+
+    Args:
+        gap: the lost samples.
+        weights: share of each candidate fill by its name; they add up to 1.
+        errors: of the candidates on rehearsals, which are gaps beside the real one whose truth is known: squared error
+            over energy. Empty where nothing could be rehearsed.
+        sources: where the fill was heard, if it was.
+        expected_snr: dB on the lost samples; None where it cannot be said.
+    """
+
+    gap: Gap
+    weights: Mapping[str, float]
+    errors: Mapping[str, float] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    expected_snr: float | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether somebody should listen to the fill before relying on it."""
+        return self.expected_snr is not None and self.expected_snr < DOUBTFUL
+
+    @property
+    def label(self) -> str:
+        """A few words for a label track: `recall 82 %, about 14 dB`, or `check: about 1 dB expected`."""
+        about = None if self.expected_snr is None else f"about {self.expected_snr:z.0f} dB"
+        if self.doubtful:
+            return f"check: {about} expected"
+        name, share = max(self.weights.items(), key=lambda item: item[1])
+        return f"{name} {100 * share:.0f} %" + (f", {about}" if about else "")
+
+    def moved(self, by: int) -> "Explanation":
+        """The same with all positions `by` samples later."""
+        gap = replace(self.gap, start=self.gap.start + by, stop=self.gap.stop + by)
+        sources = tuple(replace(source, start=source.start + by) for source in self.sources)
+        return replace(self, gap=gap, sources=sources)
+
+    def of_channel(self, place: int, channel: int) -> "Explanation":
+        """What concerns the channel at `place` of those restored together, as the one of `channel` of a file alone."""
+        sources = tuple(replace(source, gains=source.gains[place : place + 1]) for source in self.sources)
+        return replace(self, gap=replace(self.gap, channel=channel), sources=sources)
+
+
+@runtime_checkable
+class Explaining(Method, Protocol):
+    """A method that can tell how it filled each gap."""
+
+    def explain(self, audio: Tensor, gap: Tensor, sample_rate: int) -> tuple[Tensor, list[Explanation]]:
+        """Restore audio (channel, time) where gap (time,) is true, as a call does, and explain its gaps in order."""
+        ...

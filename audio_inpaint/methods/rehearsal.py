@@ -1,0 +1,76 @@
+"""What was tried for a gap: the fills it could have, and how such fills did where the truth is known."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from audio_inpaint.dsp.template_search import Match
+
+# How much sharper than by the inverse squared error candidates are weighted.
+_SHARPNESS = 2
+# Errors further below the truth (-120 dB) are equal to each other.
+_EXACT = 1e-12
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """What was recalled for a gap in every way, before the rest is restored.
+
+    Args:
+        hole: the gap in its context.
+        recalled: (way, channel, lost).
+        rest: of the context, what is not explained, zero in the hole, (way, channel, time).
+        found: for each way its matches and their gains, (channel, match).
+    """
+
+    hole: slice
+    recalled: Tensor
+    rest: Tensor
+    found: list[tuple[list[Match], Tensor]]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A gap that was filled in every way, and so were gaps beside it whose truth is known: its rehearsals.
+
+    Args:
+        sketch: of the gap.
+        fills: of the gap, (way, channel, lost).
+        rehearsals: the same of each rehearsed gap.
+        truths: what stood in each of these, (channel, lost).
+    """
+
+    sketch: Sketch
+    fills: Tensor
+    rehearsals: list[Tensor]
+    truths: list[Tensor]
+
+    @cached_property
+    def errors(self) -> Tensor:
+        """Squared error over energy of each way, (way,): the geometric mean over the rehearsals, loud or quiet."""
+        errors = [_errors(fills, truth) for fills, truth in zip(self.rehearsals, self.truths, strict=True)]
+        return torch.stack(errors).log().mean(0).exp()
+
+    @cached_property
+    def weights(self) -> Tensor:
+        """Share of each way in the mix, (way,)."""
+        return torch.softmax(-_SHARPNESS * self.errors.log(), 0)
+
+    @cached_property
+    def mix(self) -> Tensor:
+        """The fill, (channel, lost)."""
+        return torch.tensordot(self.weights, self.fills, 1)
+
+    @cached_property
+    def rehearsed_snr(self) -> Tensor:
+        """dB that the same mix reached on each rehearsal, (rehearsal,)."""
+        mixes = [torch.tensordot(self.weights, fills, 1)[None] for fills in self.rehearsals]
+        errors = [_errors(mix, truth) for mix, truth in zip(mixes, self.truths, strict=True)]
+        return -10 * torch.cat(errors).log10()
+
+
+def _errors(fills: Tensor, truth: Tensor) -> Tensor:
+    """Squared error over energy of fills (way, channel, lost), (way,)."""
+    return ((fills - truth).square().sum((1, 2)) / truth.square().sum()).clamp_min(_EXACT)
