@@ -2,6 +2,8 @@
 
 import math
 import os
+import signal
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_all_start_methods, get_context, parent_process
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import MappingProxyType
@@ -205,11 +207,16 @@ def _processes() -> BaseContext:
 
 def _prepare() -> None:
     """A worker's one thread: results must not depend on how many there are, and workers not fight for cores."""
-    import signal
-
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+
+
+def _end_with_parent() -> None:
+    """End this process when the one that it works for was killed."""
+    parent_process().join()
+    os._exit(1)
 
 
 _method = lru_cache(8)(methods.method)
