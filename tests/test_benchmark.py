@@ -195,8 +195,8 @@ def test_summaries_are_those_of_scipy():
     a, b = rng.normal(5, 2, 30), rng.normal(6, 2, 30)
     first, second = statistics.summaries(made({"a": a.tolist(), "b": b.tolist()}))
     assert (first.mean, first.std, first.count) == (pytest.approx(a.mean()), pytest.approx(a.std()), 30)
-    assert math.isnan(first.ahead)
-    assert second.ahead == pytest.approx((b - a).mean())
+    assert math.isnan(first.difference)
+    assert second.difference == pytest.approx((b - a).mean())
     assert second.error == pytest.approx(stats.sem(b - a))
     assert second.t_test == pytest.approx(stats.ttest_rel(b, a).pvalue)
     assert second.wilcoxon == pytest.approx(stats.wilcoxon(b - a).pvalue)
@@ -205,12 +205,12 @@ def test_summaries_are_those_of_scipy():
 def test_scores_that_are_no_numbers_leave_their_pair_out():
     _, second = statistics.summaries(made({"a": [1.0, 2.0, 3.0, math.nan], "b": [2.0, math.inf, 5.0, 4.0]}))
     assert (second.mean, second.count) == (pytest.approx(11 / 3), 3)
-    assert second.ahead == pytest.approx(1.5)
+    assert second.difference == pytest.approx(1.5)
 
 
 def test_equal_methods_do_not_differ():
     _, second = statistics.summaries(made({"a": [1.0, 2.0], "b": [1.0, 2.0]}))
-    assert (second.ahead, second.t_test, second.wilcoxon) == (0.0, 1.0, 1.0)
+    assert (second.difference, second.t_test, second.wilcoxon) == (0.0, 1.0, 1.0)
 
 
 def test_the_command_writes_tables_masks_and_the_report(tmp_path, capsys):
@@ -219,7 +219,7 @@ def test_the_command_writes_tables_masks_and_the_report(tmp_path, capsys):
     assert main(command) == 0
     said = capsys.readouterr().out
     assert "music, 20 ms" in said
-    assert "ahead of burg" in said
+    assert "minus burg" in said
     with (out / "rows.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8

@@ -78,7 +78,7 @@ def test_table_is_saved_as_csv(tried, small):
     ]
     assert float(lines[2]["mean"]) == pytest.approx(values(small, "burg").mean(), rel=1e-5)
     assert lines[2]["reference"] == "janssen"
-    assert lines[0]["ahead"] == ""
+    assert lines[0]["difference"] == ""
 
 
 def test_box_plots_show_quartiles_of_every_method_gap_and_sound(tried, small):

@@ -311,7 +311,7 @@ def deep_prior_stub(monkeypatch):
 def test_registry_names_classical_methods_first_and_builds_each():
     known = names()
     trained = [*checkpoints.names(), "dpai"]
-    assert list(known)[0] == "janssen"
+    assert next(iter(known)) == "janssen"
     assert list(known)[-len(trained) :] == trained
     assert all("\n" not in line for line in known.values())
     assert method("janssen") == Janssen()
@@ -320,7 +320,7 @@ def test_registry_names_classical_methods_first_and_builds_each():
     assert method("dpai") == ("deep prior", "dpai")
     with pytest.raises(InputError, match=r"'jansen'.*janssen, .*burg, .*dpai"):
         method("jansen")
-    with pytest.raises(InputError, match="janssen:speed=3: .*speed"):
+    with pytest.raises(InputError, match=r"janssen:speed=3: .*speed"):
         method("janssen:speed=3")
 
 

@@ -3,6 +3,7 @@
 import math
 import os
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -206,7 +207,11 @@ def _processes() -> BaseContext:
 
 
 def _prepare() -> None:
-    """A worker's one thread: results must not depend on how many there are, and workers not fight for cores."""
+    """A worker's one thread: results must not depend on how many there are, and workers not fight for cores.
+
+    What methods say of their progress would run through the bar of all; what goes wrong comes back as a reason.
+    """
+    sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"

@@ -25,7 +25,7 @@ class Summary:
         mean: over the cases with a finite score; for NMSE the logarithm of the mean (eq. 16 of the deep-prior paper).
         std: standard deviation of the population.
         count: of those cases.
-        ahead: mean difference to the reference, pair by pair; not a number for the reference itself.
+        difference: mean of own score minus the reference's, pair by pair; not a number for the reference itself.
         error: its standard error.
         t_test: p-value of the paired t-test against the reference.
         wilcoxon: p-value of Wilcoxon's signed-rank test.
@@ -37,7 +37,7 @@ class Summary:
     mean: float
     std: float
     count: int
-    ahead: float = math.nan
+    difference: float = math.nan
     error: float = math.nan
     t_test: float = math.nan
     wilcoxon: float = math.nan
@@ -89,14 +89,14 @@ def summary(
     pairs = np.array([pair for pair in pairs if all(map(math.isfinite, pair))]).reshape(-1, 2)
     if len(pairs) < 2:
         return plain
-    difference = pairs[:, 0] - pairs[:, 1]
-    same = not difference.any()
+    differences = pairs[:, 0] - pairs[:, 1]
+    same = not differences.any()
     return Summary(
         group, method, score, mean, std, len(values),
-        ahead=float(difference.mean()),
-        error=float(difference.std(ddof=1) / math.sqrt(len(difference))),
+        difference=float(differences.mean()),
+        error=float(differences.std(ddof=1) / math.sqrt(len(differences))),
         t_test=1.0 if same else float(ttest_rel(*pairs.T).pvalue),
-        wilcoxon=1.0 if same else float(wilcoxon(difference).pvalue),
+        wilcoxon=1.0 if same else float(wilcoxon(differences).pvalue),
     )  # fmt: skip
 
 
@@ -132,7 +132,7 @@ def text_table(rows: Sequence[Summary], methods: Sequence[str]) -> str:
         own = [row for row in rows if row.group == group]
         scores = list(dict.fromkeys(row.score for row in own))
         heads = [f"{SCORES[score].label} ({SCORES[score].unit})".removesuffix(" ()") for score in scores]
-        lines = [["method", "n", *heads, f"ahead of {reference}", "p (t)", "p (Wilcoxon)"]]
+        lines = [["method", "n", *heads, f"minus {reference}", "p (t)", "p (Wilcoxon)"]]
         for method in methods:
             cells = {row.score: row for row in own if row.method == method}
             if cells:
@@ -143,16 +143,16 @@ def text_table(rows: Sequence[Summary], methods: Sequence[str]) -> str:
             blocks.append("  ".join([f"  {name:{widths[0]}}", *others]).rstrip())
         blocks.insert(len(blocks) - len(lines), ", ".join(group) or "all")
         blocks.append("")
-    note = "mean (standard deviation); ahead: mean paired difference in the first score ± its standard error"
+    note = "mean (standard deviation); minus: mean paired difference in the first score ± its standard error"
     return "\n".join([*blocks, note])
 
 
 def _line(method: str, cells: Sequence[Summary]) -> list[str]:
     first = cells[0]
-    ahead = f"{first.ahead:+.2f} ± {first.error:.2f}" if math.isfinite(first.ahead) else ""
+    minus = f"{first.difference:+.2f} ± {first.error:.2f}" if math.isfinite(first.difference) else ""
     tests = [f"{p:.1g}" if math.isfinite(p) else "" for p in (first.t_test, first.wilcoxon)]
     means = [f"{shown(cell.mean)} ({shown(cell.std)})" for cell in cells]
-    return [method, str(first.count), *means, ahead, *tests]
+    return [method, str(first.count), *means, minus, *tests]
 
 
 def shown(value: float) -> str:
@@ -168,7 +168,7 @@ def write_table(path: Path, rows: Sequence[Summary], by: Sequence[str] = ("kind"
     Raises:
         InputError: it cannot be written.
     """
-    names = ("method", "score", "mean", "std", "count", "ahead", "error", "t_test", "wilcoxon")
+    names = ("method", "score", "mean", "std", "count", "difference", "error", "t_test", "wilcoxon")
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*by, *names])

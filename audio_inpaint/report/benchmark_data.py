@@ -79,8 +79,8 @@ def _groups(results: Results, by: tuple[str, ...], method: dict[str, int]) -> li
             cell = of_method.setdefault(
                 found.score, {"mean": _number(found.mean), "std": _number(found.std), "n": found.count, "to": {}}
             )
-            if math.isfinite(found.ahead):
-                pair = (found.ahead, found.error, found.t_test, found.wilcoxon)
+            if math.isfinite(found.difference):
+                pair = (found.difference, found.error, found.t_test, found.wilcoxon)
                 cell["to"][method[reference]] = [_number(value) for value in pair]
     return [
         {"names": group, "methods": {place: list(cells.values()) for place, cells in own.items()}}

@@ -56,7 +56,7 @@ function line(group, name, method) {
 
 function tableLines() {
   const { by, groups } = page.tables[chosen.grouping];
-  const lines = [[...by, "method", "score", "mean", "std", "count", "reference", "ahead", "error", "t_test", "wilcoxon"]];
+  const lines = [[...by, "method", "score", "mean", "std", "count", "reference", "difference", "error", "t_test", "wilcoxon"]];
   for (const group of groups) {
     for (const method of Object.keys(group.methods).map(Number)) {
       page.scores.forEach(({ name }, i) => {

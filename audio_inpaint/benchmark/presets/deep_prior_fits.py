@@ -16,6 +16,7 @@ from textwrap import fill
 
 import lightning
 import numpy as np
+from lightning.pytorch.utilities.seed import isolate_rng
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
@@ -26,7 +27,7 @@ from audio_inpaint.benchmark import cache, cases
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.masks import cumulative
 from audio_inpaint.benchmark.presets import Outcome
-from audio_inpaint.benchmark.presets.deep_prior_tables import signals
+from audio_inpaint.benchmark.presets.deep_prior_tables import seconds, signals
 from audio_inpaint.benchmark.presets.paper_table import aligned, canvas, plain, write_lines
 from audio_inpaint.benchmark.setting import Setting, shared
 from audio_inpaint.deep_prior import fit
@@ -40,8 +41,8 @@ UNET, PLAIN, HARMONIC = "U-Net", "MultiResUNet", "MultiResUNet, harmonic"
 CONFIGS = {UNET: "dpai_unet", PLAIN: "dpai_multires_plain", HARMONIC: "dpai"}
 PAPER_PARAMETERS = {UNET: 2_158_578, PLAIN: 2_015_252, HARMONIC: 2_015_252}  # section IV-A
 STEPS = (30, 50, 150, 500, 1000, 5000)  # Fig. 7
-SECONDS, TOTAL_MS = 5.0, 600  # of the signal, and of its gaps: the paper does not say; the middle of its sizes
-QUICK_SECONDS, QUICK_MS, QUICK_STEPS = 2.0, 200, 300
+TOTAL_MS, QUICK_MS = 600, 200  # of all gaps: the paper does not say; the middle of its sizes
+QUICK_STEPS = 300
 # The quick form makes the problem smaller as dpai_fast.yaml does, where the values are explained.
 _QUICK_NET = ("--model.init_args.net.init_args.filters=[16,16,32]", "--model.init_args.net.init_args.skip_channels=64")
 QUICK_NETS = {UNET: (), PLAIN: _QUICK_NET, HARMONIC: _QUICK_NET}
@@ -50,7 +51,7 @@ QUICK = (
     "--model.init_args.level=2.0", "--trainer.precision=null", "--data.init_args.validate_every=10",
 )  # fmt: skip
 QUICK_NOTE = (
-    f"Quick form: {QUICK_SECONDS:g} s, {QUICK_STEPS} steps in place of {STEPS[-1]}, MultiResUNets of half the width, "
+    f"Quick form: {QUICK_STEPS} steps in place of {STEPS[-1]}, MultiResUNets of half the width, "
     "spectrograms of 1024 / 256 folded by 4, the signal scaled."
 )
 FIG6_NOTE = (
@@ -58,8 +59,8 @@ FIG6_NOTE = (
     "diverges, and harmonic convolutions reach the smallest values."
 )
 FIG7_NOTE = (
-    "The paper: blurred structures first, then what is loud, mostly low frequencies, then what is quiet. Its known "
-    "columns hold samples of the gaps (another protocol), so its gaps fill as the rest does."
+    "The paper: blurred structures first, then what is loud, mostly low frequencies, then what is quiet. There, known "
+    "columns of the spectrogram hold samples of the gaps (another protocol), so that gaps fill as the rest does."
 )
 
 
@@ -82,7 +83,7 @@ class Snapshots(lightning.Callback):
 
 @dataclass(frozen=True)
 class Fitted:
-    """A finished fit.
+    """A fit and where it is kept.
 
     Args:
         folder: of its results.
@@ -93,9 +94,14 @@ class Fitted:
     steps: tuple[int, ...]
 
     @property
+    def record(self) -> Path:
+        """What is written when all is done."""
+        return self.folder / "finished.json"
+
+    @property
     def parameters(self) -> int:
         """How many the network has."""
-        return json.loads((self.folder / "parameters.json").read_text())
+        return json.loads(self.record.read_text())["parameters"]
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """Steps and values of `loss` or `validation_loss`, as `metrics.csv` has them."""
@@ -119,9 +125,8 @@ def fig6(setting: Setting) -> Outcome:
     """Loss and validation loss of three networks during one fit."""
     case = signal(setting)
     fits = fitted(setting, case, list(CONFIGS))
-    lines = [
-        ["", "parameters", "paper", "n", "loss (std)", "validation loss (std)", "lowest", "at step", "NMSE_miss (dB)"]
-    ]
+    heads = ["parameters", "paper", "n", "loss (std)", "validation loss (std)", "lowest", "at step", "NMSE_miss (dB)"]
+    lines = [["", *heads]]
     for name, own in fits.items():
         (_, loss), (steps, validation) = own.curve("loss"), own.curve("validation_loss")
         best, ends = int(validation.argmin()), [_end(values) for values in (loss, validation)]
@@ -133,7 +138,7 @@ def fig6(setting: Setting) -> Outcome:
         ])  # fmt: skip
     write_lines(setting.folder / "dpai-fig6.csv", _curve_lines(fits))
     _draw_curves(setting.folder / "dpai-fig6.png", fits)
-    title = f"Fig. 6: {case.recording.name}, one signal; mean of the last tenth of the steps, n validations in it"
+    title = f"Fig. 6: {_named(setting, case)}; mean of the last tenth of the steps, n validations in it"
     return Outcome(_text(setting, title, lines, FIG6_NOTE))
 
 
@@ -149,10 +154,10 @@ def fig7(setting: Setting) -> Outcome:
         lines.append([str(step), "1", *(f"{value:.2f}" for value in _nmse(case, output).values())])
         panels[f"{step} steps"] = output[0]
     write_lines(setting.folder / "dpai-fig7.csv", lines)
+    panels["original"] = truth[0]
     with replacing(setting.folder / "dpai-fig7.png") as temporary:
-        panels["original"] = truth[0]
         figure(panels, case.mask.gaps, sample_rate, temporary, columns=-(-len(panels) // 2))
-    title = f"Fig. 7: {case.recording.name}, one signal; the network's whole output, known samples not put back"
+    title = f"Fig. 7: {_named(setting, case)}; the network's whole output, known samples not put back"
     return Outcome(_text(setting, title, lines, FIG7_NOTE))
 
 
@@ -162,11 +167,11 @@ def signal(setting: Setting) -> Case:
     Raises:
         InputError: there is none, or no gaps fit.
     """
-    seconds, total = (QUICK_SECONDS, QUICK_MS) if setting.quick else (SECONDS, TOTAL_MS)
-    found = cumulative(signals(setting, 1, seconds)[0], 0, [total], 1, setting.seed)
+    total = QUICK_MS if setting.quick else TOTAL_MS
+    found = cumulative(signals(setting, 1)[0], 0, [total], 1, setting.seed)
     if not found:
         raise InputError(
-            f"no gaps of {total} ms fit in the first recording: give one of {seconds:g} s that is not silent"
+            f"no gaps of {total} ms fit in the first recording: give one of {seconds(setting):g} s that is not silent"
         )
     cases.write(setting.folder / "masks.json", found, setting.seed)
     return found[0]
@@ -217,15 +222,15 @@ def _overrides(setting: Setting, name: str) -> tuple[str, ...]:
 
 
 def _fit(own: Fitted, case: Case, name: str, overrides: Sequence[str]) -> None:
-    from lightning.pytorch.utilities.seed import isolate_rng
-
+    if own.record.is_file():
+        return
     truth, _ = case.recording.audio()
     with quiet(), isolate_rng():
         fits = _Fits(CONFIGS[name], overrides)
         fit(fits.fresh, own.folder, _region(case), truth)
     count = sum(weight.numel() for weight in fits.model.net.parameters())
-    with replacing(own.folder / "parameters.json") as temporary:
-        temporary.write_text(json.dumps(count))
+    with replacing(own.record) as temporary:
+        temporary.write_text(json.dumps({"parameters": count}))
 
 
 def _region(case: Case) -> Region:
@@ -260,7 +265,8 @@ def _curve_lines(fits: dict[str, Fitted]) -> list[list[object]]:
 
 def _draw_curves(path: Path, fits: dict[str, Fitted]) -> None:
     drawing = canvas((9, 3.4))
-    for axis, curve in zip(drawing.subplots(1, 2), ("loss", "validation_loss"), strict=True):
+    titles = {"loss": "loss", "validation_loss": "validation loss, on lost samples"}
+    for axis, (curve, title) in zip(drawing.subplots(1, 2), titles.items(), strict=True):
         for name, own in fits.items():
             axis.plot(*own.curve(curve), lw=1.2, label=name)
         plain(axis)
@@ -269,12 +275,14 @@ def _draw_curves(path: Path, fits: dict[str, Fitted]) -> None:
         axis.yaxis.set_major_formatter("{x:g}")
         axis.yaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel("step", fontsize=8)
-        axis.set_title(
-            {"loss": "loss", "validation_loss": "validation loss, on lost samples"}[curve], loc="left", fontsize=10
-        )
+        axis.set_title(title, loc="left", fontsize=10)
         axis.legend(fontsize=8, frameon=False)
     with replacing(path) as temporary:
         drawing.savefig(temporary)
+
+
+def _named(setting: Setting, case: Case) -> str:
+    return f"one signal of {seconds(setting):g} s, {case.recording.name}, {case.mask.label}, protocol time"
 
 
 def _text(setting: Setting, title: str, lines: Sequence[Sequence[str]], note: str) -> str:

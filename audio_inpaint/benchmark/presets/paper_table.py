@@ -126,14 +126,14 @@ def _cells(table: PaperTable, found: Summary) -> list[str]:
     ]
     if table.reference is None:
         return cells
-    if not math.isfinite(found.ahead):
+    if not math.isfinite(found.difference):
         return [*cells, "", ""]
     p = f"{found.t_test:.3f}" if found.t_test >= 1e-3 else "<0.001"
-    return [*cells, f"{found.ahead:+.2f} ± {found.error:.2f}", p]
+    return [*cells, f"{found.difference:+.2f} ± {found.error:.2f}", p]
 
 
 def _write(table: PaperTable, path: Path) -> None:
-    names = ("mean", "std", "count", "ahead", "error", "t_test", "wilcoxon")
+    names = ("mean", "std", "count", "difference", "error", "t_test", "wilcoxon")
     lines = [["kind", "row", "score", *names, "paper_mean", "paper_std"]]
     for key, found in table.summaries.items():
         lines.append([*key, *(getattr(found, name) for name in names), *table.paper.get(key, ("", ""))])
