@@ -82,7 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         help="seconds (0.1-0.15,2.31-2.36), samples (1600:2400), a CSV or Audacity label file, or a folder of those "
         "named as the inputs; detected if left out",
     )
-    inpaint.add_argument("--method", default="janssen", metavar="NAME", help="see `methods`; %(default)s if left out")
+    inpaint.add_argument("--method", default="auto", metavar="NAME", help="see `methods`; %(default)s if left out")
     inpaint.add_argument(
         "--report",
         nargs="?",

@@ -1,6 +1,6 @@
 """Damage the recordings in demo/clips, repair them, and write demo/report.html to hear and see the result.
 
-    python demo/run.py [--methods janssen,ce_music,dpai_fast] [--seed 0]
+    python demo/run.py [--methods auto,janssen,dpai_fast] [--seed 0]
 
 Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods see
 zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done
@@ -54,7 +54,8 @@ def repair(clip: Path, damaged: Path, labels: Path, methods: dict[str, Method]) 
     item = Item(clip.stem, rate, read(damaged)[0], {}, resolve_gaps(str(labels), rate, truth.shape[-1]), truth)
     for name, restore in methods.items():
         repaired = OUTPUT / f"{clip.stem}.{name}.wav"
-        item.seconds[name] = restore_file(damaged, repaired, item.gaps, restore).elapsed
+        result = restore_file(damaged, repaired, item.gaps, restore)
+        item.seconds[name], item.explanations[name] = result.elapsed, result.explanations
         item.restored[name] = read(repaired)[0]
         print(f"{clip.stem}: {len(item.gaps)} gaps filled by {name} in {item.seconds[name]:.1f} s", flush=True)
     if clip.stem.startswith("speech") and find_spec("pesq"):
@@ -89,7 +90,7 @@ def main() -> int:
     """Run the demonstration; returns the exit code, 2 for what the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument(
-        "--methods", default="janssen,ce_music,dpai_fast", help="see `audio-inpaint methods`; %(default)s"
+        "--methods", default="auto,janssen,dpai_fast", help="see `audio-inpaint methods`; %(default)s"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()

@@ -311,7 +311,7 @@ def deep_prior_stub(monkeypatch):
 def test_registry_names_classical_methods_first_and_builds_each():
     known = names()
     trained = [*checkpoints.names(), "dpai"]
-    assert next(iter(known)) == "janssen"
+    assert next(iter(known)) == "auto"
     assert list(known)[-len(trained) :] == trained
     assert all("\n" not in line for line in known.values())
     assert method("janssen") == Janssen()

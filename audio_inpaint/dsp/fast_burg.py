@@ -48,7 +48,7 @@ def fast_burg(x: Tensor, order: int) -> Tensor:
     buffer[:, order] = 2 * c[:, 1]
     floor = _EXHAUSTED * c[:, 0]
     for i in range(order):
-        product, energy = _dot(a[:, : i + 1], g[:, i + 1 : 0 : -1]), _dot(a[:, : i + 1], g[:, : i + 1])
+        product, energy = np.vecdot(a[:, : i + 1], g[:, i + 1 : 0 : -1]), np.vecdot(a[:, : i + 1], g[:, : i + 1])
         alive = energy > floor
         k = np.where(alive, -product / np.where(alive, energy, 1), 0.0).clip(-1, 1)[:, None]
         model = a[:, : i + 2]
@@ -57,13 +57,9 @@ def fast_burg(x: Tensor, order: int) -> Tensor:
             break
         u, w, error = head[:, i + 1 :: -1], tail[:, i + 1 :: -1], g[:, : i + 2]
         error += k * error[:, ::-1]
-        error -= _dot(u, model)[:, None] * u + _dot(w, model)[:, None] * w
+        error -= np.vecdot(u, model)[:, None] * u + np.vecdot(w, model)[:, None] * w
         r = buffer[:, order - i - 1 :]
         r[:, 1:] -= tail[:, i + 1 : i + 2] * tail[:, : i + 1] + head[:, i + 1 : i + 2] * head[:, : i + 1]
         r[:, 0] = 2 * c[:, i + 2]
-        g[:, i + 2] = _dot(r, model)
+        g[:, i + 2] = np.vecdot(r, model)
     return torch.from_numpy(a)
-
-
-def _dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.einsum("st,st->s", x, y)

@@ -26,10 +26,17 @@ _FAINTEST = 1e-6
 
 @dataclass(frozen=True)
 class Match:
-    """A segment that sounds like the surroundings of a gap: `lag` samples later, with its correlation (at most 1)."""
+    """A segment that sounds like the surroundings of a gap.
+
+    Args:
+        lag: how many samples later it is.
+        score: its normalised correlation, at most 1.
+        fraction: of a sample, -0.5 to 0.5, that the lag is longer by the parabola through the correlation's peak.
+    """
 
     lag: int
     score: float
+    fraction: float = 0.0
 
 
 class TemplateSearch:
@@ -142,7 +149,25 @@ class TemplateSearch:
         lag, score = low + best, float(scores[best])
         apart = span.start + lag >= hole.stop or span.stop + lag <= hole.start
         lost = bool(self.gap[hole.start + lag : hole.stop + lag].any())
-        return Match(lag, score) if score > 0 and apart and not lost else None
+        if score <= 0 or lost or not apart:
+            return None
+        fraction = 0.0
+        if 0 < best < len(scores) - 1:
+            before, after = float(scores[best - 1]), float(scores[best + 1])
+            fraction = 0.5 * (after - before) / max(2 * score - before - after, abs(after - before), 1e-30)
+        return Match(lag, score, fraction)
+
+
+def delayed(x: Tensor, fraction: Tensor) -> Tensor:
+    """Read signals a fraction of a sample later: x(t + fraction), band-limited.
+
+    Args:
+        x: (..., time), a signal in each row; outside its ends it is taken to be silent.
+        fraction: of a sample, (...).
+    """
+    size = next_fast_len(x.shape[-1] + 64, real=True)
+    turn = 2j * torch.pi * torch.arange(size // 2 + 1, dtype=x.dtype) / size
+    return torch.fft.irfft(torch.fft.rfft(x, size) * (turn * fraction[..., None]).exp(), size)[..., : x.shape[-1]]
 
 
 def _running(x: Tensor) -> Tensor:

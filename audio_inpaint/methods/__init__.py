@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 
 # name: module, class, description
 _CLASSES = {
-    "janssen": (
-        "janssen",
-        "Janssen",
-        "autoregressive interpolation from both sides at once (default; about 0.1 s a gap)",
-    ),
+    "auto": ("auto", "Auto", "recall, and the signal-to-noise ratio to expect of each gap (default; about 1 s a gap)"),
+    "janssen": ("janssen", "Janssen", "autoregressive interpolation from both sides at once (about 0.1 s a gap)"),
     "recall": (
         "recall",
         "Recall",

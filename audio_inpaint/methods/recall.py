@@ -8,33 +8,34 @@ import itertools
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.autoregressive import interpolate
 from audio_inpaint.dsp.fast_burg import fast_burg
-from audio_inpaint.dsp.template_search import Match, TemplateSearch
+from audio_inpaint.dsp.template_search import Match, TemplateSearch, delayed
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.burg import known_run, loudest, model_size
 from audio_inpaint.methods.contract import damaged, repaired
 from audio_inpaint.methods.explanation import Explanation, Source
+from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen, scaled_down
+from audio_inpaint.methods.rehearsal import Sketch, Trial
 
 _JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
 _LEAST = 0.25
 # Contexts that a gap may be long: the equations of every candidate grow with its square.
 _LONGEST = 2
+# Samples beside a match that fade out, so that its ends do not ring when it is read between samples.
+_MARGIN = 64
 # Seconds between two matches, at least; nearer ones are one match.
 _APART = 0.002
 # Of the matches' mean energy, the penalty on the gain of a match that shares half its energy with the target.
 _RIDGE = 0.1
 # Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
 _AFTER_RECALL = 1
-# How much sharper than by the inverse squared error candidates are weighted.
-_SHARPNESS = 2
-# Errors further below the truth (-120 dB) are equal to each other.
-_EXACT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Recall:
 
     templates: tuple[float, ...] = (0.032, 0.064, 0.128)
     matches: int = 16
-    context: float = 120.0
+    context: float = 180.0
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (time,) is true."""
@@ -66,36 +67,28 @@ class Recall:
 
     @torch.no_grad()
     def explain(self, audio: Tensor, gap: Tensor, sample_rate: int) -> tuple[Tensor, list[Explanation]]:
-        """Restore audio (channel, time) where gap (time,) is true, and tell for each gap what it was made of."""
-        filled, left, runs = damaged(audio, gap).cpu(), gap.cpu().clone(), mask_gaps(gap)
-        if not runs or not filled.any():
-            return repaired(audio, gap, filled.to(audio)), [left_to_janssen(run) for run in runs]
-        scene = Scene(self, filled, gap.cpu(), sample_rate)
-        restored = [scene.restore(run) for run in runs]
-        for run, (fill, _) in zip(runs, restored, strict=True):
-            if fill is not None:
-                filled[:, run.start : run.stop] = fill
-                left[run.start : run.stop] = False
-        if left.any():
-            filled = _JANSSEN(filled, left, sample_rate)
-        return repaired(audio, gap, filled.to(audio)), [explanation for _, explanation in restored]
+        """Restore audio (channel, time) where gap (time,) is true, and tell for each gap what it was made of.
 
+        Gaps are spread over as many processes as torch uses threads.
+        """
+        known, lost, runs = damaged(audio, gap).cpu(), gap.cpu(), mask_gaps(gap)
+        if not runs or not known.any():
+            return repaired(audio, gap, known.to(audio)), [left_to_janssen(run) for run in runs]
+        left = lost.clone()
+        with one_thread() as cores:
+            scene = Scene(self, known, lost, sample_rate)
+            restored = on_cores(scene.restore, runs, cores)
+            for run, (fill, _) in zip(runs, restored, strict=True):
+                if fill is not None:
+                    known[:, run.start : run.stop] = torch.from_numpy(fill)
+                    left[run.start : run.stop] = False
+            if left.any():
+                known = _JANSSEN(known, left, sample_rate)
+        return repaired(audio, gap, known.to(audio)), [explanation for _, explanation in restored]
 
-@dataclass(frozen=True)
-class Sketch:
-    """What was recalled for a gap in every way, before the rest is restored.
-
-    Args:
-        hole: the gap in its context.
-        recalled: (way, channel, lost).
-        rest: of the context, what is not explained, zero in the hole, (way, channel, time).
-        found: for each way its matches and their gains, (channel, match).
-    """
-
-    hole: slice
-    recalled: Tensor
-    rest: Tensor
-    found: list[tuple[list[Match], Tensor]]
+    def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
+        """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
+        return None if trial is None else float(trial.rehearsed_snr.mean())
 
 
 class Scene:
@@ -110,49 +103,44 @@ class Scene:
 
     def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int):
         self.recall, self.known, self.gap = recall, known, gap
-        order, self.width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)
+        self.order, self.width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)
         self.least = max(2, round(_LEAST * self.width))
         self.apart = max(1, round(_APART * sample_rate))
         self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
-        # Without recall, the two orders differ most; with it, they take turns.
-        self.ways = [(0.0, order), (0.0, 2 * order)]
-        self.ways += [(template, order * (1 + i % 2)) for i, template in enumerate(recall.templates)]
+        # Orders take turns, so that no two candidates err alike.
+        self.ways = [(0.0, self.order)]
+        self.ways += [(template, self.order * (1 + i % 2)) for i, template in enumerate(recall.templates)]
         self.sizes = {template: min(self.width, round(template * sample_rate)) for template, _ in self.ways}
-        self.names = [f"recall {1000 * size:g} ms" if size else f"janssen {order}" for size, order in self.ways]
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
         self.search = TemplateSearch(known, gap, sample_rate, longest)
 
-    def restore(self, run: Gap) -> tuple[Tensor | None, Explanation]:
+    def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
         """Fill one gap, (channel, lost); None leaves it to Janssen."""
+        trial = self.trial(run)
+        expected = self.recall.expected(self, run, trial)
+        if trial is None:
+            return None, left_to_janssen(run, expected)
+        # One line for a reader: which template found what matters less than whether it was found.
+        weights = {"janssen": float(trial.weights[0]), "recall": float(trial.weights[1:].sum())}
+        errors = {"janssen": float(trial.errors[0]), "recall": float(trial.errors[1:].min())}
+        sources = _sources(run, trial.sketch.found, trial.weights)
+        return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
+
+    def trial(self, run: Gap) -> Trial | None:
+        """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
         short = run.stop - run.start <= _LONGEST * self.width
         places = self.rehearsals(run) if short and self.has_surroundings(run) else []
-        if not places:
-            return None, left_to_janssen(run)
-        within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
-        sketches = [self.sketch(run, within)]
-        found = sketches[0].found
-        if not any(matches for matches, _ in found):
-            return None, left_to_janssen(run)
-        sketches += [self.sketch(place, within) for place in places]
-        fills, *trials = self.completed(sketches)
         truths = [self.known[:, place.start : place.stop] for place in places]
-        energy = sum(float(truth.square().sum()) for truth in truths)
-        errors = sum((trial - truth).square().sum((1, 2)) for trial, truth in zip(trials, truths, strict=True))
-        if energy == 0:
-            return None, left_to_janssen(run)
-        errors = (errors / energy).clamp_min(_EXACT)
-        weights = (errors.min() / errors) ** _SHARPNESS
-        weights /= weights.sum()
-        mixes = [torch.tensordot(weights, trial, 1) for trial in trials]
-        left = sum(float((mix - truth).square().sum()) for mix, truth in zip(mixes, truths, strict=True))
-        explanation = Explanation(
-            run,
-            dict(zip(self.names, weights.tolist(), strict=True)),
-            dict(zip(self.names, errors.tolist(), strict=True)),
-            _sources(run, found, weights),
-            -10 * math.log10(max(left / energy, _EXACT)),
-        )
-        return torch.tensordot(weights, fills, 1), explanation
+        heard = [number for number, truth in enumerate(truths) if truth.any()]
+        if not heard:
+            return None
+        within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
+        sketch = self.sketch(run, within)
+        if not any(matches for matches, _ in sketch.found):
+            return None
+        rehearsed = [self.sketch(places[number], within) for number in heard]
+        fills, *rehearsals = self.completed([sketch, *rehearsed])
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in heard])
 
     def surroundings(self, run: Gap) -> tuple[int, int]:
         """How many samples, at most a context, are known before and after a gap."""
@@ -216,7 +204,7 @@ class Scene:
     def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
         """Find the segments that are like a gap's surroundings and have a whole context."""
         span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
-        lags = within.start - context.start, within.stop - context.stop
+        lags = within.start - context.start + _MARGIN, within.stop - context.stop - _MARGIN
         return self.search(span, run, lags, self.recall.matches, self.apart)
 
     def recollection(
@@ -231,7 +219,7 @@ class Scene:
         missing = torch.stack([self.gap[place] for place in shifted])
         for lost, place in zip(missing, shifted, strict=True):
             lost[max(0, run.start - place.start) : max(0, run.stop - place.start)] = True
-        segments = torch.stack([self.known[:, place] for place in shifted], 1).masked_fill(missing, 0)
+        segments = self.aligned(matches, shifted, run)
         rows = rows & ~missing.any(0)
         if not rows.any():
             return torch.zeros_like(target), target.new_zeros(len(target), len(matches))
@@ -244,10 +232,21 @@ class Scene:
         sure = rest[:, rows].square().mean(-1, keepdim=True)
         return torch.where(doubt > 0, target - rest * sure / (sure + doubt), total), gains
 
+    def aligned(self, matches: list[Match], places: list[slice], run: Gap) -> Tensor:
+        """Read the matches at the fractions of samples where they fit, (channel, match, time), lost samples zero."""
+        wide = [slice(place.start - _MARGIN, place.stop + _MARGIN) for place in places]
+        segments = torch.stack([self.known[:, place] for place in wide], 1)
+        for match, place in enumerate(wide):
+            segments[:, match, max(0, run.start - place.start) : max(0, run.stop - place.start)] = 0
+        fade = torch.hann_window(2 * _MARGIN, periodic=False, dtype=segments.dtype)[:_MARGIN]
+        segments[..., :_MARGIN] *= fade
+        segments[..., -_MARGIN:] *= fade.flip(0)
+        return delayed(segments, segments.new_tensor([match.fraction for match in matches]))[..., _MARGIN:-_MARGIN]
 
-def left_to_janssen(run: Gap) -> Explanation:
-    """Explain a gap that nothing was recalled for."""
-    return Explanation(run, {"janssen": 1.0})
+
+def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
+    """Explain a gap that nothing was recalled for, with the dB to expect."""
+    return Explanation(run, {"janssen": 1.0}, expected_snr=expected)
 
 
 def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:

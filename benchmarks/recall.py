@@ -1,0 +1,76 @@
+"""What recall costs beside Janssen's interpolation: seconds a gap and memory, and many gaps on one core and on all.
+
+    python benchmarks/recall.py [FILE] [--seconds 180] [--gap-ms 64] [--gaps 100]
+
+The file (demo/clips/music_44k.flac, 44.1 kHz stereo, if none is named) is repeated to the length asked for, with noise
+at -60 dB so that no two places are equal. Memory is the peak beyond the audio itself. Times by the clock, so run it on
+an idle machine; the ratios are what to look at.
+"""
+
+import argparse
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audio_inpaint.audio import read
+from audio_inpaint.benchmark.restoration import measured
+from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.methods import method
+
+CLIP = Path(__file__).parents[1] / "demo" / "clips" / "music_44k.flac"
+
+
+def long(path: Path, seconds: float) -> tuple[torch.Tensor, int]:
+    """A recording of this length, (channel, time)."""
+    audio, rate = read(path)
+    length = round(seconds * rate)
+    audio = audio.repeat(1, -(-length // audio.shape[-1]))[:, :length]
+    noise = torch.randn(audio.shape, generator=torch.Generator().manual_seed(0), dtype=audio.dtype)
+    return audio + 1e-3 * audio.square().mean().sqrt() * noise, rate
+
+
+def places(length: int, size: int, count: int) -> list[Gap]:
+    """Gaps at even distances."""
+    starts = np.linspace(0.05, 0.95, count) * (length - size)
+    return [Gap(int(start), int(start) + size) for start in starts]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("file", nargs="?", type=Path, default=CLIP)
+    parser.add_argument("--seconds", type=float, default=180.0)
+    parser.add_argument("--gap-ms", type=float, default=64.0)
+    parser.add_argument("--gaps", type=int, default=100)
+    options = parser.parse_args()
+    audio, rate = long(options.file, options.seconds)
+    size = round(options.gap_ms * rate / 1000)
+    cores = torch.get_num_threads()
+    print(f"{options.seconds:g} s of {len(audio)} channels at {rate} Hz, gaps of {options.gap_ms:g} ms")
+    torch.set_num_threads(1)
+    took = {}
+    for name in ("janssen", "recall", "auto"):
+        gap = gap_mask([places(audio.shape[-1], size, 3)[1]], audio.shape[-1])
+        restore, damaged = method(name), audio.masked_fill(gap, 0)
+        restore(damaged[:, : 4 * rate], gap[: 4 * rate], rate)  # imports, plans
+        with measured() as cost:
+            restore(damaged, gap, rate)
+        took[name] = cost[0].seconds
+        ratio = took[name] / took["janssen"]
+        print(f"  one gap     {name:<8}{took[name]:8.2f} s   x{ratio:.1f} of janssen   {cost[0].memory_mb:6.0f} MB")
+    gap = gap_mask(places(audio.shape[-1], size, options.gaps), audio.shape[-1])
+    damaged = audio.masked_fill(gap, 0)
+    times = []
+    for threads in (1, cores):
+        torch.set_num_threads(threads)
+        began = time.perf_counter()
+        method("recall")(damaged, gap, rate)
+        times.append(time.perf_counter() - began)
+        each = times[-1] / options.gaps
+        print(f"  {options.gaps} gaps    recall  {times[-1]:8.1f} s   {each:.2f} s a gap on {threads} of {cores} cores")
+    print(f"  x{times[0] / times[1]:.2f} faster on all cores")
+
+
+if __name__ == "__main__":
+    main()
