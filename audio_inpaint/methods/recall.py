@@ -34,6 +34,8 @@ _MARGIN = 64
 _APART = 0.002
 # Of the matches' mean energy, the penalty on the gain of a match that shares half its energy with the target.
 _RIDGE = 0.1
+# The highest order of a second model without recall, which is worth 0.1 dB; fitting a higher one takes too long.
+_RICHEST = 1024
 # Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
 _AFTER_RECALL = 1
 
@@ -45,8 +47,9 @@ class Recall:
     1. The segments are found by normalised cross-correlation of what surrounds the gap, all channels together.
     2. Their gains are fitted together, by ridge regression, to the surroundings.
     3. Janssen's interpolation restores what their sum leaves over.
-    4. This is done with several templates, and without any, which is `Janssen`. All these candidates are rehearsed on
-       gaps of the same length cut beside the real one, whose truth is known, and mixed by the errors they made there.
+    4. This is done with several templates, and without any, which is `Janssen`, there with two model orders. All these
+       candidates are rehearsed on gaps of the same length cut beside the real one, whose truth is known, and mixed by
+       the errors they made there.
 
     A gap at an end of the recording, one longer than two of Janssen's contexts (0.26 s at 16 kHz), one with too little
     known around it and one that nothing is like are left to `Janssen`.
@@ -108,7 +111,7 @@ class Scene:
         self.apart = max(1, round(_APART * sample_rate))
         self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
         # Orders take turns, so that no two candidates err alike.
-        self.ways = [(0.0, self.order)]
+        self.ways = [(0.0, order) for order in (self.order, 2 * self.order) if order <= max(self.order, _RICHEST)]
         self.ways += [(template, self.order * (1 + i % 2)) for i, template in enumerate(recall.templates)]
         self.sizes = {template: min(self.width, round(template * sample_rate)) for template, _ in self.ways}
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
@@ -121,8 +124,9 @@ class Scene:
         if trial is None:
             return None, left_to_janssen(run, expected)
         # One line for a reader: which template found what matters less than whether it was found.
-        weights = {"janssen": float(trial.weights[0]), "recall": float(trial.weights[1:].sum())}
-        errors = {"janssen": float(trial.errors[0]), "recall": float(trial.errors[1:].min())}
+        plain = torch.tensor([template == 0 for template, _ in self.ways])
+        weights = {"janssen": float(trial.weights[plain].sum()), "recall": float(trial.weights[~plain].sum())}
+        errors = {"janssen": float(trial.errors[plain].min()), "recall": float(trial.errors[~plain].min())}
         sources = _sources(run, trial.sketch.found, trial.weights)
         return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
 
