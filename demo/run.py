@@ -89,9 +89,7 @@ def table(items: list[Item]) -> Iterator[str]:
 def main() -> int:
     """Run the demonstration; returns the exit code, 2 for what the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument(
-        "--methods", default="auto,janssen,dpai_fast", help="see `audio-inpaint methods`; %(default)s"
-    )
+    parser.add_argument("--methods", default="auto,janssen,dpai_fast", help="see `audio-inpaint methods`; %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()
     try:
