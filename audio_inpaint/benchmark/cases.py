@@ -6,13 +6,12 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from audio_inpaint.atomic import replacing
 from audio_inpaint.audio import Reader
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, gap_mask
 
 
 @dataclass(frozen=True)
@@ -122,8 +121,12 @@ def _digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def written(cases: list[Case], seed: int) -> str:
-    """The masks of a benchmark as JSON, to be stored with its results and read by `read`."""
+def write(path: Path, cases: list[Case], seed: int) -> None:
+    """Store the masks of a benchmark as JSON, to be read by `read`.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     rows = [
         {
             "recording": {**asdict(case.recording), "path": str(case.recording.path)},
@@ -135,21 +138,12 @@ def written(cases: list[Case], seed: int) -> str:
         for case in cases
     ]
     lines = ",\n  ".join(json.dumps(row, ensure_ascii=False) for row in rows)
-    return f'{{"seed": {seed}, "cases": [\n  {lines}\n]}}\n'
-
-
-def write(path: Path, cases: list[Case], seed: int) -> None:
-    """Store the masks of a benchmark.
-
-    Raises:
-        InputError: the file cannot be written.
-    """
     with replacing(path) as temporary:
-        temporary.write_text(written(cases, seed), encoding="utf-8")
+        temporary.write_text(f'{{"seed": {seed}, "cases": [\n  {lines}\n]}}\n', encoding="utf-8")
 
 
 def read(path: Path) -> list[Case]:
-    """Read masks that `written` made, with their recordings.
+    """Read masks that `write` stored, with their recordings.
 
     Raises:
         InputError: the file is missing or damaged.
@@ -172,7 +166,4 @@ def read(path: Path) -> list[Case]:
 
 def lost(case: Case, length: int) -> Tensor:
     """(time,) boolean, true = lost."""
-    mask = torch.zeros(length, dtype=torch.bool)
-    for gap in case.mask.gaps:
-        mask[gap.start : gap.stop] = True
-    return mask
+    return gap_mask(case.mask.gaps, length)
