@@ -75,6 +75,12 @@ class Reader:
         """Close the file."""
         self._file.close()
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """The smallest type that holds the file's samples exactly: float32 up to 24 bits, otherwise float64."""
+        wide = self.subtype == "DOUBLE" or BITS.get(self.subtype, 0) > 24
+        return torch.float64 if wide else torch.float32
+
     def read(self, start: int, stop: int) -> torch.Tensor:
         """Read samples [start, stop) as float64 (channel, time); integers are scaled to [-1, 1).
 

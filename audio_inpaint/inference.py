@@ -9,10 +9,11 @@ from pathlib import Path
 
 import torch
 
-from audio_inpaint.audio import Reader, target
+from audio_inpaint.audio import BLOCK, Reader, target
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, check_gaps, gap_mask
 from audio_inpaint.methods.explanation import Explaining, Explanation
+from audio_inpaint.methods.gap_workers import one_thread
 from audio_inpaint.patching import Patch, check_output, write_patched
 
 LONGEST = 30.0  # seconds from the first to the last gap of one region, which bounds memory
@@ -25,7 +26,7 @@ class Region:
     Args:
         start: first sample in the file.
         channels: the file's channels that `audio` holds.
-        audio: float64 (channel, time), zero where samples are lost.
+        audio: float64 or float32 (channel, time), zero where samples are lost.
         gap: boolean (time,), true = lost.
         gaps: those gaps whose restored samples are kept, in samples of the file; other lost samples, at the edges, are
             restored by the neighbouring regions.
@@ -50,10 +51,10 @@ class Region:
         Raises:
             InputError: samples that are no finite numbers.
         """
-        found = [
-            Patch(gap.start, self.channels, restored[:, gap.start - self.start : gap.stop - self.start].double().cpu())
-            for gap in self.gaps
-        ]
+        fills = [restored[:, gap.start - self.start : gap.stop - self.start] for gap in self.gaps]
+        # Copies: views would keep every restored region in memory until the file is written.
+        fills = [fill.to("cpu", torch.float64, copy=True) for fill in fills]
+        found = [Patch(gap.start, self.channels, fill) for gap, fill in zip(self.gaps, fills, strict=True)]
         for patch in found:
             if not bool(torch.isfinite(patch.audio).all()):
                 raise InputError(f"the method diverged at {patch.start / self.sample_rate:.3f} s: try another method")
@@ -135,17 +136,8 @@ def read_regions(reader: Reader, gaps: Sequence[Gap], context: float, longest: f
     Raises:
         InputError: impossible gaps, samples that are no numbers, or nothing known around a gap.
     """
-    for start, stop, channels, own, lost in _plan(reader, gaps, context, longest):
-        audio = reader.read(start, stop)[list(channels)]
-        gap = gap_mask(lost, stop - start)
-        audio[:, gap] = 0
-        _check_known(audio, gap, start, reader)
-        yield Region(start, channels, audio, gap, own, reader.sample_rate)
-
-
-def count_regions(reader: Reader, gaps: Sequence[Gap], context: float, longest: float = LONGEST) -> int:
-    """How many regions `read_regions` gives."""
-    return len(_plan(reader, gaps, context, longest))
+    for stretch in _plan(reader, gaps, context, longest):
+        yield _region(reader, *stretch)
 
 
 def _plan(reader: Reader, gaps: Sequence[Gap], context: float, longest: float) -> list[tuple]:
@@ -165,17 +157,33 @@ def _plan(reader: Reader, gaps: Sequence[Gap], context: float, longest: float) -
     return sorted(plan, key=lambda item: item[:3])
 
 
-def _check_known(audio: torch.Tensor, gap: torch.Tensor, start: int, reader: Reader) -> None:
-    """Refuse regions from which nothing can be restored."""
+def _region(
+    reader: Reader,
+    start: int,
+    stop: int,
+    channels: tuple[int, ...],
+    gaps: tuple[Gap, ...],
+    lost: list[Gap],
+    dtype: torch.dtype = torch.float64,
+) -> Region:
+    """Read one region block by block, so that it is in memory once; refuse one that nothing can be restored from."""
+    gap = gap_mask(lost, stop - start)
     if bool(gap.all()):
         raise InputError(f"no sample is known around the gap at {start / reader.sample_rate:.3f} s: name shorter gaps")
-    bad = ~torch.isfinite(audio).all(0)
-    if bool(bad.any()):
-        position = start + int(bad.nonzero()[0])
-        raise InputError(
-            f"{reader.path} has samples that are no numbers (NaN or infinite), the first at sample {position} "
-            f"({position / reader.sample_rate:.6f} s): name them as gaps"
-        )
+    audio = torch.empty(len(channels), stop - start, dtype=dtype)
+    with one_thread():  # which waits for no other in each of these small steps
+        for first in range(start, stop, BLOCK):
+            inside = slice(first - start, min(first + BLOCK, stop) - start)
+            block = reader.read(first, start + inside.stop)[list(channels)].masked_fill_(gap[inside], 0)
+            bad = ~block.isfinite().all(0)
+            if bool(bad.any()):
+                position = first + int(bad.nonzero()[0])
+                raise InputError(
+                    f"{reader.path} has samples that are no numbers (NaN or infinite), the first at sample {position} "
+                    f"({position / reader.sample_rate:.6f} s): name them as gaps"
+                )
+            audio[:, inside] = block
+    return Region(start, channels, audio, gap, gaps, reader.sample_rate)
 
 
 def restore_file(
@@ -207,30 +215,33 @@ def restore_file(
         check_output(path, output)
         target(reader, Path(output))
         span = method.context, getattr(method, "longest", LONGEST)
-        total = count_regions(reader, gaps, *span)
-        for done, region in enumerate(read_regions(reader, gaps, *span), 1):
-            restored, told = _restored(method, region)
-            patches += region.patches(restored)
-            explanations += region.explanations(told, reader.channels)
+        plan = _plan(reader, gaps, *span)
+        for done, stretch in enumerate(plan, 1):
+            # Neither a region nor what became of it gets a name here, which would keep it while the next one is read.
+            found, told = _restored(method, _region(reader, *stretch, reader.dtype), reader.channels)
+            patches += found
+            explanations += told
             if progress is not None:
-                progress(done, total)
+                progress(done, len(plan))
         length, sample_rate = reader.length, reader.sample_rate
     notes = write_patched(path, output, patches)
     elapsed = time.perf_counter() - began
     explanations.sort(key=lambda one: (one.gap.start, one.gap.stop, one.gap.channel or 0))
-    return Result(length, sample_rate, elapsed, check_gaps(gaps, length), total, patches, notes, explanations)
+    return Result(length, sample_rate, elapsed, check_gaps(gaps, length), len(plan), patches, notes, explanations)
 
 
-def _restored(method: Callable, region: Region) -> tuple[torch.Tensor, list[Explanation]]:
+def _restored(method: Callable, region: Region, channels: int) -> tuple[list[Patch], list[Explanation]]:
+    """Restore a region of a file of that many channels, and keep what concerns the region's own gaps."""
     signal = region.audio, region.gap, region.sample_rate
     try:
-        return method.explain(*signal) if isinstance(method, Explaining) else (method(*signal), [])
+        restored, told = method.explain(*signal) if isinstance(method, Explaining) else (method(*signal), [])
     except (RuntimeError, ArithmeticError, MemoryError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(
             f"the method failed between {region.start / region.sample_rate:.3f} and "
             f"{region.stop / region.sample_rate:.3f} s: {reason}; try another method"
         ) from error
+    return region.patches(restored), region.explanations(told, channels)
 
 
 def excerpts(

@@ -34,6 +34,31 @@ def test_spans_in_any_order_equal_the_same_spans_of_the_whole_file(tmp_path, suf
             assert np.array_equal(reader.read(start, stop).numpy(), whole[:, start:stop])
 
 
+@pytest.mark.parametrize(
+    ("suffix", "subtype", "dtype"),
+    [
+        (".wav", "PCM_U8", torch.float32),
+        (".wav", "PCM_16", torch.float32),
+        (".wav", "PCM_24", torch.float32),
+        (".wav", "PCM_32", torch.float64),
+        (".wav", "FLOAT", torch.float32),
+        (".wav", "DOUBLE", torch.float64),
+        (".wav", "ULAW", torch.float32),
+        (".wav", "MS_ADPCM", torch.float32),
+        (".caf", "ALAC_24", torch.float32),
+        (".caf", "ALAC_32", torch.float64),
+        (".flac", "PCM_24", torch.float32),
+        (".ogg", "VORBIS", torch.float32),
+        (".mp3", "MPEG_LAYER_III", torch.float32),
+    ],
+)
+def test_the_type_of_a_file_holds_its_samples_exactly(tmp_path, suffix, subtype, dtype):
+    with Reader(noise(tmp_path / f"in{suffix}", 9000, subtype=subtype)) as reader:
+        assert reader.dtype == dtype
+        audio = reader.read(0, reader.length)
+    assert torch.equal(audio.to(dtype).double(), audio)
+
+
 def test_write_and_read_return_the_same_samples(tmp_path):
     audio = torch.randn(3, 1000, dtype=torch.float64)
     write(tmp_path / "a.wav", audio, 22050, subtype="DOUBLE")

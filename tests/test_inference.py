@@ -3,6 +3,7 @@ import os
 import struct
 import subprocess
 import sys
+import weakref
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ import torch
 from audio_inpaint.audio import Reader
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap
-from audio_inpaint.inference import LONGEST, count_regions, excerpts, read_regions, regions, restore_file
+from audio_inpaint.inference import LONGEST, excerpts, read_regions, regions, restore_file
 from audio_inpaint.patching import Patch
 
 RATE = 8000
@@ -87,6 +88,38 @@ def test_only_lost_samples_change_and_the_method_sees_zeros_in_them(tmp_path):
     assert np.array_equal(audio[:, ~gap].numpy(), before[200:2000][~lost[200:2000]].T)
 
 
+@pytest.mark.parametrize(
+    ("subtype", "dtype"),
+    [("PCM_16", torch.float32), ("PCM_24", torch.float32), ("PCM_32", torch.float64), ("DOUBLE", torch.float64)],
+)
+def test_a_method_sees_every_sample_exactly_in_the_smallest_type_that_holds_it(tmp_path, subtype, dtype):
+    source, output, spy = record(tmp_path / "in.wav", subtype=subtype, seconds=20.0), tmp_path / "out.wav", Spy(9.9)
+    restore_file(source, output, [Gap(80_000, 80_200)], spy)
+    before, after = samples(source), samples(output)
+    known = np.delete(np.arange(20 * RATE), np.s_[80_000:80_200])
+    assert np.array_equal(before[known], after[known])
+    ((audio, gap, _),) = spy.seen
+    assert audio.dtype == dtype
+    part = before[80_000 - 79_200 : 80_200 + 79_200].T
+    assert np.array_equal(audio[:, ~gap].double().numpy(), part[:, ~gap.numpy()])
+
+
+def test_nothing_of_a_region_is_kept_when_the_next_one_is_read(tmp_path):
+    held, alive = [], []
+
+    def half(audio, gap, sample_rate):
+        alive.append([ref() is not None for ref in held])
+        restored = torch.where(gap, 0.5, audio)
+        held.extend([weakref.ref(audio), weakref.ref(restored)])
+        return restored
+
+    half.context = 0.1
+    gaps = [Gap(start, start + 100) for start in (2000, 6000, 10_000)]
+    result = restore_file(record(tmp_path / "in.wav"), tmp_path / "out.wav", gaps, half)
+    assert alive == [[], 2 * [False], 4 * [False]]
+    assert [patch.audio.untyped_storage().nbytes() for patch in result.patches] == 3 * [2 * 100 * 8]
+
+
 def test_gaps_of_one_channel_leave_the_others_alone(tmp_path):
     source, output, spy = record(tmp_path / "in.wav", 3), tmp_path / "out.wav", Spy()
     restore_file(source, output, [Gap(1000, 1200, 1), Gap(5000, 5100)], spy)
@@ -112,7 +145,6 @@ def test_lost_samples_of_a_neighbouring_region_are_lost_here_too(tmp_path):
     gaps = [Gap(1000, 1100), Gap(1300, 1400)]
     with Reader(source) as reader:
         first, second = read_regions(reader, gaps, 0.05, longest=0.02)
-        assert count_regions(reader, gaps, 0.05, longest=0.02) == 2
     assert (first.start, first.stop, first.gaps) == (600, 1500, (gaps[0],))
     assert torch.equal(first.gap.nonzero().flatten(), torch.cat([torch.arange(400, 500), torch.arange(700, 800)]))
     assert torch.all(second.audio[:, second.gap] == 0)
@@ -254,3 +286,26 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
     assert soundfile.info(output).frames == frames
     start = 44100 * 61
     assert np.all(soundfile.read(output, start=start, frames=2000)[0] == 0.5)
+
+
+def test_three_minutes_take_less_memory_than_five_times_their_samples_in_single_precision(tmp_path):
+    """Beyond what four seconds take, which is that of the libraries."""
+    rate, frames = 44100, 44100 * 180
+    block = np.random.default_rng(0).integers(-9000, 9000, (rate, 2)).astype(np.int16)
+    with soundfile.SoundFile(tmp_path / "in.wav", "w", rate, 2) as file:
+        for second in range(180):
+            file.write(block + np.int16(second))
+    soundfile.write(tmp_path / "short.wav", np.tile(block, (4, 1)), rate)
+    code = """
+import resource, sys
+from audio_inpaint.gaps import Gap
+from audio_inpaint.inference import restore_file
+from audio_inpaint.methods.recall import Recall
+peaks = []
+for name, start in (("short", 88200), ("in", 44100 * 90)):
+    restore_file(f"{sys.argv[1]}/{name}.wav", f"{sys.argv[1]}/out.wav", [Gap(start, start + 400)], Recall((0.032,)))
+    peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+print(peaks[1] - peaks[0])
+"""
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 5 * frames * 2 * 4

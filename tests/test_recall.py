@@ -3,13 +3,16 @@ import pytest
 import torch
 from scipy.signal import firwin, lfilter
 
+from audio_inpaint.dsp import template_search
 from audio_inpaint.dsp.autoregressive import burg
 from audio_inpaint.dsp.fast_burg import fast_burg
 from audio_inpaint.dsp.template_search import TemplateSearch, delayed
-from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods import method, names
+from audio_inpaint.methods.completion import completed
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.recall import Recall, Scene, ridge_gains
+from audio_inpaint.methods.recall import Recall, Scene, neighbourhoods
+from audio_inpaint.methods.recollection import ridge_gains
 from audio_inpaint.metrics.snr import snr
 
 RATE = 8000
@@ -65,7 +68,7 @@ def test_channels_share_the_matches_and_have_their_own_gains():
 
 def test_without_repetition_it_is_no_worse_than_janssen():
     gains = []
-    for seed in range(4):
+    for seed in range(8):
         audio = noise(2 * RATE, seed=seed).cumsum(-1)
         audio = audio - torch.nn.functional.avg_pool1d(audio, 401, 1, 200)
         gap = in_the_middle(audio)
@@ -107,7 +110,7 @@ def test_a_rehearsal_never_sees_what_it_has_to_guess(rate):
     other = audio.clone()
     other[:, place.start : place.stop] = noise(place.stop - place.start, seed=9)
     unseen = Scene(Recall(), other.masked_fill(gap, 0), gap, rate)
-    fills = [each.completed([each.sketch(place, whole)])[0] for each in (scene, unseen)]
+    fills = [completed([each.sketch(place, whole)], each.ways)[0] for each in (scene, unseen)]
     torch.testing.assert_close(*fills, rtol=0, atol=1e-4)
 
 
@@ -122,6 +125,35 @@ def test_a_repetition_half_a_sample_off_the_grid_is_aligned():
         audio[:, start : start + 6016] += delayed(bar, torch.tensor([start - repeat * period]))
     gap = gap_mask([Gap(8700, 9212)], length)
     assert snr(Recall(matches=1)(audio, gap, RATE), audio, gap) > 30
+
+
+@pytest.mark.parametrize("rate", [8000, 44100])
+@pytest.mark.parametrize("at_once", [1, 16])
+def test_copies_are_found_in_all_blocks_of_a_long_recording(rate, at_once, monkeypatch):
+    """Each copy is noisier than the one before; between them they lie in every block and across their borders."""
+    monkeypatch.setattr(template_search, "_AT_ONCE", at_once)
+    length, side, size = 16 * rate, rate // 10, rate // 20
+    audio = noise(length, 2).float()
+    start = 5 * rate
+    template = audio[:, start - side : start + size + side].clone()
+    places = [1000, 15 * rate, *range(int(3.1 * rate), int(4.5 * rate), rate // 3), 9 * rate + 7]
+    for rank, place in enumerate(places):
+        copy = template + 0.3 * rank * noise(template.shape[-1], 2, seed=place + 1)
+        audio[:, place : place + template.shape[-1]] = copy
+    gap = gap_mask([Gap(start, start + size)], length)
+    span = Gap(start - side, start + size + side)
+    search = TemplateSearch(audio.masked_fill(gap, 0), gap, rate, span.stop - span.start)
+    assert search.spectra.shape[1] > 3
+    found = search(span, Gap(start, start + size), (-span.start, length - span.stop), len(places), 100)
+    assert [span.start + match.lag for match in found] == places
+
+
+def test_single_precision_loses_nothing_that_can_be_heard():
+    audio = (bars(16000, 3, channels=2) + 0.02 * noise(33600, 2, seed=4)).float()
+    gap = gap_mask([Gap(0, 300), Gap(16000, 16800), Gap(25000, 25600)], audio.shape[-1])
+    single, double = Recall()(audio, gap, 16000), Recall()(audio.double(), gap, 16000)
+    assert single.dtype == torch.float32
+    assert (snr(single.double(), double, gap) > 100).all()
 
 
 def test_delays_by_fractions_are_those_of_a_sine():
@@ -297,6 +329,16 @@ def test_a_gap_left_to_janssen_says_so_and_is_what_janssen_makes_of_it():
     restored, told = Recall().explain(audio, gap, RATE)
     assert [explanation.weights for explanation in told] == 4 * [{"janssen": 1.0}]
     assert torch.equal(restored, Janssen()(audio, gap, RATE))
+
+
+def test_far_gaps_are_left_to_janssen_one_by_one_and_close_ones_together():
+    audio = noise(40_000, 2)
+    spans = [(0, 300), (9000, 12_000), (20_000, 23_000), (23_100, 26_000), (30_000, 32_500), (39_900, 40_000)]
+    gap = gap_mask([Gap(*span) for span in spans], 40_000)
+    assert torch.equal(Recall()(audio, gap, RATE), Janssen()(audio, gap, RATE))
+    parts = neighbourhoods(gap, RATE)
+    assert [len(mask_gaps(gap[part])) for part in parts] == [1, 1, 2, 1, 1]
+    assert max(part.stop - part.start for part in parts) < 9000
 
 
 def test_it_is_registered():

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.fft import next_fast_len
-from scipy.signal import firwin, upfirdn
+from scipy.signal import firwin, unit_impulse, upfirdn
 from torch import Tensor
 
 from audio_inpaint.gaps import Gap, mask_gaps
@@ -19,6 +19,8 @@ from audio_inpaint.gaps import Gap, mask_gaps
 SEARCH_RATE = 8000
 # Samples of the search rate on each side that the anti-aliasing filter mixes into one.
 _SPREAD = 4
+# Blocks that are correlated at once.
+_AT_ONCE = 16
 # Of the template's energy, what must be compared; and how much quieter (-60 dB) a segment may be than the template.
 _COMPARED = 0.5
 _FAINTEST = 1e-6
@@ -52,19 +54,25 @@ class TemplateSearch:
     def __init__(self, audio: Tensor, gap: Tensor, sample_rate: int, longest: int):
         self.audio, self.gap = audio, gap
         self.factor = max(1, sample_rate // SEARCH_RATE)
-        level = float(max(-audio.min(), audio.max())) or 1.0
-        coarse = torch.from_numpy(_decimate(audio.float().div(level).numpy(), self.factor))
-        self.lost = _tainted(mask_gaps(gap), self.factor, coarse.shape[-1])
-        for run in self.lost:
-            coarse[:, run.start : run.stop] = 0
-        self.coarse = coarse
-        self.energy = _running(coarse.double().square().sum(0))
+        taps = 2 * _SPREAD * self.factor + 1
+        taps = firwin(taps, 1 / self.factor) if self.factor > 1 else unit_impulse(taps, "mid")
+        self.taps = taps.astype(np.float32)
+        self.level = float(max(-audio.min(), audio.max())) or 1.0
+        self.length = -(-audio.shape[-1] // self.factor)
+        self.lost = _tainted(mask_gaps(gap), self.factor, self.length)
         size = longest // self.factor + 2
-        n_fft = next_fast_len(max(2**15, 4 * size), real=True)
-        self.hop = n_fft - size
-        padded = torch.nn.functional.pad(coarse, (0, n_fft + self.hop - 1 - (coarse.shape[-1] - 1) % self.hop))
-        self.spectra = torch.fft.rfft(padded.unfold(-1, n_fft, self.hop))
-        self.n_fft = n_fft
+        self.n_fft = next_fast_len(max(2**15, 4 * size), real=True)
+        self.hop = self.n_fft - size
+        blocks = -(-self.length // self.hop)
+        self.spectra = torch.empty(len(audio), blocks, self.n_fft // 2 + 1, dtype=torch.complex64)
+        self.energy = torch.zeros(self.length + 1, dtype=torch.float64)
+        for block in range(blocks):
+            start = block * self.hop
+            coarse = self._coarse(start, min(start + self.n_fft, self.length))
+            self.spectra[:, block] = torch.fft.rfft(coarse, self.n_fft)
+            power = coarse[:, : self.hop].double().square().sum(0)
+            self.energy[start + 1 :][: len(power)] = power
+        torch.cumsum(self.energy, 0, out=self.energy)
 
     def __call__(self, span: Gap, hole: Gap, lags: tuple[int, int], count: int, spacing: int) -> list[Match]:
         """Find the segments of the recording that correlate best with what surrounds a gap.
@@ -81,10 +89,14 @@ class TemplateSearch:
         """
         factor = self.factor
         first, last = -(-span.start // factor), (span.stop - 1) // factor + 1
-        low, high = max(-(-lags[0] // factor), -first), min(lags[1] // factor, self.coarse.shape[-1] - last)
+        low, high = max(-(-lags[0] // factor), -first), min(lags[1] // factor, self.length - last)
         if high - low < 2 or last - first < 2:
             return []
-        scores = self._coarse_scores(first, last, hole, low, high)
+        scores, step = torch.empty(high - low + 1), _AT_ONCE * self.hop
+        # Some blocks at a time, since what leads to the scores takes ten times their memory.
+        for edge in range((first + low) // step * step - first, high + 1, step):
+            least, most = max(low, edge), min(high, edge + step - 1)
+            scores[least - low : most - low + 1] = self._coarse_scores(first, last, hole, least, most)
         peaks = _peaks(scores, max(1, spacing // factor), 2 * count)
         refined = [self._refined(span, hole, (peak + low) * factor, lags) for peak in peaks]
         kept: list[Match] = []
@@ -96,8 +108,8 @@ class TemplateSearch:
     def _coarse_scores(self, first: int, last: int, hole: Gap, low: int, high: int) -> Tensor:
         """Correlation of the template [first, last) at the search rate with the lags from low to high."""
         size, count = last - first, high - low + 1
-        own = _tainted([hole], self.factor, self.coarse.shape[-1])[0]
-        template = self.coarse[:, first:last].clone()
+        own = _tainted([hole], self.factor, self.length)[0]
+        template = self._coarse(first, last)
         weight = torch.ones(size, dtype=torch.bool)
         for run in [own, *self.lost]:
             begin, end = max(0, run.start - first), max(0, run.stop - first)
@@ -131,6 +143,16 @@ class TemplateSearch:
             scores[max(0, a) : max(0, b)] = -1
         return scores
 
+    def _coarse(self, first: int, last: int) -> Tensor:
+        """Low-pass the recording and keep the samples [first, last) of the search rate, lost ones zero, in float32."""
+        start = max(0, first - _SPREAD)
+        audio = self.audio[:, start * self.factor : (last + _SPREAD) * self.factor].float().numpy()
+        coarse = upfirdn(self.taps, audio, down=self.factor, axis=-1)[:, first - start + _SPREAD :][:, : last - first]
+        coarse = torch.from_numpy(coarse).div(self.level)
+        for run in self.lost:
+            coarse[:, max(0, run.start - first) : max(0, run.stop - first)] = 0
+        return coarse
+
     def _refined(self, span: Gap, hole: Gap, lag: int, lags: tuple[int, int]) -> Match | None:
         """Place a match to the sample, within one sample of the search rate; None where it must not lie."""
         low, high = max(lag - self.factor, lags[0]), min(lag + self.factor, lags[1])
@@ -138,9 +160,9 @@ class TemplateSearch:
             return None
         known = ~self.gap[span.start : span.stop]
         known[hole.start - span.start : hole.stop - span.start] = False
-        template = self.audio[:, span.start : span.stop] * known
+        template = self.audio[:, span.start : span.stop].double() * known
         around = slice(span.start + low, span.stop + high)
-        theirs, both = self.audio[:, around], ~self.gap[around]
+        theirs, both = self.audio[:, around].double(), ~self.gap[around]
         product = (theirs.unfold(-1, len(known), 1) @ template[..., None]).sum((0, 2))
         energies = theirs.square().sum(0).unfold(-1, len(known), 1) @ known.to(theirs)
         energies *= both.to(theirs).unfold(-1, len(known), 1) @ template.square().sum(0)
@@ -173,14 +195,6 @@ def delayed(x: Tensor, fraction: Tensor) -> Tensor:
 def _running(x: Tensor) -> Tensor:
     """Sums of all samples before each, (time + 1,)."""
     return torch.cat([x.new_zeros(1), x.cumsum(0)])
-
-
-def _decimate(x: np.ndarray, factor: int) -> np.ndarray:
-    """Keep every `factor`-th sample of the low-passed signals (channel, time)."""
-    if factor == 1:
-        return x
-    taps = firwin(2 * _SPREAD * factor + 1, 1 / factor).astype(x.dtype)
-    return upfirdn(taps, x, down=factor, axis=-1)[:, _SPREAD : _SPREAD - (-x.shape[-1] // factor)]
 
 
 def _tainted(gaps: list[Gap], factor: int, length: int) -> list[Gap]:

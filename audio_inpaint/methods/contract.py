@@ -18,7 +18,7 @@ class Method(Protocol):
         ...
 
 
-def damaged(audio: Tensor, gap: Tensor) -> Tensor:
+def silenced(audio: Tensor, gap: Tensor) -> Tensor:
     """Check a method's input and set its lost samples to zero, so that no method can see them.
 
     Args:
@@ -26,7 +26,7 @@ def damaged(audio: Tensor, gap: Tensor) -> Tensor:
         gap: true = lost, (time,).
 
     Returns:
-        a float64 copy, (channel, time).
+        (channel, time) in the same precision: the audio itself, not a copy, where its lost samples are zero already.
 
     Raises:
         InputError: shapes or types do not fit, or a known sample is not finite.
@@ -35,10 +35,16 @@ def damaged(audio: Tensor, gap: Tensor) -> Tensor:
         raise InputError(f"audio must be floating point (channel, time), not {audio.dtype} {tuple(audio.shape)}")
     if gap.dtype != torch.bool or gap.shape != audio.shape[-1:]:
         raise InputError(f"gap must be boolean ({audio.shape[-1]},) for this audio, not {gap.dtype} {tuple(gap.shape)}")
-    known = audio.masked_fill(gap, 0).double()
-    if not known.isfinite().all():
+    known = audio.masked_fill(gap, 0) if audio[:, gap].any() else audio
+    # The extremes, which are NaN if any sample is: isfinite of them all would take more memory than the audio.
+    if known.numel() and not torch.stack(known.aminmax()).isfinite().all():
         raise InputError("audio holds NaN or infinite samples outside the gaps: mark them as a gap too")
     return known
+
+
+def damaged(audio: Tensor, gap: Tensor) -> Tensor:
+    """Give a float64 copy of audio (channel, time), `silenced`, for a method to write its fills into."""
+    return silenced(audio, gap).to(torch.float64, copy=True)
 
 
 def repaired(audio: Tensor, gap: Tensor, filled: Tensor) -> Tensor:

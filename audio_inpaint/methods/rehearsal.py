@@ -9,7 +9,7 @@ from torch import Tensor
 from audio_inpaint.dsp.template_search import Match
 
 # How much sharper than by the inverse squared error candidates are weighted.
-_SHARPNESS = 2
+_SHARPNESS = 3.5
 # Errors further below the truth (-120 dB) are equal to each other.
 _EXACT = 1e-12
 
@@ -29,6 +29,14 @@ class Sketch:
     recalled: Tensor
     rest: Tensor
     found: list[tuple[list[Match], Tensor]]
+
+    def known_beside(self, width: int) -> tuple[int, int]:
+        """How much of the context, at most `width` samples, lies before and after the gap."""
+        return min(self.hole.start, width), min(self.rest.shape[-1] - self.hole.stop, width)
+
+    def around(self, before: int, after: int) -> Tensor:
+        """The rest with so many samples before and after the gap, (way, channel, time)."""
+        return self.rest[..., self.hole.start - before : self.hole.stop + after]
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,97 @@
+"""What segments of a recording, added up, say of a gap: read where they fit, weighed together, trusted band by band."""
+
+import torch
+from torch import Tensor
+
+from audio_inpaint.dsp.coherence import coherent
+from audio_inpaint.dsp.template_search import Match, delayed
+from audio_inpaint.gaps import Gap
+
+# Samples beside a segment that fade out, so that its ends do not ring when it is read between samples.
+MARGIN = 64
+# Seconds on each side of a gap in which is measured how much of each band is recalled.
+_BESIDE = 0.064
+# Of the segments' mean energy, the penalty on the gain of one that shares half its energy with the target.
+_RIDGE = 0.1
+
+
+def recollection(
+    known: Tensor, gap: Tensor, run: Gap, context: Gap, matches: list[Match], size: int, sample_rate: int
+) -> tuple[Tensor, Tensor]:
+    """Add up matches as they fit the surroundings of a gap.
+
+    Args:
+        known: the recording, (channel, time), lost samples zero.
+        gap: true = lost, (time,).
+        run: the gap, which may be a rehearsed one whose samples are known: none of them is looked at.
+        context: from the first to the last sample around it that is recalled.
+        matches: segments that are like it.
+        size: samples on each side of the gap to which the gains are fitted.
+        sample_rate: Hz.
+
+    Returns:
+        the sum over the whole context, (channel, time), and the gains, (channel, match).
+    """
+    hole = slice(run.start - context.start, run.stop - context.start)
+    target = known[:, context.start : context.stop].to(torch.float64, copy=True)
+    target[:, hole] = 0
+    places = [Gap(context.start + match.lag, context.stop + match.lag) for match in matches]
+    missing = torch.stack([gap[place.start : place.stop] for place in places])
+    for lost, place in zip(missing, places, strict=True):
+        lost[_inside(run, place)] = True
+    rows = ~missing.any(0)
+    rows[hole], rows[: max(0, hole.start - size)], rows[hole.stop + size :] = False, False, False
+    if not rows.any():
+        return torch.zeros_like(target), target.new_zeros(len(target), len(matches))
+    segments = aligned(known, run, places, [match.fraction for match in matches])
+    gains = ridge_gains(segments[..., rows], target[:, rows])
+    total = (gains[..., None] * segments).sum(1)
+    # Where a match misses samples, so much less is explained, and nobody knows of which sound: what the sum
+    # leaves over is trusted there only as far as it exceeds what is missing.
+    rest = target - total
+    doubt = (gains * segments.square().mean(-1).sqrt()).square() @ missing.to(gains)
+    sure = rest[:, rows].square().mean(-1, keepdim=True)
+    total = torch.where(doubt > 0, target - rest * sure / (sure + doubt), total)
+    near = round(_BESIDE * sample_rate)
+    before, after = max(0, hole.start - near), min(target.shape[-1], hole.stop + near)
+    return coherent(total, target, (slice(before, hole.start), slice(hole.stop, after)), sample_rate), gains
+
+
+def aligned(known: Tensor, run: Gap, places: list[Gap], fractions: list[float]) -> Tensor:
+    """Read segments at fractions of a sample after places of one length, (channel, segment, time), zero in a gap."""
+    wide = [Gap(place.start - MARGIN, place.stop + MARGIN) for place in places]
+    segments = torch.stack([known[:, place.start : place.stop] for place in wide], 1).double()
+    for number, place in enumerate(wide):
+        segments[:, number, _inside(run, place)] = 0
+    fade = torch.hann_window(2 * MARGIN, periodic=False, dtype=segments.dtype)[:MARGIN]
+    segments[..., :MARGIN] *= fade
+    segments[..., -MARGIN:] *= fade.flip(0)
+    return delayed(segments, segments.new_tensor(fractions))[..., MARGIN:-MARGIN]
+
+
+def _inside(run: Gap, place: Gap) -> slice:
+    """Where in a place a gap lies."""
+    return slice(max(0, run.start - place.start), max(0, run.stop - place.start))
+
+
+def ridge_gains(segments: Tensor, target: Tensor) -> Tensor:
+    """Fit gains by least squares, each with a penalty on its square: the less a segment is like the target, the more.
+
+    A segment whose correlation with the target is r pays 0.1 ((1 - r^2) / r^2 + 0.01) of the mean energy of all. So
+    near-duplicates share one gain, and chance resemblances get next to none.
+
+    Args:
+        segments: (channel, match, time).
+        target: (channel, time).
+
+    Returns:
+        gains, (channel, match); zeros where every segment is silent.
+    """
+    gram, shared = segments @ segments.mT, (segments @ target[..., None])[..., 0]
+    energy = gram.diagonal(dim1=-2, dim2=-1)
+    mean = energy.mean(-1, keepdim=True)
+    likeness = shared.square() / (energy * target.square().sum(-1, keepdim=True))
+    likeness = likeness.nan_to_num(0).clamp(1e-6, 1)
+    penalty = _RIDGE * mean * ((1 - likeness) / likeness + 0.01)
+    penalty = torch.where(mean > 0, penalty, 1.0)
+    return torch.linalg.solve(gram + torch.diag_embed(penalty), shared)
