@@ -9,7 +9,7 @@ from torch import Tensor
 from audio_inpaint.dsp.template_search import Match
 
 # How much sharper than by the inverse squared error candidates are weighted.
-_SHARPNESS = 3.5
+_SHARPNESS = 8
 # Errors further below the truth (-120 dB) are equal to each other.
 _EXACT = 1e-12
 
