@@ -89,7 +89,7 @@ class Recall:
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
-        return None if trial is None else float(trial.rehearsed_snr.mean())
+        return None if trial is None else float(trial.rehearsed_snr(trial.weights).mean())
 
 
 class Scene:
