@@ -137,10 +137,10 @@ def gap_mask(gaps: Iterable[Gap], length: int, channel: int | None = None) -> "t
 
 def mask_gaps(mask: "torch.Tensor | np.ndarray") -> list[Gap]:
     """The runs of true in a boolean mask (time,), as sorted gaps of all channels."""
-    lost = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask, dtype=np.int8)
+    lost = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask, dtype=bool)
     if lost.ndim != 1:
         raise ValueError(f"a mask has one axis, time; this one has the shape {lost.shape}")
-    edges = np.flatnonzero(np.diff(lost, prepend=0, append=0)).tolist()
+    edges = np.flatnonzero(np.diff(lost, prepend=False, append=False)).tolist()
     return [Gap(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
 
 

@@ -233,8 +233,9 @@ def restore_file(
 def _restored(method: Callable, region: Region, channels: int) -> tuple[list[Patch], list[Explanation]]:
     """Restore a region of a file of that many channels, and keep what concerns the region's own gaps."""
     signal = region.audio, region.gap, region.sample_rate
+    own = [Gap(gap.start - region.start, gap.stop - region.start) for gap in region.gaps]
     try:
-        restored, told = method.explain(*signal) if isinstance(method, Explaining) else (method(*signal), [])
+        restored, told = method.explain(*signal, own) if isinstance(method, Explaining) else (method(*signal), [])
     except (RuntimeError, ArithmeticError, MemoryError) as error:
         reason = " ".join(str(error).split())[:200] or type(error).__name__
         raise InputError(

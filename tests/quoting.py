@@ -33,7 +33,7 @@ class Quoting:
     def __call__(self, audio, gap, sample_rate):
         return self.explain(audio, gap, sample_rate)[0]
 
-    def explain(self, audio, gap, sample_rate):
+    def explain(self, audio, gap, sample_rate, wanted=None):
         filled, told = audio.clone(), []
         for run in mask_gaps(gap):
             long = run.stop - run.start > 300

@@ -81,6 +81,11 @@ def test_gaps_come_from_label_and_csv_files(here, name):
     assert np.abs(soundfile.read("out.wav")[0] - tone()[:, 0]).max() < 0.02
 
 
+def test_a_typed_list_may_be_longer_than_a_file_name(here):
+    spec = ",".join(f"{start}:{start + 10}" for start in range(1000, 13_000, 400))
+    assert run("inpaint", damaged(here / "in.wav"), "-o", "out.wav", "--gaps", spec, "--method", "silence") == 0
+
+
 def test_gaps_are_detected_if_not_named(here, capsys):
     damaged(here / "in.wav")
     assert run("inpaint", "in.wav", "-o", "out.wav") == 0

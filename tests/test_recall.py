@@ -331,12 +331,25 @@ def test_a_gap_left_to_janssen_says_so_and_is_what_janssen_makes_of_it():
     assert torch.equal(restored, Janssen()(audio, gap, RATE))
 
 
+def test_gaps_that_are_not_wanted_are_lost_but_stay_empty():
+    audio = bars(count=6, channels=2)
+    gaps = [Gap(4000, 4300), Gap(9000, 9300), Gap(14_000, 14_300), Gap(audio.shape[-1] - 200, audio.shape[-1])]
+    gap = gap_mask(gaps, audio.shape[-1])
+    whole, told = Recall().explain(audio, gap, RATE)
+    part, own = Recall().explain(audio, gap, RATE, [gaps[1], gaps[3]])
+    assert own == [told[1], told[3]]
+    assert torch.equal(part[:, 9000:9300], whole[:, 9000:9300])
+    assert torch.equal(part[:, gaps[3].start :], whole[:, gaps[3].start :])
+    assert not part[:, 4000:4300].any()
+    assert not part[:, 14_000:14_300].any()
+
+
 def test_far_gaps_are_left_to_janssen_one_by_one_and_close_ones_together():
     audio = noise(40_000, 2)
     spans = [(0, 300), (9000, 12_000), (20_000, 23_000), (23_100, 26_000), (30_000, 32_500), (39_900, 40_000)]
     gap = gap_mask([Gap(*span) for span in spans], 40_000)
     assert torch.equal(Recall()(audio, gap, RATE), Janssen()(audio, gap, RATE))
-    parts = neighbourhoods(gap, RATE)
+    parts = neighbourhoods([Gap(*span) for span in spans], 40_000, RATE)
     assert [len(mask_gaps(gap[part])) for part in parts] == [1, 1, 2, 1, 1]
     assert max(part.stop - part.start for part in parts) < 9000
 

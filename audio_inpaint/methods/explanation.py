@@ -1,6 +1,6 @@
 """What a method can tell about a gap that it filled: from where, by which mix, and how close it expects to be."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, runtime_checkable
 
@@ -78,6 +78,11 @@ class Explanation:
 class Explaining(Method, Protocol):
     """A method that can tell how it filled each gap."""
 
-    def explain(self, audio: Tensor, gap: Tensor, sample_rate: int) -> tuple[Tensor, list[Explanation]]:
-        """Restore audio (channel, time) where gap (time,) is true, as a call does, and explain its gaps in order."""
+    def explain(
+        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap] | None = None
+    ) -> tuple[Tensor, list[Explanation]]:
+        """Restore audio (channel, time) where gap (time,) is true, as a call does, and explain its gaps in order.
+
+        With some gaps `wanted`, the others are as lost as they are, but need not be restored or explained.
+        """
         ...

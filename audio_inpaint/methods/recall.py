@@ -5,6 +5,7 @@ often to the sample, anywhere in the file. The method is the package's own (docs
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,24 +68,28 @@ class Recall:
         return self.explain(audio, gap, sample_rate)[0]
 
     @torch.no_grad()
-    def explain(self, audio: Tensor, gap: Tensor, sample_rate: int) -> tuple[Tensor, list[Explanation]]:
+    def explain(
+        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap] | None = None
+    ) -> tuple[Tensor, list[Explanation]]:
         """Restore audio (channel, time) where gap (time,) is true, and tell for each gap what it was made of.
 
-        Gaps are spread over as many processes as torch uses threads.
+        Gaps are spread over as many processes as torch uses threads. With some gaps `wanted`, the others stay zero.
         """
-        known, lost, runs = silenced(audio, gap).cpu(), gap.cpu(), mask_gaps(gap)
+        known, lost, runs = silenced(audio, gap).cpu(), gap.cpu().clone(), mask_gaps(gap)
+        if wanted is not None:
+            runs = [run for run in runs if any(run.start < one.stop and one.start < run.stop for one in wanted)]
         if not runs or not known.any():
             return repaired(audio, gap, known.to(audio)), [left_to_janssen(run) for run in runs]
         with one_thread() as cores:
             restored = on_cores(Scene(self, known, lost, sample_rate).restore, runs, cores)
-            filled = known.clone()
+            filled, left = known.clone(), []
             for run, (fill, _) in zip(runs, restored, strict=True):
-                if fill is not None:
-                    filled[:, run.start : run.stop] = torch.from_numpy(fill)
-            if left := [run for run, (fill, _) in zip(runs, restored, strict=True) if fill is None]:
-                lost = gap_mask(left, len(gap))
-                for place in neighbourhoods(lost, sample_rate):
-                    filled[:, place] = _JANSSEN(filled[:, place], lost[place], sample_rate)
+                if fill is None:
+                    left.append(run)
+                    continue
+                filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
+            for place in neighbourhoods(left, len(gap), sample_rate):
+                filled[:, place] = _JANSSEN(filled[:, place], lost[place], sample_rate)
         return filled.to(audio), [explanation for _, explanation in restored]
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
@@ -211,11 +216,11 @@ class Scene:
         return self.search(span, run, lags, self.recall.matches, self.apart)
 
 
-def neighbourhoods(lost: Tensor, sample_rate: int) -> list[slice]:
+def neighbourhoods(runs: list[Gap], length: int, sample_rate: int) -> list[slice]:
     """Cut out what Janssen looks at, gaps together that share some of it: all that he is given he copies as doubles."""
     width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)[1]
-    near = [Gap(max(0, run.start - width), run.stop + width) for run in mask_gaps(lost)]
-    return [slice(part.start, part.stop) for part in mask_gaps(gap_mask(near, len(lost)))]
+    near = [Gap(max(0, run.start - width), min(length, run.stop + width)) for run in runs]
+    return [slice(part.start, part.stop) for part in mask_gaps(gap_mask(near, length))]
 
 
 def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
