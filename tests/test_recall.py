@@ -7,6 +7,7 @@ from audio_inpaint.dsp import template_search
 from audio_inpaint.dsp.autoregressive import burg
 from audio_inpaint.dsp.fast_burg import fast_burg
 from audio_inpaint.dsp.template_search import TemplateSearch, delayed
+from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods import method, names
 from audio_inpaint.methods.completion import completed
@@ -352,6 +353,12 @@ def test_far_gaps_are_left_to_janssen_one_by_one_and_close_ones_together():
     parts = neighbourhoods([Gap(*span) for span in spans], 40_000, RATE)
     assert [len(mask_gaps(gap[part])) for part in parts] == [1, 1, 2, 1, 1]
     assert max(part.stop - part.start for part in parts) < 9000
+
+
+@pytest.mark.parametrize("option", ["templates=0.064", "contexts=2", "contexts=[2]", "contexts=[]"])
+def test_options_that_make_no_sense_are_refused_in_one_line(option):
+    with pytest.raises(InputError, match=r"recall:.*(a list|begin with 1)"):
+        method(f"recall:{option}")
 
 
 def test_it_is_registered():

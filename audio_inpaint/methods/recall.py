@@ -53,15 +53,26 @@ class Recall:
 
     Args:
         templates: seconds of the surroundings that are compared on each side, one search each.
-        contexts: of the candidates without recall, in Janssen's contexts: sound that changes wants short ones.
+        contexts: of the candidates without recall, in Janssen's contexts, the first being 1, his own: sound that
+            changes wants short ones.
         matches: segments that are added up, at most.
         context: seconds searched on each side of a gap.
+
+    Raises:
+        ValueError: templates or contexts are no list of numbers, or contexts do not begin with 1.
     """
 
     templates: tuple[float, ...] = (0.032, 0.064, 0.128)
     contexts: tuple[float, ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
     matches: int = 16
     context: float = 180.0
+
+    def __post_init__(self):
+        for name in ("templates", "contexts"):
+            if not isinstance(getattr(self, name), tuple | list):
+                raise ValueError(f"{name} are a list, such as [{getattr(type(self), name)[0]}]")
+        if not self.contexts or self.contexts[0] != 1:
+            raise ValueError("contexts begin with 1, Janssen's own")
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (time,) is true."""
