@@ -1,5 +1,6 @@
 import io
 import itertools
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -133,7 +134,11 @@ def test_wandb_offline_gets_a_run_with_media_for_each_file(tmp_path, monkeypatch
         (folder,) = (out / name / "wandb").glob("offline-run-*")
         assert list(folder.glob("files/media/images/spectrogram/*.png"))
         assert list(folder.glob("files/media/audio/audio/*.wav"))
-        assert (folder / f"run-{folder.name.split('-')[-1]}.wandb").stat().st_size > 1000
+        record = folder / f"run-{folder.name.split('-')[-1]}.wandb"
+        until = time.monotonic() + 60
+        while record.stat().st_size <= 1000 and time.monotonic() < until:  # a process of wandb's own writes it
+            time.sleep(0.1)
+        assert record.stat().st_size > 1000
         identities.add(folder.name)
         assert (out / name / "reconstructions").is_dir()
     assert len(identities) == 2
