@@ -12,7 +12,7 @@ help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf 'make %-6s %s\n' "$$name" "$$text"; done
 
-demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about six minutes; then open demo/report.html
+demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about seven minutes; then open demo/report.html
 	$(RUN) demo/run.py
 
 # One thread for each of the processes: small tensors gain nothing from more, and two processes would fight for cores.
