@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from signals import noise
 
 from audio_inpaint.audio import write
 from audio_inpaint.gaps import Gap, gap_mask
@@ -19,10 +20,6 @@ from audio_inpaint.metrics.snr import snr
 
 RATE = 8000
 GAPS = [Gap(0, 200), Gap(7000, 7400), Gap(10000, 10010), Gap(16600, 16800)]
-
-
-def noise(length, channels=1, seed=0):
-    return 0.1 * torch.from_numpy(np.random.default_rng(seed).standard_normal((channels, length)))
 
 
 def bars(count=4, seconds=0.7, channels=1, fresh=0.0, seed=0):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from scipy.signal import lfilter
+from signals import noise
 
 from audio_inpaint import checkpoints
 from audio_inpaint.dsp.autoregressive import burg, interpolate
@@ -25,10 +26,6 @@ def mask(length, *lost):
     for start, stop in lost:
         gap[start:stop] = True
     return gap
-
-
-def noise(length, channels=1, seed=0):
-    return 0.1 * torch.from_numpy(np.random.default_rng(seed).standard_normal((channels, length)))
 
 
 def tones(length, rate=RATE):

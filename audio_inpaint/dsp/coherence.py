@@ -56,25 +56,21 @@ def coherent(part: Tensor, whole: Tensor, beside: tuple[slice, slice], sample_ra
     return _filtered(part, (coherence / _ENOUGH).clamp_max(1), sample_rate)
 
 
-def _erb_number(hertz: np.ndarray | float) -> np.ndarray:
-    """Count bandwidths of the ear below a frequency."""
-    return 21.4 * np.log10(1 + 0.00437 * np.asarray(hertz))
-
-
-def _count(sample_rate: int) -> int:
-    return max(1, round(float(_erb_number(sample_rate / 2)) / _BANDWIDTH))
+def _on_scale(size: int, sample_rate: int) -> np.ndarray:
+    """Where the bins of a spectrum of `size` samples lie on the scale of bands: the first from 0 to 1, and so on."""
+    erbs = 21.4 * np.log10(1 + 0.00437 * np.fft.rfftfreq(size, 1 / sample_rate))
+    whole = 21.4 * math.log10(1 + 0.00437 * sample_rate / 2)
+    return erbs / whole * max(1, round(whole / _BANDWIDTH))
 
 
 def _bands(size: int, sample_rate: int) -> Tensor:
-    """The band of every bin of a spectrum of `size` samples."""
-    count = _count(sample_rate)
-    number = _erb_number(np.fft.rfftfreq(size, 1 / sample_rate)) / _erb_number(sample_rate / 2)
-    return torch.from_numpy(np.minimum((count * number).astype(int), count - 1))
+    """The band of every bin of a spectrum of `size` samples, the last bin being that of half the sample rate."""
+    scale = _on_scale(size, sample_rate)
+    return torch.from_numpy(np.minimum(scale.astype(int), round(scale[-1]) - 1))
 
 
 def _filtered(x: Tensor, gains: Tensor, sample_rate: int) -> Tensor:
     """Give each band its gain, with straight lines from the middle of one to that of the next."""
     size = x.shape[-1] + round(_PADDING * sample_rate)
-    number = _erb_number(np.fft.rfftfreq(size, 1 / sample_rate)) / _erb_number(sample_rate / 2) * len(gains)
-    response = np.interp(number, np.arange(len(gains)) + 0.5, gains.numpy())
+    response = np.interp(_on_scale(size, sample_rate), np.arange(len(gains)) + 0.5, gains.numpy())
     return torch.fft.irfft(torch.fft.rfft(x, size) * torch.from_numpy(response).to(x), size)[..., : x.shape[-1]]
