@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_inpaint.audio import FORMATS, Reader
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, resolve_gaps, write_csv, write_labels
+from audio_inpaint.files.recording import FORMATS, Reader
+from audio_inpaint.gap_files import resolve_gaps, write_csv, write_labels
+from audio_inpaint.gaps import Gap
 from audio_inpaint.inference import Result, excerpts, restore_file
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from audio_inpaint import __version__
-from audio_inpaint.benchmark import command as benchmark
+from audio_inpaint.commands import benchmark, listening
 from audio_inpaint.errors import InputError
-from audio_inpaint.listening import command as listening
 
 INPAINT_NOTES = """\
 Without --gaps the gaps are detected: runs of zeros, of one stuck value, and dropouts. A single file in which none is
@@ -129,7 +128,7 @@ def _inpaint(arguments: argparse.Namespace) -> int:
 
     if arguments.truth is not None and arguments.report is None:
         raise InputError("--truth is for the report: add --report")
-    from audio_inpaint.methods import method
+    from audio_inpaint.methods.registry import method
 
     restorer = method(arguments.method)
     files, several = inputs(arguments.input)
@@ -182,13 +181,13 @@ def _detect(arguments: argparse.Namespace) -> int:
 
 
 def _methods(_: argparse.Namespace) -> int:
-    from audio_inpaint.methods import names
+    from audio_inpaint.methods.registry import names
 
     return _list(names())
 
 
 def _models(_: argparse.Namespace) -> int:
-    from audio_inpaint.checkpoints import names
+    from audio_inpaint.nn.checkpoints import names
 
     return _list(names())
 

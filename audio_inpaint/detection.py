@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
 
 _BLOCK_S = 10.0
@@ -30,7 +30,7 @@ class Detection:
     confidence: float
 
 
-def detect(path: str | Path, threshold: float = 0.5, longest_ms: float = 2000.0) -> list[Detection]:
+def detect(source: str | Path | Reader, threshold: float = 0.5, longest_ms: float = 2000.0) -> list[Detection]:
     """Finds lost stretches of 1 ms to `longest_ms` in an audio file, read block by block.
 
     Three kinds are told apart: runs of exact zeros, runs of another constant value, and dropouts (from 5 ms), where the
@@ -41,12 +41,15 @@ def detect(path: str | Path, threshold: float = 0.5, longest_ms: float = 2000.0)
     Opus. Raises InputError for a file that cannot be read.
 
     Args:
-        path: any file that libsndfile reads.
+        source: an audio file, or an open one.
         threshold: the least confidence reported. A gap with one edge in the file stays below 0.6.
         longest_ms: longer stretches are taken for pauses.
     """
+    if not isinstance(source, Reader):
+        with Reader(source) as reader:
+            return detect(reader, threshold, longest_ms)
     found = []
-    for offset, audio, bounds, sample_rate in _windows(path, longest_ms / 1000):
+    for offset, audio, bounds, sample_rate in _windows(source, longest_ms / 1000):
         per_channel = [
             [
                 replace(detection, gap=Gap(offset + gap.start, offset + gap.stop, gap.channel))
@@ -73,33 +76,29 @@ class _Bounds:
         return self.first <= gap.start < self.last
 
 
-def _windows(path: str | Path, longest: float) -> Iterator[tuple[int, np.ndarray, _Bounds, int]]:
+def _windows(reader: Reader, longest: float) -> Iterator[tuple[int, np.ndarray, _Bounds, int]]:
     """Overlapping (offset, (channel, time), bounds, sample_rate): each stretch, with context, lies whole in one."""
-    import soundfile
+    rate, hop = reader.sample_rate, _hop(reader.sample_rate)
+    block, context, tail = (
+        -(-round(seconds * rate) // hop) * hop for seconds in (_BLOCK_S, _CONTEXT_S, longest + _CONTEXT_S)
+    )
+    lossy = reader.subtype in _LOSSY or reader.subtype.startswith("MPEG")
 
-    try:
-        with soundfile.SoundFile(path) as file:
-            hop = _hop(file.samplerate)
-            block, context, tail = (
-                -(-round(seconds * file.samplerate) // hop) * hop
-                for seconds in (_BLOCK_S, _CONTEXT_S, longest + _CONTEXT_S)
-            )
-            audio = file.read(block + tail, dtype="float32", always_2d=True)
-            lossy = file.subtype in _LOSSY or file.subtype.startswith("MPEG")
-            offset, first = 0, 0
-            while True:
-                at_end = len(audio) < first + block + tail
-                bounds = _Bounds(first, len(audio) if at_end else first + block, offset == 0, at_end, lossy)
-                yield offset, np.ascontiguousarray(audio.T), bounds, file.samplerate
-                if at_end:
-                    return
-                kept = audio[first + block - context :]
-                offset += first + block - context
-                first = context
-                audio = np.concatenate([kept, file.read(block, dtype="float32", always_2d=True)])
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "strerror", None) or getattr(error, "error_string", None) or str(error)
-        raise InputError(f"cannot read {path}: {' '.join(reason.split())}") from error
+    def read(start: int, stop: int) -> np.ndarray:
+        return reader.read(min(start, reader.length), min(stop, reader.length)).numpy().astype(np.float32)
+
+    audio = read(0, block + tail)
+    offset, first = 0, 0
+    while True:
+        at_end = audio.shape[1] < first + block + tail
+        bounds = _Bounds(first, audio.shape[1] if at_end else first + block, offset == 0, at_end, lossy)
+        yield offset, audio, bounds, rate
+        if at_end:
+            return
+        kept, stop = audio[:, first + block - context :], offset + audio.shape[1]
+        offset += first + block - context
+        first = context
+        audio = np.concatenate([kept, read(stop, stop + block)], axis=1)
 
 
 def _scan(x: np.ndarray, channel: int, sample_rate: int, bounds: _Bounds, longest: float) -> list[Detection]:

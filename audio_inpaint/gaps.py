@@ -1,101 +1,109 @@
-"""Where samples are lost: gap lists, boolean masks, label files and random gaps.
+"""Where samples are lost: gaps, and boolean masks of them.
 
-A mask is boolean and named `gap`; **true = lost**, here and everywhere in the package. A gap is the half-open interval
-[start, stop) of sample positions.
+A mask is boolean, (channel, time), and named `gap`; **true = lost**, here and everywhere in the package. A gap is the
+half-open interval [start, stop) of sample positions, in one channel or in all.
 """
 
-import csv
+from __future__ import annotations
+
 import math
-import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
     import torch
 
-_EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas between gaps"
-_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_SECONDS = re.compile(rf"({_NUMBER})\s*[-–]\s*({_NUMBER})")
-_SAMPLES = re.compile(r"([+-]?[0-9]{1,18})\s*:\s*([+-]?[0-9]{1,18})")
-_LABEL_CHANNEL = re.compile(r"(?:^|\s)ch([1-9][0-9]{0,8})$")
-
 
 @dataclass(frozen=True, order=True)
 class Gap:
-    """Lost samples [start, stop) of one channel, counted from 0, or of all channels (None)."""
+    """Lost samples [start, stop) of one channel, counted from 0, or of all channels (None).
+
+    >>> Gap(1600, 2400)
+    Gap(start=1600, stop=2400, channel=None)
+    """
 
     start: int
     stop: int
     channel: int | None = None
 
+    def __len__(self) -> int:
+        return self.stop - self.start
 
-def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[Gap]:
-    """Reads a typed list such as "0.1-0.15,1600:2400": seconds with a hyphen, sample positions with a colon.
+    def moved(self, by: int) -> Gap:
+        """Return the same gap `by` samples later."""
+        return replace(self, start=self.start + by, stop=self.stop + by)
 
-    Seconds go to the nearest sample; where `length` (samples) is known, less than one sample past it means the end.
-    Raises InputError naming the piece that cannot be read.
+
+def as_gaps(given: object, length: int, channels: int, sample_rate: int | None = None) -> list[Gap]:
+    """Read gaps in any form that Python code has them in, and check them.
+
+    Args:
+        given: a boolean mask (time,) or (channel, time), as array or tensor; or a sequence of `Gap`s, of detections,
+            or of (start, stop) or (start, stop, channel) in samples, channels counting from 0.
+        length: of the audio, in samples.
+        channels: of the audio.
+        sample_rate: Hz; only words the messages in seconds too.
+
+    Returns:
+        Gaps sorted and merged, as `check_gaps` has them.
+
+    Raises:
+        InputError: it is none of these, or a gap does not fit the audio.
+
+    >>> as_gaps([(300, 400), (100, 200)], length=1000, channels=1)
+    [Gap(start=100, stop=200, channel=None), Gap(start=300, stop=400, channel=None)]
     """
-    pieces = [piece.strip() for piece in re.split(r"[,;\n]", text)]
-    gaps = [_parse_piece(piece, sample_rate, length) for piece in pieces if piece]
-    if not gaps:
-        raise InputError(f"the list of gaps is empty; {_EXAMPLE}")
-    return gaps
+    if hasattr(given, "cpu"):
+        given = given.cpu().numpy()
+    if isinstance(given, np.ndarray) and given.dtype == bool:
+        if given.shape not in ((length,), (channels, length)):
+            raise InputError(f"the mask has the shape {given.shape}, the audio ({channels}, {length}): true = lost")
+        given = mask_gaps(given)
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
+        raise InputError(f"gaps are a list of (start, stop) in samples, or a boolean mask, not {given!r:.60}")
+    return check_gaps(map(_as_gap, given), length, channels, sample_rate)
 
 
-def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> list[Gap]:
-    """Reads a CSV with the header start,end[,channel] or an Audacity label track, told apart by their content.
-
-    Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. An
-    empty file holds no gaps. Raises InputError naming the line that cannot be read.
-    """
+def _as_gap(one: object) -> Gap:
+    one = getattr(one, "gap", one)  # of a detection
+    if isinstance(one, Gap):
+        return one
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
-            lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text_lines(file, path), 1)]
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
-    lines = [(number, line) for number, line in lines if line.strip()]
-    if not lines:
-        return []
-    is_csv = re.match(r"\s*\"?start\"?\s*[,;\t]", lines[0][1], re.IGNORECASE)
-    gaps = []
-    for number, start, stop, channel in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
-        try:
-            gaps.append(_gap_of_seconds(start, stop, sample_rate, length, _channel(channel)))
-        except InputError as error:
-            raise InputError(f"{path}, line {number}: {error}") from None
-    return gaps
+        values = [None if value is None else _whole(value) for value in one]
+        if len(values) not in (2, 3) or None in values[:2]:
+            raise ValueError
+    except (TypeError, ValueError):
+        raise InputError(
+            f"{one!r:.60} is not a gap: give (start, stop) in samples, with a channel if need be"
+        ) from None
+    return Gap(*values)
 
 
-def resolve_gaps(spec: str, sample_rate: int, length: int) -> list[Gap]:
-    """Turns what the user gave, a gap file where one of that name exists and a typed list otherwise, to checked gaps.
-
-    `length` is the file's, in samples. Raises InputError.
-    """
-    if os.path.isfile(spec):  # unlike Path's, it does not mind a list that is too long for a name
-        gaps = read_gaps(spec, sample_rate, length)
-    elif re.search(r"[/\\]|[A-Za-z]{2}", spec):
-        raise InputError(f"there is no gap file {_shown(spec)}; give an existing one, or {_EXAMPLE}")
-    else:
-        gaps = parse_gaps(spec, sample_rate, length)
-    return check_gaps(gaps, length, sample_rate=sample_rate)
+def _whole(value: object) -> int:
+    if int(value) != value:
+        raise ValueError
+    return int(value)
 
 
 def check_gaps(
     gaps: Iterable[Gap], length: int, channels: int | None = None, sample_rate: int | None = None
 ) -> list[Gap]:
-    """Gaps sorted and merged, per channel, where they overlap or touch.
+    """Sort gaps, and merge them, channel by channel, where they overlap or touch.
 
-    `length` is in samples; `channels` is the file's number of channels, where known; `sample_rate` only words the
-    messages in seconds too. Raises InputError for a gap that is empty, reversed, outside the file or of a channel that
-    the file lacks, and for gaps that leave nothing of a channel to restore from.
+    Args:
+        gaps: in any order.
+        length: of the audio, in samples.
+        channels: of the audio, where known.
+        sample_rate: Hz; only words the messages in seconds too.
+
+    Raises:
+        InputError: a gap is empty, reversed, outside the audio or in a channel that it lacks, or the gaps leave nothing
+            of a channel to restore from.
     """
     by_channel: dict[int | None, list[Gap]] = {None: []}
     for gap in gaps:
@@ -110,198 +118,75 @@ def check_gaps(
         if gap.channel is not None and not 0 <= gap.channel < (channels or math.inf):
             raise InputError(f"{shown} is in channel {gap.channel + 1}, but the file's channels are 1 to {channels}")
         by_channel.setdefault(gap.channel, []).append(gap)
-    everywhere = _merge(by_channel[None], None)
+    everywhere = _merged(by_channel[None], None)
     kept = list(everywhere)
     for channel, own in by_channel.items():
-        if _merge([*everywhere, *own], channel) == [Gap(0, length, channel)]:
+        if _merged([*everywhere, *own], channel) == [Gap(0, length, channel)]:
             raise InputError("the gaps cover a whole channel: nothing is left to restore from; shorten them")
         if channel is not None:
-            own = _merge(own, channel)
+            own = _merged(own, channel)
             kept += [gap for gap in own if not any(w.start <= gap.start and gap.stop <= w.stop for w in everywhere)]
-    return sorted(kept, key=lambda gap: (gap.start, gap.stop, -1 if gap.channel is None else gap.channel))
+    return sorted(kept, key=_place)
 
 
-def gap_mask(gaps: Iterable[Gap], length: int, channel: int | None = None) -> "torch.Tensor":
-    """Boolean mask (time,) of `length` samples, true = lost: the gaps of all channels and those of `channel`."""
+def lost_runs(gaps: Iterable[Gap], channels: int) -> list[Gap]:
+    """Return the runs of lost samples: one of all channels where all lost the same, else one for each channel.
+
+    Args:
+        gaps: in any order; they may overlap.
+        channels: of the audio.
+
+    >>> lost_runs([Gap(0, 10), Gap(5, 20, channel=1)], channels=2)
+    [Gap(start=0, stop=10, channel=0), Gap(start=0, stop=20, channel=1)]
+    """
+    gaps = list(gaps)
+    own = [_merged([gap for gap in gaps if gap.channel in (None, channel)], channel) for channel in range(channels)]
+    places = [{(run.start, run.stop) for run in runs} for runs in own]
+    everywhere = set.intersection(*places)
+    runs = [Gap(*place) for place in everywhere]
+    runs += [run for rest in own for run in rest if (run.start, run.stop) not in everywhere]
+    return sorted(runs, key=_place)
+
+
+def gap_mask(gaps: Iterable[Gap], length: int, channels: int = 1) -> torch.Tensor:
+    """Return the boolean mask (channel, time) of gaps, true = lost.
+
+    Raises:
+        ValueError: a gap is in a channel that the mask lacks.
+
+    >>> gap_mask([Gap(1, 3), Gap(0, 1, channel=1)], length=4, channels=2).int().tolist()
+    [[0, 1, 1, 0], [1, 1, 1, 0]]
+    """
     import torch
 
-    mask = torch.zeros(length, dtype=torch.bool)
+    mask = torch.zeros(channels, length, dtype=torch.bool)
     for gap in gaps:
-        if gap.channel is None or gap.channel == channel:
-            mask[gap.start : gap.stop] = True
+        if gap.channel is not None and gap.channel >= channels:
+            raise ValueError(f"{gap} is in channel {gap.channel} of {channels}: give the audio's number of channels")
+        mask[slice(None) if gap.channel is None else gap.channel, gap.start : gap.stop] = True
     return mask
 
 
-def mask_gaps(mask: "torch.Tensor | np.ndarray") -> list[Gap]:
-    """The runs of true in a boolean mask (time,), as sorted gaps of all channels."""
-    lost = np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask, dtype=bool)
-    if lost.ndim != 1:
-        raise ValueError(f"a mask has one axis, time; this one has the shape {lost.shape}")
-    edges = np.flatnonzero(np.diff(lost, prepend=False, append=False)).tolist()
-    return [Gap(start, stop) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+def mask_gaps(mask: torch.Tensor | np.ndarray) -> list[Gap]:
+    """Return the runs of true in a boolean mask (time,) or (channel, time), as `lost_runs` has them.
 
-
-def write_labels(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Sequence[str] | None = None) -> None:
-    """Writes an Audacity label track that `read_gaps` reads back to the sample; `texts` are the labels ("gap")."""
-    rows = []
-    for gap, text in zip(gaps, texts if texts is not None else ["gap"] * len(gaps), strict=True):
-        # A text's own ending " ch2" would be read back as a channel.
-        words = re.sub(r"(?:(?:^|\s+)ch[0-9]+)+\s*$", "", " ".join(text.split()))
-        words += "" if gap.channel is None else f" ch{gap.channel + 1}"
-        rows.append("\t".join([*_times(gap, sample_rate), words.strip()]) + "\n")
-    _write_whole(path, "".join(rows))
-
-
-def write_csv(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Sequence[str] | None = None) -> None:
-    """Writes the CSV start,end,channel[,text] that `read_gaps` reads back to the sample; channels count from 1."""
-    rows = ["start,end,channel\n" if texts is None else "start,end,channel,text\n"]
-    for gap, text in zip(gaps, texts if texts is not None else [None] * len(gaps), strict=True):
-        cells = [*_times(gap, sample_rate), "" if gap.channel is None else str(gap.channel + 1)]
-        if text is not None:
-            cells.append('"' + " ".join(text.split()).replace('"', '""') + '"')
-        rows.append(",".join(cells) + "\n")
-    _write_whole(path, "".join(rows))
-
-
-def random_gaps(
-    length: int,
-    sample_rate: int,
-    total_ms: float,
-    seed: int | np.random.Generator,
-    shortest_ms: float = 40.0,
-    longest_ms: float = 80.0,
-    apart_ms: float = 150.0,
-    lead_ms: float = 150.0,
-) -> list[Gap]:
-    """The deep-prior paper's gaps: random lengths that add up to `total_ms` exactly, at random places.
-
-    `length` is in samples; `apart_ms` stays free between gaps and `lead_ms` before the first. An integer seed gives the
-    same gaps everywhere. Unlike the published code, which cuts the last gap to reach the total, every gap keeps to
-    [shortest_ms, longest_ms]. Raises InputError when they do not fit.
+    >>> mask_gaps(np.array([False, True, True, False]))
+    [Gap(start=1, stop=3, channel=None)]
     """
-    rng = _generator(seed)
-    total, apart, lead = (_samples_of_ms(ms, sample_rate) for ms in (total_ms, apart_ms, lead_ms))
-    shortest = max(1, math.ceil(shortest_ms * sample_rate / 1000 - 1e-6))
-    longest = math.floor(longest_ms * sample_rate / 1000 + 1e-6)
-    fewest, most = -(-total // max(longest, 1)), total // shortest
-    if total < 1 or longest < shortest or fewest > most:
-        raise InputError(f"{total_ms:g} ms cannot be made of gaps of {shortest_ms:g} to {longest_ms:g} ms")
-    count = min(max(round(2 * total / (shortest + longest)), fewest), most)
-    free = length - lead - total - (count - 1) * apart
-    if free < 0:
-        raise InputError(
-            f"{count} gaps of {total_ms:g} ms together do not fit in {1000 * length / sample_rate:g} ms of audio with "
-            f"{apart_ms:g} ms between them and {lead_ms:g} ms before; give fewer or a longer file"
-        )
-    sizes, rest = [], total
-    for others in reversed(range(count)):
-        low, high = max(shortest, rest - others * longest), min(longest, rest - others * shortest)
-        sizes.append(int(rng.integers(low, high + 1)))
-        rest -= sizes[-1]
-    gaps, start = [], lead
-    places = np.sort(rng.integers(0, free + 1, count))
-    for size, step in zip(rng.permutation(sizes).tolist(), np.diff(places, prepend=0).tolist(), strict=True):
-        start += step
-        gaps.append(Gap(start, start + size))
-        start += size + apart
-    return gaps
+    lost = np.atleast_2d(np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask, dtype=bool))
+    if lost.ndim != 2:
+        raise ValueError(f"a mask has the axes channel and time, or time alone; this one has the shape {lost.shape}")
+    if len(lost) > 1 and (lost == lost[0]).all():
+        lost = lost[:1]
+    gaps = []
+    for channel, row in enumerate(lost):
+        edges = np.flatnonzero(np.diff(row, prepend=False, append=False)).tolist()
+        own = channel if len(lost) > 1 else None
+        gaps += [Gap(start, stop, own) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+    return lost_runs(gaps, len(lost)) if len(lost) > 1 else gaps
 
 
-def centred_gap(length: int, duration: int) -> Gap:
-    """One gap of `duration` samples in the middle of `length` samples."""
-    if not 0 < duration < length:
-        raise InputError(f"a gap of {duration} samples does not fit inside {length} samples")
-    start = (length - duration) // 2
-    return Gap(start, start + duration)
-
-
-def single_gap(
-    length: int, sample_rate: int, gap_ms: float, seed: int | np.random.Generator, context_ms: float = 128.0
-) -> Gap:
-    """The context-encoder paper's gap: one, at a random place of `length` samples with `context_ms` on both sides."""
-    size, context = _samples_of_ms(gap_ms, sample_rate), _samples_of_ms(context_ms, sample_rate)
-    free = length - size - 2 * context
-    if size < 1 or free < 0:
-        raise InputError(
-            f"a gap of {gap_ms:g} ms between contexts of {context_ms:g} ms does not fit in "
-            f"{1000 * length / sample_rate:g} ms of audio"
-        )
-    start = context + int(_generator(seed).integers(0, free + 1))
-    return Gap(start, start + size)
-
-
-def _parse_piece(piece: str, sample_rate: int, length: int | None) -> Gap:
-    if match := _SECONDS.fullmatch(piece):
-        return _gap_of_seconds(*match.groups(), sample_rate, length, None)
-    if match := _SAMPLES.fullmatch(piece):
-        return _ordered(int(match[1]), int(match[2]), piece, None)
-    raise InputError(f"{_shown(piece)} is not a gap; {_EXAMPLE} (decimals take a point)")
-
-
-def _gap_of_seconds(start: str, stop: str, sample_rate: int, length: int | None, channel: int | None) -> Gap:
-    positions = []
-    for cell in (start, stop):
-        number = cell.strip().replace(",", ".")
-        if not re.fullmatch(_NUMBER, number) or not math.isfinite(exact := float(number) * sample_rate):
-            raise InputError(f"{_shown(cell)} is not a time in seconds, such as 0.15")
-        ends = length is not None and length < exact < length + 1
-        positions.append(length if ends else round(exact))
-    return _ordered(*positions, f"{start.strip()}-{stop.strip()}", channel)
-
-
-def _ordered(start: int, stop: int, shown: str, channel: int | None) -> Gap:
-    if start < 0 or shown.startswith("-"):
-        raise InputError(f"the gap {_shown(shown)} begins before the file does")
-    if stop < start:
-        raise InputError(f"the gap {_shown(shown)} ends before it begins; put the smaller number first")
-    if stop == start:
-        raise InputError(f"the gap {_shown(shown)} holds no sample; a gap needs an end after its beginning")
-    return Gap(start, stop, channel)
-
-
-def _text_lines(file: TextIO, path: str | Path) -> Iterator[str]:
-    for line in file:
-        if "\0" in line or len(line) > 10_000:
-            raise InputError(f"{path} is not a text file of gaps; give a CSV with the header start,end or label track")
-        yield line
-
-
-def _csv_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str]]:
-    delimiter = re.search(r"[,;\t]", lines[0][1])[0]
-    names = [name.strip().lower() for name in next(csv.reader([lines[0][1]], delimiter=delimiter))]
-    if "end" not in names:
-        raise InputError(f"{path}, line {lines[0][0]}: the header needs the columns start,end")
-    for number, line in lines[1:]:
-        cells = next(csv.reader([line], delimiter=delimiter))
-        row = dict(zip(names, cells, strict=False))
-        if "end" not in row or len(cells) > len(names):
-            raise InputError(f"{path}, line {number}: {_shown(line)} does not have the header's {len(names)} columns")
-        yield number, row["start"], row["end"], row.get("channel", "")
-
-
-def _label_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str]]:
-    for number, line in lines:
-        if line.startswith("\\"):  # the frequency range of a spectral selection
-            continue
-        start, *others = line.split("\t", 2)
-        if not others:
-            raise InputError(
-                f"{path}, line {number}: {_shown(line)} is neither a CSV header start,end nor an Audacity label "
-                "(start, tab, end in seconds)"
-            )
-        channel = _LABEL_CHANNEL.search(others[1].rstrip()) if len(others) > 1 else None
-        yield number, start, others[0], channel[1] if channel else ""
-
-
-def _channel(cell: str) -> int | None:
-    if not cell.strip():
-        return None
-    if not re.fullmatch(r"[1-9][0-9]{0,8}", cell.strip()):
-        raise InputError(f"{_shown(cell)} is not a channel: channels count from 1, and an empty cell means all")
-    return int(cell) - 1
-
-
-def _merge(gaps: Iterable[Gap], channel: int | None) -> list[Gap]:
+def _merged(gaps: Iterable[Gap], channel: int | None) -> list[Gap]:
     merged: list[Gap] = []
     for start, stop in sorted((gap.start, gap.stop) for gap in gaps):
         if merged and start <= merged[-1].stop:
@@ -310,29 +195,14 @@ def _merge(gaps: Iterable[Gap], channel: int | None) -> list[Gap]:
     return merged
 
 
-def _times(gap: Gap, sample_rate: int) -> list[str]:
-    decimals = max(6, len(str(int(sample_rate))) + 1)  # steps below a tenth of a sample
-    return [f"{position / sample_rate:.{decimals}f}" for position in (gap.start, gap.stop)]
+def _place(gap: Gap) -> tuple[int, int, int]:
+    return gap.start, gap.stop, -1 if gap.channel is None else gap.channel
 
 
-def _write_whole(path: str | Path, text: str) -> None:
-    path = Path(path)
-    if path.exists() and not path.is_file():  # a pipe or a device is written, not replaced
-        path.write_text(text, encoding="utf-8", newline="\n")
-        return
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-
-
-def _generator(seed: int | np.random.Generator) -> np.random.Generator:
-    return seed if isinstance(seed, np.random.Generator) else np.random.Generator(np.random.PCG64(seed))
-
-
-def _samples_of_ms(duration_ms: float, sample_rate: int) -> int:
-    if not (math.isfinite(duration_ms) and duration_ms >= 0):
-        raise InputError(f"{duration_ms} is not a duration in ms")
-    return round(duration_ms * sample_rate / 1000)
-
-
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else text[:57] + "...")
+def within(gaps: Sequence[Gap], start: int, stop: int) -> list[Gap]:
+    """Return what of the gaps lies in [start, stop), counted from `start`."""
+    return [
+        replace(gap, start=max(gap.start, start) - start, stop=min(gap.stop, stop) - start)
+        for gap in gaps
+        if gap.start < stop and start < gap.stop
+    ]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import torch
 
-from audio_inpaint.audio import BLOCK, Reader, target
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.patching import Patch, check_output, write_patched
+from audio_inpaint.files.recording import BLOCK, Reader, target
 from audio_inpaint.gaps import Gap, check_gaps, gap_mask
 from audio_inpaint.methods.explanation import Explaining, Explanation
 from audio_inpaint.methods.gap_workers import one_thread
-from audio_inpaint.patching import Patch, check_output, write_patched
 
 LONGEST = 30.0  # seconds from the first to the last gap of one region, which bounds memory
 

@@ -20,11 +20,11 @@ from audio_inpaint.benchmark.masks import single
 from audio_inpaint.benchmark.sources import recordings
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods import auto
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.recall import Scene
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.recall import auto
+from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.scores.snr import snr
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import time
 
 import torch
 
-from audio_inpaint.models.context_encoder import ContextEncoder as Model
 from audio_inpaint.nn.context_encoder import ContextEncoder, MultiResEncoder
 from audio_inpaint.nn.slim_context_encoder import SlimContextEncoder
+from audio_inpaint.training.models.context_encoder import ContextEncoder as Model
 
 NETWORKS = {
     "paper": ContextEncoder,

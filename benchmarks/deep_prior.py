@@ -70,7 +70,7 @@ def measure(preset, form, precision, steps, threads):
     torch.set_num_threads(threads)
     if form == "textbook":
         use_textbook_form()
-    from audio_inpaint.train import Preset, quiet
+    from audio_inpaint.training.cli import Preset, quiet
 
     overrides = [f"--trainer.max_steps={steps + 1}", f"--trainer.precision={precision}", "--trainer.callbacks=null"]
     overrides += ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.accelerator=cpu"]
@@ -100,7 +100,7 @@ def flops(preset):
     import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from audio_inpaint.train import Preset, quiet
+    from audio_inpaint.training.cli import Preset, quiet
 
     with tempfile.TemporaryDirectory() as folder, quiet():
         trainer, model, data = Preset(preset, ["--trainer.accelerator=cpu"]).fresh(Path(folder))

@@ -14,12 +14,13 @@ import time
 
 import torch
 
-from audio_inpaint.audio import Reader
-from audio_inpaint.gaps import gap_mask, random_gaps
-from audio_inpaint.methods import method
-from audio_inpaint.methods.deep_prior import DeepPrior, presets
-from audio_inpaint.metrics.lsd import lsd
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.files.recording import Reader
+from audio_inpaint.gaps import gap_mask
+from audio_inpaint.methods.deep_prior.deep_prior import DeepPrior, presets
+from audio_inpaint.methods.registry import method
+from audio_inpaint.random_gaps import random_gaps
+from audio_inpaint.scores.lsd import lsd
+from audio_inpaint.scores.snr import snr
 
 
 def main():

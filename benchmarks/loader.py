@@ -21,8 +21,8 @@ import soundfile
 import torch
 import webdataset
 
-from audio_inpaint.data.segments import Segment
-from audio_inpaint.data.shards import Shards
+from audio_inpaint.nn.segment import Segment
+from audio_inpaint.training.data.shards import Shards
 
 MACS = 3.07e9  # of the paper's network, forward, a segment; the backward pass takes twice as many
 FLOP = 2 * 3 * MACS

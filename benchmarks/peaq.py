@@ -10,7 +10,7 @@ import time
 
 import torch
 
-from audio_inpaint.metrics import odg
+from audio_inpaint.scores import odg
 
 RATES = (8000, 16000, 44100, 48000)
 REPEATS = 5

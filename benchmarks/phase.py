@@ -14,11 +14,11 @@ import torch
 from processor_time import seconds
 from torchaudio.functional import resample
 
-from audio_inpaint.audio import read
-from audio_inpaint.data.segments import Segment
 from audio_inpaint.dsp.phase import fast_griffin_lim, phase_gradient_heap_integration
 from audio_inpaint.dsp.stft import STFT
-from audio_inpaint.metrics.snr import magnitude_snr, snr
+from audio_inpaint.files.recording import read
+from audio_inpaint.nn.segment import Segment
+from audio_inpaint.scores.snr import magnitude_snr, snr
 
 CLIPS = sorted((Path(__file__).parent.parent / "demo" / "clips").glob("*.flac"))
 SEGMENT, STFT_OF_THE_PAPER = Segment(), STFT(512, 128)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from audio_inpaint.audio import read
 from audio_inpaint.benchmark.restoration import measured
+from audio_inpaint.files.recording import read
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods import method
+from audio_inpaint.methods.registry import method
 
 CLIP = Path(__file__).parents[1] / "demo" / "clips" / "music_44k.flac"
 

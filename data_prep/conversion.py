@@ -10,7 +10,7 @@ import numpy as np
 import soundfile
 import soxr
 
-from audio_inpaint.atomic import reason
+from audio_inpaint.files.atomic import reason
 from data_prep.recording import Recording
 
 BLOCK = 1 << 18  # samples of each channel decoded at once

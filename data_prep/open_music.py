@@ -14,8 +14,8 @@ import numpy as np
 import soundfile
 from tqdm import tqdm
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 from data_prep.packages import Program, licence_of, unpack, version
 from data_prep.parallel import ordered_map
 

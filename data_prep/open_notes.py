@@ -14,8 +14,8 @@ import soundfile
 import soxr
 from tqdm import tqdm
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 from data_prep.nsynth import FOLDERS
 from data_prep.packages import Program, unpack
 from data_prep.parallel import ordered_map

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.files.atomic import replacing
 from data_prep.conversion import Converted, Refused
 
 RECORDS = ".progress"

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 from data_prep import fma, folder, nsynth
 from data_prep.conversion import Converted, Refused, Target, convert
 from data_prep.parallel import available_cores, ordered_map
@@ -84,7 +84,7 @@ def prepare(
 
 def target_at(sample_rate: int) -> Target:
     """What the network of Marafioti et al., 2019, learns from, at a rate in Hz."""
-    from audio_inpaint.data.segments import SILENT, Segment  # imports torch, which the workers need not
+    from audio_inpaint.nn.segment import SILENT, Segment  # imports torch, which the workers need not
 
     segment = Segment()
     return Target(sample_rate, segment.length, segment.context, segment.gap, HOP, SILENT)

@@ -19,14 +19,16 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from audio_inpaint.audio import read, write
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, gap_mask, random_gaps, resolve_gaps, write_labels
+from audio_inpaint.files.recording import read, write
+from audio_inpaint.gap_files import resolve_gaps, write_labels
+from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.inference import restore_file
-from audio_inpaint.methods import method
 from audio_inpaint.methods.contract import Method
-from audio_inpaint.metrics.speech import pesq
+from audio_inpaint.methods.registry import method
+from audio_inpaint.random_gaps import random_gaps
 from audio_inpaint.report import Item, Scores, score, write_report
+from audio_inpaint.scores.speech import pesq
 
 HERE = Path(__file__).parent
 OUTPUT, REPORT = HERE / "output", HERE / "report.html"

@@ -11,11 +11,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Arc
 
-from audio_inpaint.audio import read
+from audio_inpaint.files.recording import read
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods import method
-from audio_inpaint.metrics.snr import snr
-from audio_inpaint.spectrogram_picture import MARK
+from audio_inpaint.methods.registry import method
+from audio_inpaint.report.spectrogram_picture import MARK
+from audio_inpaint.scores.snr import snr
 
 HERE = Path(__file__).parent
 SEED, COUNT, LENGTH = 0, 5, 0.064  # gaps, and seconds of each

@@ -8,13 +8,13 @@ import numpy as np
 import soundfile
 import torch
 
-from audio_inpaint import methods
 from audio_inpaint.benchmark import cache
 from audio_inpaint.benchmark.cases import Case, Mask, Recording
 from audio_inpaint.benchmark.restoration import restore
 from audio_inpaint.benchmark.results import Failure, Results, Row, kept
 from audio_inpaint.benchmark.scoring import score
 from audio_inpaint.gaps import Gap
+from audio_inpaint.methods import registry as methods
 
 RATE = 8000
 METHODS = ("janssen", "burg", "silence")

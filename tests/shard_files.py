@@ -12,8 +12,8 @@ import torch
 import webdataset
 from torch import nn
 
-from audio_inpaint.data.segments import Segment
-from audio_inpaint.data.shards import Shards
+from audio_inpaint.nn.segment import Segment
+from audio_inpaint.training.data.shards import Shards
 
 SEGMENT = Segment(sample_rate=16000, context=40, gap=20)
 

@@ -6,9 +6,9 @@ import pytest
 import soundfile
 import torch
 
-from audio_inpaint.atomic import replacing
-from audio_inpaint.audio import Reader, read, write
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.recording import Reader, read, write
 
 
 def noise(path, length, **kind):

@@ -8,15 +8,15 @@ import pytest
 import torch
 from signals import noise
 
-from audio_inpaint.audio import write
+from audio_inpaint.files.recording import write
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods import method, names
-from audio_inpaint.methods.auto import HIGHEST, LOWEST, Auto, at_the_end, evidence
 from audio_inpaint.methods.burg import extrapolate
 from audio_inpaint.methods.gap_workers import on_cores
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.recall import Recall, Scene
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.recall.auto import HIGHEST, LOWEST, Auto, at_the_end, evidence
+from audio_inpaint.methods.recall.recall import Recall, Scene
+from audio_inpaint.methods.registry import method, names
+from audio_inpaint.scores.snr import snr
 
 RATE = 8000
 GAPS = [Gap(0, 200), Gap(7000, 7400), Gap(10000, 10010), Gap(16600, 16800)]

@@ -22,8 +22,8 @@ from audio_inpaint.benchmark.sources import recordings
 from audio_inpaint.cli import main
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods import fingerprint, method
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.registry import fingerprint, method
+from audio_inpaint.scores.snr import snr
 
 SCORES = ("snr_td", "lsd")
 
@@ -170,7 +170,7 @@ def test_a_method_for_columns_gets_columns_and_others_the_core():
 def test_the_deep_prior_takes_columns(one_thread):
     from tiny_fits import TINY
 
-    from audio_inpaint.methods.deep_prior import DeepPrior
+    from audio_inpaint.methods.deep_prior.deep_prior import DeepPrior
 
     audio = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     gaps = [Gap(2049, 2049 + 6 * 256)]

@@ -13,7 +13,6 @@ from prepared_sources import nsynth_tree
 from scipy.stats import ttest_rel
 from tiny_checkpoint import SIZES, random_checkpoint
 
-from audio_inpaint import checkpoints
 from audio_inpaint.benchmark import engine
 from audio_inpaint.benchmark.presets import context_encoder_material as material
 from audio_inpaint.benchmark.presets import context_encoder_probes as probes
@@ -22,8 +21,9 @@ from audio_inpaint.benchmark.presets import preset
 from audio_inpaint.benchmark.presets.paper_table import PaperTable, publish
 from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.errors import InputError
-from audio_inpaint.methods import method
-from audio_inpaint.metrics.snr import magnitude_snr, snr
+from audio_inpaint.methods.registry import method
+from audio_inpaint.nn import checkpoints
+from audio_inpaint.scores.snr import magnitude_snr, snr
 
 KINDS = ("music", "instruments")
 

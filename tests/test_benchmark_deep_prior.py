@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_inpaint.audio import read
 from audio_inpaint.benchmark.presets import deep_prior_fits as fits
 from audio_inpaint.benchmark.presets import deep_prior_tables as tables
 from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import read
 from audio_inpaint.listening.responses import FORMAT
 
 RATE = 16000

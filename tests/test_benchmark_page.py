@@ -10,7 +10,7 @@ import pytest
 from benchmark_results import HOSTILE, METHODS, RATE, SCORES, few, many
 from browser import visit
 
-from audio_inpaint.report.benchmark import write_benchmark_report
+from audio_inpaint.benchmark.report import write_benchmark_report
 
 READING = Path(__file__).with_name("benchmark_page.js").read_text(encoding="utf-8")
 

@@ -9,12 +9,12 @@ from benchmark_results import HOSTILE, METHODS, RATE, SCORES, few, pcm_of, recor
 from browser import Elements
 from scipy.stats import ttest_rel, wilcoxon
 
+from audio_inpaint.benchmark.case_files import file_names
 from audio_inpaint.benchmark.cases import Case, Mask
+from audio_inpaint.benchmark.report import write_audio, write_benchmark_report
 from audio_inpaint.benchmark.results import Failure, Results
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap
-from audio_inpaint.report.benchmark import write_audio, write_benchmark_report
-from audio_inpaint.report.case_files import file_names
 
 
 @pytest.fixture(scope="module")

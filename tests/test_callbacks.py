@@ -9,8 +9,8 @@ import pytest
 import soundfile
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from audio_inpaint.callbacks import StepBar
-from audio_inpaint.train import main
+from audio_inpaint.training.callbacks import StepBar
+from audio_inpaint.training.cli import main
 
 TINY = Path(__file__).parent / "tiny.yaml"
 
@@ -49,7 +49,7 @@ def test_where_there_is_no_terminal_ten_lines_tell_the_way(monkeypatch):
 def test_a_slow_run_tells_of_itself_at_validations_a_minute_apart_and_how_long_it_will_take(monkeypatch):
     screen, clock = Screen(terminal=False), itertools.count(step=0.5)
     monkeypatch.setattr("sys.stderr", screen)
-    monkeypatch.setattr("audio_inpaint.callbacks.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("audio_inpaint.training.callbacks.time.monotonic", lambda: next(clock))
     played(StepBar(), 2000, done=1000)  # about half a second a step
     lines = [line.split(", ") for line in screen.getvalue().splitlines()]
     steps = [int(words[0].split()[2]) for words in lines]
@@ -83,7 +83,7 @@ def run(tmp_path, *arguments, channels=1, name="in"):
     rng = np.random.default_rng(0)
     (tmp_path / "sources").mkdir(exist_ok=True)
     soundfile.write(tmp_path / f"sources/{name}.wav", rng.uniform(-0.5, 0.5, (4000, channels)), 8000)
-    pictures = ["--trainer.callbacks+=audio_inpaint.callbacks.Spectrograms", "--trainer.callbacks.steps=[2,5]"]
+    pictures = ["--trainer.callbacks+=audio_inpaint.training.callbacks.Spectrograms", "--trainer.callbacks.steps=[2,5]"]
     options = ["deep_prior", "-c", str(TINY), "--trainer.max_steps=5", "--input", str(tmp_path / "sources"), *pictures]
     assert main([*options, "--gaps=1000:1300", "--output", str(tmp_path / "out"), *arguments]) == 0
     return tmp_path / "out"

@@ -7,8 +7,8 @@ from torch import nn
 from torch.nn.functional import conv1d
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.methods import catch_a_waveform
-from audio_inpaint.methods.catch_a_waveform import (
+from audio_inpaint.methods.catch_a_waveform import catch_a_waveform
+from audio_inpaint.methods.catch_a_waveform.catch_a_waveform import (
     CatchAWaveform,
     Scale,
     fit,

@@ -10,7 +10,8 @@ import torch
 
 import audio_inpaint.methods
 from audio_inpaint.cli import main
-from audio_inpaint.gaps import Gap, read_gaps, write_labels
+from audio_inpaint.gap_files import read_gaps, write_labels
+from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import DOUBTFUL
 
 RATE = 16000
@@ -242,7 +243,7 @@ def test_ctrl_c_while_writing_leaves_the_old_output(here, capsys, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("audio_inpaint.patching._overwrite", interrupted)
+    monkeypatch.setattr("audio_inpaint.files.patching._overwrite", interrupted)
     assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", "6000:6480") == 130
     assert sorted(os.listdir()) == ["in.wav", "out.wav"]
     assert (here / "out.wav").read_text() == "old"

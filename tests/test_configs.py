@@ -4,10 +4,10 @@ import pytest
 import torch
 import yaml
 
-from audio_inpaint.configs import FOLDER, find
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.configs import FOLDER, find
 from audio_inpaint.nn.harmonic import HarmonicConv2d
-from audio_inpaint.train import InpaintCLI
+from audio_inpaint.training.cli import InpaintCLI
 
 
 class Built(InpaintCLI):

@@ -5,12 +5,12 @@ import torch
 from torch import nn
 
 from audio_inpaint.losses import mixed_squared_error, weighted_nmse
-from audio_inpaint.metrics.snr import magnitude_snr, snr
 from audio_inpaint.nn.context_encoder import ContextEncoder, ConvolutionalEncoder, MultiResEncoder
 from audio_inpaint.nn.harmonic import HarmonicConv2d
 from audio_inpaint.nn.same_padding import SameConv2d, SameConvTranspose2d
 from audio_inpaint.nn.slim_context_encoder import SlimContextEncoder, compressed
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
+from audio_inpaint.scores.snr import magnitude_snr, snr
 
 RATE = 16000
 

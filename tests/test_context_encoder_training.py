@@ -16,13 +16,13 @@ import soundfile
 import torch
 from tone_shards import SAMPLES, arguments, run, write_tones
 
-from audio_inpaint import checkpoints
 from audio_inpaint.losses import weighted_nmse
-from audio_inpaint.methods import method
-from audio_inpaint.metrics.snr import magnitude_snr, snr
-from audio_inpaint.models.context_encoder import ContextEncoder
+from audio_inpaint.methods.registry import method
+from audio_inpaint.nn import checkpoints
 from audio_inpaint.nn.slim_context_encoder import SlimContextEncoder
-from audio_inpaint.train import main
+from audio_inpaint.scores.snr import magnitude_snr, snr
+from audio_inpaint.training.cli import main
+from audio_inpaint.training.models.context_encoder import ContextEncoder
 
 TESTS = Path(__file__).parent
 PATHS = os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])

@@ -17,8 +17,8 @@ from prepared_sources import (
     tone,
 )
 
-from audio_inpaint.data.segments import Segment
 from audio_inpaint.errors import InputError
+from audio_inpaint.nn.segment import Segment
 from data_prep import conversion, fma, folder, nsynth, recording, shards
 from data_prep.conversion import Target
 

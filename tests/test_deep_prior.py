@@ -7,9 +7,9 @@ import soundfile
 import torch
 from tiny_fits import RATE, SPANS, Watch, damaged, recipe, sound
 
-from audio_inpaint.data.single import SingleSignal
-from audio_inpaint.deep_prior import fit
 from audio_inpaint.dsp.stft import STFT
+from audio_inpaint.training.data.single import SingleSignal
+from audio_inpaint.training.deep_prior_files import fit
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
 

@@ -10,13 +10,13 @@ import torch
 from tiny_fits import RATE, SPANS, TINY, Watch, damaged, load, recipe, sound, store
 
 from audio_inpaint.cli import main as inpaint
-from audio_inpaint.deep_prior import Files, time_scores
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
-from audio_inpaint.methods import method, names
-from audio_inpaint.methods.deep_prior import DeepPrior, presets
-from audio_inpaint.metrics.columns import column_scores
-from audio_inpaint.train import main
+from audio_inpaint.methods.deep_prior.deep_prior import DeepPrior, presets
+from audio_inpaint.methods.registry import method, names
+from audio_inpaint.scores.columns import column_scores
+from audio_inpaint.training.cli import main
+from audio_inpaint.training.deep_prior_files import Files, time_scores
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
 
@@ -186,7 +186,7 @@ def test_every_config_is_a_method_with_a_description():
 
 def test_listing_the_methods_needs_no_training_framework():
     code = (
-        "import sys; from audio_inpaint.methods import names, method; names(), method('dpai');"
+        "import sys; from audio_inpaint.methods.registry import names, method; names(), method('dpai');"
         "sys.exit(any(name in sys.modules for name in ('lightning', 'wandb', 'torchaudio', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -216,7 +216,7 @@ def test_a_method_is_the_fit_of_the_command_and_leaves_nothing_behind(tmp_path, 
 def test_inpaint_takes_a_config_as_a_method(tmp_path, monkeypatch, capsys):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/dpai_tiny.yaml").write_text(TINY.read_text())
-    for module in ("audio_inpaint.configs", "audio_inpaint.methods.deep_prior"):
+    for module in ("audio_inpaint.files.configs", "audio_inpaint.methods.deep_prior.deep_prior"):
         monkeypatch.setattr(f"{module}.FOLDER", tmp_path / "configs")
     source = store(tmp_path / "in.wav", sound())
 

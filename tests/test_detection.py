@@ -7,7 +7,8 @@ import soundfile
 
 from audio_inpaint.detection import Detection, detect
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, gap_mask, mask_gaps, random_gaps
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
+from audio_inpaint.random_gaps import random_gaps
 
 CLIPS = Path(__file__).parents[2] / "shared" / "audio" / "dpai_examples"
 

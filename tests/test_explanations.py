@@ -11,7 +11,8 @@ from quoting import BAR, RATE, Quoting, record
 import audio_inpaint.methods
 from audio_inpaint.cli import main
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, read_gaps
+from audio_inpaint.gap_files import read_gaps
+from audio_inpaint.gaps import Gap
 from audio_inpaint.inference import restore_file
 from audio_inpaint.methods.explanation import Explaining, Explanation
 from audio_inpaint.methods.janssen import Janssen

@@ -11,20 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import (
-    Gap,
-    centred_gap,
-    check_gaps,
-    gap_mask,
-    mask_gaps,
-    parse_gaps,
-    random_gaps,
-    read_gaps,
-    resolve_gaps,
-    single_gap,
-    write_csv,
-    write_labels,
-)
+from audio_inpaint.gap_files import parse_gaps, read_gaps, resolve_gaps, write_csv, write_labels
+from audio_inpaint.gaps import Gap, check_gaps, gap_mask, mask_gaps
+from audio_inpaint.random_gaps import centred_gap, random_gaps, single_gap
 
 RATES = st.sampled_from([8000, 11025, 16000, 22050, 44100, 48000, 96000, 192000, 2822400])
 

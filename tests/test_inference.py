@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import torch
 
-from audio_inpaint.audio import Reader
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.patching import Patch
+from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
 from audio_inpaint.inference import LONGEST, excerpts, read_regions, regions, restore_file
-from audio_inpaint.patching import Patch
 
 RATE = 8000
 
@@ -300,7 +300,7 @@ def test_three_minutes_take_less_memory_than_five_times_their_samples_in_single_
 import resource, sys
 from audio_inpaint.gaps import Gap
 from audio_inpaint.inference import restore_file
-from audio_inpaint.methods.recall import Recall
+from audio_inpaint.methods.recall.recall import Recall
 peaks = []
 for name, start in (("short", 88200), ("in", 44100 * 90)):
     restore_file(f"{sys.argv[1]}/{name}.wav", f"{sys.argv[1]}/out.wav", [Gap(start, start + 400)], Recall((0.032,)))

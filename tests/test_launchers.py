@@ -10,7 +10,7 @@ import pytest
 import yaml
 from torch.distributed.run import get_args_parser
 
-from audio_inpaint.train import main
+from audio_inpaint.training.cli import main
 
 CLUSTER = Path(__file__).parents[1] / "configs" / "cluster"
 SCRIPTS = sorted(CLUSTER.glob("*.sh"))

@@ -6,7 +6,7 @@ import pytest
 import soundfile
 from listening_browser import Browser, chromium
 
-from audio_inpaint.listening.command import add_commands
+from audio_inpaint.commands.listening import add_commands
 from audio_inpaint.listening.responses import collected
 
 RATE = 16000

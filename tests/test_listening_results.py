@@ -11,9 +11,9 @@ import pytest
 from matplotlib.image import imread
 from scipy import stats
 
+from audio_inpaint.commands.listening import add_commands
 from audio_inpaint.errors import InputError
 from audio_inpaint.listening import mushra, plausibility
-from audio_inpaint.listening.command import add_commands
 from audio_inpaint.listening.responses import FORMAT, collected
 from audio_inpaint.listening.significance import holm, mean_interval, wilcoxon
 
@@ -330,7 +330,7 @@ def test_table_and_figure_are_written(tmp_path, records, capsys):
 
 def test_help_imports_nothing_heavy():
     script = (
-        "import argparse, sys; from audio_inpaint.listening.command import add_commands; "
+        "import argparse, sys; from audio_inpaint.commands.listening import add_commands; "
         "add_commands(argparse.ArgumentParser().add_subparsers()); "
         "print(*{'torch', 'scipy', 'numpy', 'matplotlib'} & sys.modules.keys())"
     )

@@ -11,8 +11,8 @@ import torchaudio.functional
 from scipy import signal
 from torch import from_numpy
 
+from audio_inpaint.commands.listening import add_commands
 from audio_inpaint.errors import InputError
-from audio_inpaint.listening.command import add_commands
 from audio_inpaint.listening.levels import equalised, loudest
 from audio_inpaint.listening.loudness import integrated, k_weighting, momentary
 from audio_inpaint.listening.stimuli import low_pass, questions

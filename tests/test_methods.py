@@ -8,13 +8,13 @@ import torch
 from scipy.signal import lfilter
 from signals import noise
 
-from audio_inpaint import checkpoints
 from audio_inpaint.dsp.autoregressive import burg, interpolate
 from audio_inpaint.errors import InputError
-from audio_inpaint.methods import method, names
 from audio_inpaint.methods.burg import Burg, default_order, model_size
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.registry import method, names
+from audio_inpaint.nn import checkpoints
+from audio_inpaint.scores.snr import snr
 
 RATE = 16000
 METHODS = [Burg(), Janssen()]
@@ -298,7 +298,7 @@ def test_unusable_input_is_refused_in_one_line(restore):
 
 @pytest.fixture
 def deep_prior_stub(monkeypatch):
-    stub = types.ModuleType("audio_inpaint.methods.deep_prior")
+    stub = types.ModuleType("audio_inpaint.methods.deep_prior.deep_prior")
     stub.presets = lambda: {"dpai": "a deep prior"}
     stub.DeepPrior = lambda name: ("deep prior", name)
     monkeypatch.setitem(sys.modules, stub.__name__, stub)
@@ -323,7 +323,7 @@ def test_registry_names_classical_methods_first_and_builds_each():
 
 def test_classical_methods_need_no_training_framework():
     code = (
-        "import sys; from audio_inpaint.methods import method; method('janssen'), method('burg');"
+        "import sys; from audio_inpaint.methods.registry import method; method('janssen'), method('burg');"
         "sys.exit(any(name in sys.modules for name in ('lightning', 'wandb', 'torchaudio', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -10,9 +10,9 @@ from sounds_to_score import mask, voice, waves
 from torchmetrics.functional.audio import signal_noise_ratio
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.metrics.lsd import lsd
-from audio_inpaint.metrics.snr import magnitude_snr, nmse, snr
-from audio_inpaint.metrics.speech import pesq, pesq_gain, stoi
+from audio_inpaint.scores.lsd import lsd
+from audio_inpaint.scores.snr import magnitude_snr, nmse, snr
+from audio_inpaint.scores.speech import pesq, pesq_gain, stoi
 
 
 def test_snr_of_the_lost_samples_equals_torchmetrics_on_them():

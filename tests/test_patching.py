@@ -8,9 +8,9 @@ import pytest
 import soundfile
 import torch
 
-from audio_inpaint.audio import BLOCK
 from audio_inpaint.errors import InputError
-from audio_inpaint.patching import Patch, write_patched
+from audio_inpaint.files.patching import Patch, write_patched
+from audio_inpaint.files.recording import BLOCK
 
 LENGTH = 4001
 PCM = ["PCM_16", "PCM_24", "PCM_32"]
@@ -274,7 +274,7 @@ def test_a_full_disk_gives_one_line_and_no_half_file(tmp_path, suffix):
     code = """
 import resource, sys
 from audio_inpaint.errors import InputError
-from audio_inpaint.patching import write_patched
+from audio_inpaint.files.patching import write_patched
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     write_patched(sys.argv[1], sys.argv[2], [])

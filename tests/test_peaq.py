@@ -10,8 +10,8 @@ from peaq_pairs import NAMES, VARIABLES, chord, noise, pair
 from scipy import signal
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.metrics import odg
-from audio_inpaint.metrics.peaq import peaq
+from audio_inpaint.scores import odg
+from audio_inpaint.scores.peaq import peaq
 
 REFERENCES = os.environ.get("PEAQ_REFERENCES")  # a folder of WAV files with reference.csv: reference,test,odg
 

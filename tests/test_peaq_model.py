@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from peaq_pairs import noise, pair
 
-from audio_inpaint.metrics.peaq import bands, ear, patterns
-from audio_inpaint.metrics.peaq.model import listen
-from audio_inpaint.metrics.peaq.recording import convert, frames, scored_frames
-from audio_inpaint.metrics.peaq.variables import bandwidth
+from audio_inpaint.scores.peaq import bands, ear, patterns
+from audio_inpaint.scores.peaq.model import listen
+from audio_inpaint.scores.peaq.recording import convert, frames, scored_frames
+from audio_inpaint.scores.peaq.variables import bandwidth
 
 
 def band_33_of(name, frame):
@@ -144,7 +144,7 @@ def test_bandwidth_is_read_above_the_floor_of_the_test_from_bin_347_on(highest, 
 def test_frames_are_the_same_in_blocks_of_any_length(monkeypatch):
     both = 32768 * np.stack(pair("tone"))
     whole = listen(both, 92)
-    monkeypatch.setattr("audio_inpaint.metrics.peaq.model._BLOCK", 5)
+    monkeypatch.setattr("audio_inpaint.scores.peaq.model._BLOCK", 5)
     for part, expected in zip(listen(both, 92), whole, strict=True):
         np.testing.assert_allclose(part, expected, rtol=1e-9)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from audio_inpaint.audio import read
 from audio_inpaint.dsp.phase import fast_griffin_lim, phase_gradient_heap_integration, reconstruct_phase
 from audio_inpaint.dsp.stft import STFT
+from audio_inpaint.files.recording import read
 
 CLIPS = Path(__file__).parent.parent / "demo" / "clips"
 PAPER, RATE, LENGTH = STFT(512, 128), 16000, 5120

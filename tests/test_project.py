@@ -21,10 +21,11 @@ from packaging.utils import canonicalize_name
 from tiny_checkpoint import random_checkpoint
 
 import audio_inpaint
-import audio_inpaint.configs
-from audio_inpaint.audio import read, write
+import audio_inpaint.files.configs
 from audio_inpaint.cli import _parser, main
-from audio_inpaint.gaps import Gap, gap_mask, read_gaps, write_labels
+from audio_inpaint.files.recording import read, write
+from audio_inpaint.gap_files import read_gaps, write_labels
+from audio_inpaint.gaps import Gap, gap_mask
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -112,7 +113,7 @@ def test_audio_inpaint_commands_of_the_readme_repair_files(recordings):
 
 
 def test_train_commands_of_the_readme_are_understood(recordings, capsys):
-    from audio_inpaint.train import main as train
+    from audio_inpaint.training.cli import main as train
 
     lines = commands("python", "-m", "audio_inpaint.train")
     assert lines
@@ -295,7 +296,7 @@ def test_wheels_carry_the_configs_where_the_package_looks_for_them(tmp_path):
         shutil.copytree(ROOT / source, tmp_path / target)
     shutil.copy(ROOT / "audio_inpaint" / "configs.py", tmp_path / "audio_inpaint")
     installed = imported(tmp_path / "audio_inpaint" / "configs.py")
-    assert installed.find("dpai.yaml").read_bytes() == (audio_inpaint.configs.FOLDER / "dpai.yaml").read_bytes()
+    assert installed.find("dpai.yaml").read_bytes() == (audio_inpaint.files.configs.FOLDER / "dpai.yaml").read_bytes()
     assert installed.find("dpai.yaml").is_relative_to(tmp_path)
 
 

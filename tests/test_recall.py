@@ -9,12 +9,12 @@ from audio_inpaint.dsp.fast_burg import fast_burg
 from audio_inpaint.dsp.template_search import delayed
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.methods import method, names
-from audio_inpaint.methods.completion import completed
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.recall import Recall, Scene, neighbourhoods
-from audio_inpaint.methods.recollection import ridge_gains
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.recall.completion import completed
+from audio_inpaint.methods.recall.recall import Recall, Scene, neighbourhoods
+from audio_inpaint.methods.recall.recollection import ridge_gains
+from audio_inpaint.methods.registry import method, names
+from audio_inpaint.scores.snr import snr
 
 RATE = 8000
 

@@ -11,10 +11,10 @@ import torch
 from sounds_to_score import mask, voice, waves
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.metrics import odg
-from audio_inpaint.metrics.lsd import lsd
-from audio_inpaint.metrics.registry import SCORES, excerpt
-from audio_inpaint.metrics.snr import magnitude_snr
+from audio_inpaint.scores import odg
+from audio_inpaint.scores.lsd import lsd
+from audio_inpaint.scores.registry import SCORES, excerpt
+from audio_inpaint.scores.snr import magnitude_snr
 
 RATE = 16000
 NEED_PACKAGES = {"pesq": "pesq", "pesq_gain": "pesq", "stoi": "pystoi"}
@@ -158,5 +158,5 @@ def test_scores_go_to_other_processes():
 
 
 def test_the_registry_imports_neither_torchmetrics_nor_lightning():
-    code = "import sys, audio_inpaint.metrics.registry; assert not {'torchmetrics', 'lightning'} & set(sys.modules)"
+    code = "import sys, audio_inpaint.scores.registry; assert not {'torchmetrics', 'lightning'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -13,7 +13,7 @@ import torch
 from shard_files import SEGMENT, Noting, batches, data, recording, trainer, write_shard, write_shards
 from torch.distributed import is_initialized
 
-from audio_inpaint.data.held_out import HeldOut
+from audio_inpaint.training.data.held_out import HeldOut
 
 
 def segments_of(numbers, samples=1000, hop=10):

@@ -9,9 +9,9 @@ import pytest
 import yaml
 from shard_files import SEGMENT, Noting, batches, data, flac, recording, write_shards
 
-from audio_inpaint.data.segments import Segment
 from audio_inpaint.errors import InputError
-from audio_inpaint.train import main
+from audio_inpaint.nn.segment import Segment
+from audio_inpaint.training.cli import main
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def test_the_command_line_names_the_damage_and_ends(tmp_path, training, second, 
     config = {
         "model": {"class_path": f"shard_files.{Noting.__name__}"},
         "data": {
-            "class_path": "audio_inpaint.data.shards.Shards",
+            "class_path": "audio_inpaint.training.data.shards.Shards",
             "init_args": {"training": training, "segment": vars(SEGMENT), "workers": 2, "batch_size": 8, "buffer": 2},
         },
         "trainer": {"logger": False, "enable_checkpointing": False, "accelerator": "cpu", "max_epochs": 1},

@@ -5,9 +5,9 @@ import torch
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods import similarity_graph
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.local_transplant import LocalTransplant, edge_fade
 from audio_inpaint.methods.similarity_graph import SimilarityGraph, _Edges, _Features, _Graph, _peaks
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.transplant import LocalTransplant, edge_fade
+from audio_inpaint.scores.snr import snr
 
 RATE = 16000
 METHODS = [SimilarityGraph(), LocalTransplant()]

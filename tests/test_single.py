@@ -3,9 +3,9 @@ from itertools import pairwise
 import pytest
 import torch
 
-from audio_inpaint.data.single import Signal, SingleSignal, withhold
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
+from audio_inpaint.training.data.single import Signal, SingleSignal, withhold
 
 RATE = 8000
 

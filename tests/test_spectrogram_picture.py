@@ -5,7 +5,7 @@ import torch
 from matplotlib.image import imread
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.spectrogram_picture import RANGE_DB, colour_table, figure, spectrogram_image
+from audio_inpaint.report.spectrogram_picture import RANGE_DB, colour_table, figure, spectrogram_image
 
 RATE = 16000
 

@@ -6,7 +6,7 @@ import torch
 from torchmetrics import MetricCollection
 from two_processes import in_two_processes
 
-from audio_inpaint.metrics.spread import Spread
+from audio_inpaint.scores.spread import Spread
 
 
 def test_mean_and_deviation_are_those_of_all_scores():

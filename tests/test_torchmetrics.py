@@ -11,12 +11,12 @@ from torchmetrics import MetricCollection
 from two_processes import in_two_processes
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.metrics import odg
-from audio_inpaint.metrics.lsd import lsd
-from audio_inpaint.metrics.registry import SCORES
-from audio_inpaint.metrics.snr import magnitude_snr, nmse, snr
-from audio_inpaint.metrics.speech import pesq, pesq_gain, stoi
-from audio_inpaint.metrics.torch_metrics import (
+from audio_inpaint.scores import odg
+from audio_inpaint.scores.lsd import lsd
+from audio_inpaint.scores.registry import SCORES
+from audio_inpaint.scores.snr import magnitude_snr, nmse, snr
+from audio_inpaint.scores.speech import pesq, pesq_gain, stoi
+from audio_inpaint.scores.torch_metrics import (
     NMSE,
     ODG,
     PESQ,

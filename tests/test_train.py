@@ -11,10 +11,10 @@ import pytest
 import soundfile
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
-from audio_inpaint import configs
 from audio_inpaint.errors import InputError
-from audio_inpaint.ranks import share
-from audio_inpaint.train import InpaintCLI, main
+from audio_inpaint.files import configs
+from audio_inpaint.training.cli import InpaintCLI, main
+from audio_inpaint.training.ranks import share
 
 TESTS = Path(__file__).parent
 TINY = str(TESTS / "tiny.yaml")

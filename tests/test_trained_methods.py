@@ -7,14 +7,14 @@ import pytest
 import torch
 from tiny_checkpoint import random_checkpoint
 
-from audio_inpaint import checkpoints
-from audio_inpaint.audio import read, write
 from audio_inpaint.cli import main
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import read, write
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods import method, names
-from audio_inpaint.methods.context_encoder import ContextEncoder, _pieces
-from audio_inpaint.metrics.snr import snr
+from audio_inpaint.methods.context_encoder.context_encoder import ContextEncoder, _pieces
+from audio_inpaint.methods.registry import method, names
+from audio_inpaint.nn import checkpoints
+from audio_inpaint.scores.snr import snr
 
 
 def noise(channels, length, seed=0):
@@ -84,7 +84,7 @@ def test_what_is_shipped_is_small_has_a_card_and_hears_a_steady_tone_through_a_g
 
 def test_trained_networks_restore_without_the_training_framework():
     code = (
-        "import sys, torch; from audio_inpaint.methods import method;"
+        "import sys, torch; from audio_inpaint.methods.registry import method;"
         "method('ce_music')(torch.rand(1, 8000), torch.arange(8000) // 500 == 5, 16000);"
         "sys.exit(any(name in sys.modules for name in ('lightning', 'wandb', 'matplotlib')))"
     )

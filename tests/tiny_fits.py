@@ -7,11 +7,11 @@ import lightning
 import soundfile
 import torch
 
-from audio_inpaint.data.single import SingleSignal
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.inference import Region
-from audio_inpaint.models.deep_prior import DeepPrior
 from audio_inpaint.nn.multires_unet import MultiResUNet
+from audio_inpaint.training.data.single import SingleSignal
+from audio_inpaint.training.models.deep_prior import DeepPrior
 
 RATE = 8000
 TINY = Path(__file__).parent / "tiny.yaml"

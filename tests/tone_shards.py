@@ -8,7 +8,7 @@ import numpy as np
 import webdataset
 from shard_files import flac
 
-from audio_inpaint.train import main
+from audio_inpaint.training.cli import main
 
 TINY = Path(__file__).parent / "tiny_ce.yaml"
 RATE, SAMPLES = 16000, 6400  # five segments of the tiny config

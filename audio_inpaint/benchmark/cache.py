@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.files.atomic import replacing
 
 
 @dataclass

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from torch import Tensor
 
-from audio_inpaint.atomic import replacing
-from audio_inpaint.audio import Reader
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, gap_mask
 
 

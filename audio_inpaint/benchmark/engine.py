@@ -19,13 +19,13 @@ from types import MappingProxyType
 
 import torch
 
-from audio_inpaint import methods
 from audio_inpaint.benchmark import cache
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.restoration import measured, restore
 from audio_inpaint.benchmark.results import Failure, Results, Row, kept, rebuilt
 from audio_inpaint.benchmark.scoring import SCORES, score
 from audio_inpaint.errors import InputError
+from audio_inpaint.methods import registry as methods
 
 
 @dataclass(frozen=True)

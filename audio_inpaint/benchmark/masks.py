@@ -11,7 +11,8 @@ from torch import Tensor
 
 from audio_inpaint.benchmark.cases import Case, Mask, Recording
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, random_gaps, single_gap
+from audio_inpaint.gaps import Gap
+from audio_inpaint.random_gaps import random_gaps, single_gap
 
 FIELD_MS = (10, 20, 30, 40, 50, 60, 70, 80, 100, 150, 200)
 CUMULATIVE_MS = (200, 400, 600, 800, 1000)

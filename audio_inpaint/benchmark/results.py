@@ -9,10 +9,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.benchmark import cache
 from audio_inpaint.benchmark.cases import Case, lost
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from audio_inpaint.benchmark.cases import Case, lost
 from audio_inpaint.benchmark.restoration import column_samples
-from audio_inpaint.metrics.columns import column_scores
-from audio_inpaint.metrics.registry import SCORES as TIME
-from audio_inpaint.metrics.registry import Example, Score
+from audio_inpaint.scores.columns import column_scores
+from audio_inpaint.scores.registry import SCORES as TIME
+from audio_inpaint.scores.registry import Example, Score
 
 
 def _column(name: str, label: str) -> Score:

@@ -89,7 +89,7 @@ def shared(work: Callable[[int, int], list]) -> list:
     """`ranks.share` where torchrun or SLURM started this process; Lightning is not imported elsewhere."""
     if not several():
         return work(0, 1)
-    from audio_inpaint.ranks import share
+    from audio_inpaint.training.ranks import share
 
     return share(None, work, everyone=True)
 
@@ -103,7 +103,7 @@ def first() -> bool:
     """Whether this is the process that writes the results."""
     if not several():
         return True
-    from audio_inpaint.ranks import rank
+    from audio_inpaint.training.ranks import rank
 
     return rank() == 0
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from scipy.stats import ttest_rel, wilcoxon
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.benchmark.results import Results, Row
 from audio_inpaint.benchmark.scoring import SCORES
+from audio_inpaint.files.atomic import replacing
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.files.atomic import replacing
 from audio_inpaint.listening.responses import Rating, Responses
 
 ALL = "(all)"  # the item of a row that sums up every item

@@ -6,8 +6,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 from audio_inpaint.listening.analysis import ALL, Analysis
 from audio_inpaint.listening.responses import Responses
 

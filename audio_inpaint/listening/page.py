@@ -12,7 +12,7 @@ from string import Template
 
 import numpy as np
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.files.atomic import replacing
 from audio_inpaint.listening.levels import loudest
 from audio_inpaint.listening.stimuli import Question
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from audio_inpaint.atomic import reason
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason
 
 FORMAT = "audio-inpaint listening-test 1"  # as results.js writes it
 RANGES = {"plausibility": (1, 5), "mushra": (0, 100)}

@@ -1,52 +1,184 @@
-"""What every method keeps to: `restore(audio, gap, sample_rate) -> audio`, known samples returned bit for bit."""
+"""What every method keeps to, and what holds it to that: `restored` is the one place where methods are called.
 
-from typing import Protocol
+A method is anything that can be called as `method(audio, gap, sample_rate)`:
+
+- audio: (channel, time), float32 or float64, zero where samples are lost;
+- gap: boolean (channel, time), true = lost; a channel may have lost other samples than its neighbour;
+- sample_rate: Hz;
+
+and returns audio of the same shape and type, finite, with the known samples as they were, bit for bit. It may use every
+known sample of every channel. docs/extend.md has an example.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.explanation import Explanation
+
+CONTEXT = 1.0  # seconds on each side of a gap, for a method that does not say what it wants
+LONGEST = 30.0  # seconds from the first to the last gap that a method gets at once, likewise; this bounds memory
 
 
 class Method(Protocol):
-    """A restoration method; `context` is the audio in seconds that it wants on each side of a gap."""
+    """A restoration method.
+
+    Attributes:
+        context: seconds of audio that it wants on each side of a gap, infinite for the whole recording; `CONTEXT` if it
+            does not say.
+        longest: seconds from the first to the last gap that it gets at once; `LONGEST` if it does not say.
+        gpu: whether it can compute where its audio is; others get their audio in the processor's memory.
+    """
 
     context: float
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true; same shape, dtype and known samples."""
+        """Restore audio (channel, time) where gap (channel, time) is true."""
         ...
 
 
-def silenced(audio: Tensor, gap: Tensor) -> Tensor:
-    """Check a method's input and set its lost samples to zero, so that no method can see them.
+@runtime_checkable
+class Explaining(Method, Protocol):
+    """A method that can say how it filled each gap."""
+
+    def explain(
+        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap]
+    ) -> tuple[Tensor, list[Explanation]]:
+        """Restore audio (channel, time) where gap (channel, time) is true, and explain the fills of the wanted gaps.
+
+        The other gaps are as lost, but need not be filled.
+        """
+        ...
+
+
+@runtime_checkable
+class FromColumns(Method, Protocol):
+    """A method that can restore from the columns of a spectrogram, as the deep-prior paper's published code does."""
+
+    def columns(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore audio (channel, time) from the columns that are not centred in the gap, (time,)."""
+        ...
+
+
+class ContractError(RuntimeError):
+    """A method returned what the contract forbids: a bug of the method, which keeps its traceback."""
+
+
+def restored(
+    method: Method, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap], device: str | None = None
+) -> tuple[Tensor, list[Explanation]]:
+    """Call a method, check what it returns, and collect what it says of the wanted gaps.
 
     Args:
-        audio: (channel, time), floating point.
-        gap: true = lost, (time,).
+        method: what restores.
+        audio: (channel, time), zero where samples are lost, finite.
+        gap: boolean (channel, time).
+        sample_rate: Hz.
+        wanted: the gaps whose fills are used, in samples of this audio.
+        device: where a method computes that can compute on a GPU; None for the processor.
 
     Returns:
-        (channel, time) in the same precision: the audio itself, not a copy, where its lost samples are zero already.
+        Audio (channel, time), and the explanations, none if the method does not explain.
 
     Raises:
-        InputError: shapes or types do not fit, or a known sample is not finite.
+        ContractError: another type or shape, samples that are not finite, or a known sample that changed.
+        InputError: there was too little memory.
     """
-    if audio.ndim != 2 or not audio.is_floating_point():
-        raise InputError(f"audio must be floating point (channel, time), not {audio.dtype} {tuple(audio.shape)}")
-    if gap.dtype != torch.bool or gap.shape != audio.shape[-1:]:
-        raise InputError(f"gap must be boolean ({audio.shape[-1]},) for this audio, not {gap.dtype} {tuple(gap.shape)}")
-    known = audio.masked_fill(gap, 0) if audio[:, gap].any() else audio
-    # The extremes, which are NaN if any sample is: isfinite of them all would take more memory than the audio.
-    if known.numel() and not torch.stack(known.aminmax()).isfinite().all():
-        raise InputError("audio holds NaN or infinite samples outside the gaps: mark them as a gap too")
-    return known
+    place = device if device is not None and getattr(method, "gpu", False) else "cpu"
+    given, version = (audio.to(place), gap.to(place), sample_rate), audio._version
+    try:
+        if isinstance(method, Explaining):
+            output, explanations = method.explain(*given, wanted)
+        else:
+            output, explanations = method(*given), []
+    except (MemoryError, RuntimeError) as error:
+        if _out_of_memory(error):
+            seconds = audio.shape[-1] / sample_rate
+            raise InputError(f"{seconds:.1f} s of audio need more memory than there is: try another method") from error
+        raise
+    name = getattr(method, "__name__", type(method).__name__)
+    if audio._version != version:
+        raise ContractError(f"{name} changed the audio that it was given: work on a copy")
+    return _checked(name, output, audio, gap), [one for one in explanations if one.gap in set(wanted)]
+
+
+def _checked(name: str, output: object, audio: Tensor, gap: Tensor) -> Tensor:
+    """Return a method's output in the processor's memory, if it keeps to the contract."""
+    if not isinstance(output, Tensor):
+        raise ContractError(f"{name} returned {type(output).__name__}: return a tensor")
+    if output.data_ptr() == audio.data_ptr():
+        raise ContractError(f"{name} returned the audio that it was given: return a copy with the gaps filled")
+    if output.dtype != audio.dtype or output.shape != audio.shape:
+        raise ContractError(
+            f"{name} returned {output.dtype} {tuple(output.shape)} for {audio.dtype} {tuple(audio.shape)}: "
+            "return the audio's type and shape"
+        )
+    output = output.detach().cpu()
+    if not bool(output.isfinite().all()):
+        raise ContractError(f"{name} returned NaN or infinite samples")
+    bits = torch.int32 if audio.dtype == torch.float32 else torch.int64
+    if not bool(((output.view(bits) == audio.view(bits)) | gap).all()):
+        raise ContractError(f"{name} changed samples outside the gaps: return the known ones bit for bit")
+    return output
+
+
+def _out_of_memory(error: BaseException) -> bool:
+    # torch has no type of its own for what its allocator of main memory raises
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
+def silenced(audio: Tensor, gap: Tensor) -> Tensor:
+    """Return audio (channel, time) with its lost samples zero: itself, not a copy, where they are already."""
+    return audio.masked_fill(gap, 0) if bool((audio[:, gap] if gap.ndim == 1 else audio[gap]).any()) else audio
 
 
 def damaged(audio: Tensor, gap: Tensor) -> Tensor:
-    """Give a float64 copy of audio (channel, time), `silenced`, for a method to write its fills into."""
-    return silenced(audio, gap).to(torch.float64, copy=True)
+    """Return a float64 copy of audio (channel, time), zero where it is lost, for a method to write its fills into."""
+    return audio.to(torch.float64, copy=True).masked_fill_(gap, 0)
 
 
 def repaired(audio: Tensor, gap: Tensor, filled: Tensor) -> Tensor:
     """Take the lost samples from `filled` and all others, bit for bit, from `audio`; all (channel, time)."""
     return torch.where(gap, filled.to(audio), audio)
+
+
+def alike(gap: Tensor) -> Iterator[tuple[list[int], Tensor]]:
+    """Yield the channels that lost the same samples, and their mask (time,); those that lost nothing are left out.
+
+    Args:
+        gap: boolean (channel, time).
+    """
+    left = [channel for channel in range(len(gap)) if bool(gap[channel].any())]
+    while left:
+        channels = [channel for channel in left if torch.equal(gap[channel], gap[left[0]])]
+        left = [channel for channel in left if channel not in channels]
+        yield channels, gap[channels[0]]
+
+
+def channels_alike(
+    restore: Callable[[Tensor, Tensor, int], Tensor], audio: Tensor, gap: Tensor, sample_rate: int
+) -> Tensor:
+    """Restore channels together that lost the same samples, by a function that takes one mask (time,) for all.
+
+    Args:
+        restore: `restore(audio (channel, time), gap (time,), sample_rate) -> audio`.
+        audio: (channel, time).
+        gap: boolean (channel, time).
+        sample_rate: Hz.
+    """
+    output = audio.clone()
+    for channels, lost in alike(gap):
+        output[channels] = restore(audio[channels], lost, sample_rate)
+    return output
+
+
+def of_channels(gaps: Sequence[Gap], channels: Sequence[int]) -> list[Gap]:
+    """Return those of the gaps that concern any of the channels, once each, as gaps of all of them."""
+    own = {Gap(gap.start, gap.stop) for gap in gaps if gap.channel is None or gap.channel in channels}
+    return sorted(own)

@@ -6,9 +6,9 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from audio_inpaint.data.segments import Segment
 from audio_inpaint.dsp.phase import reconstruct_phase
 from audio_inpaint.dsp.stft import STFT
+from audio_inpaint.nn.segment import Segment
 
 _SMALLEST = 1e-4  # level below which a context is not made louder
 

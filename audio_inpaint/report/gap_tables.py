@@ -8,9 +8,9 @@ from torch import Tensor
 
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import Explanation
-from audio_inpaint.metrics.snr import snr
 from audio_inpaint.report.item import Item
 from audio_inpaint.report.page import number, table
+from audio_inpaint.scores.snr import snr
 
 
 def gap_table(item: Item) -> str:

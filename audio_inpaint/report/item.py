@@ -12,10 +12,10 @@ from torch import Tensor
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.explanation import Explanation
-from audio_inpaint.metrics.lsd import lsd
-from audio_inpaint.metrics.snr import snr
 from audio_inpaint.report.page import count, number
-from audio_inpaint.spectrogram_picture import window_length
+from audio_inpaint.report.spectrogram_picture import window_length
+from audio_inpaint.scores.lsd import lsd
+from audio_inpaint.scores.snr import snr
 
 Scores = dict[str, dict[str, float]]  # method -> metric -> value
 

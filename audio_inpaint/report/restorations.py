@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.files.atomic import replacing
 from audio_inpaint.report.explanations import share_tables, timeline_data, timelines, to_check
 from audio_inpaint.report.gap_tables import gap_table
 from audio_inpaint.report.item import LSD, SNR, Item, Scores, check, facts, lost_ms, player_data, score, snr_notes

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import numpy as np
 
-from audio_inpaint import checkpoints
-from audio_inpaint.audio import Reader
 from audio_inpaint.benchmark.cases import Case, Mask, Recording
 from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.benchmark.sources import recordings
-from audio_inpaint.data.segments import SILENT, Segment
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
+from audio_inpaint.nn import checkpoints
+from audio_inpaint.nn.segment import SILENT, Segment
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
 SAMPLE_RATE = 16000  # Hz

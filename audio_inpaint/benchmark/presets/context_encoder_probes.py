@@ -14,7 +14,6 @@ from scipy.signal import chirp
 from torch import Tensor
 from tqdm import tqdm
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.presets import Outcome
 from audio_inpaint.benchmark.presets.context_encoder_material import (
@@ -35,10 +34,11 @@ from audio_inpaint.benchmark.presets.paper_table import aligned, canvas, plain, 
 from audio_inpaint.benchmark.results import Results
 from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import mask_gaps
-from audio_inpaint.methods import method
-from audio_inpaint.metrics.snr import magnitude_snr, snr
-from audio_inpaint.spectrogram_picture import figure
+from audio_inpaint.methods.registry import method
+from audio_inpaint.report.spectrogram_picture import figure
+from audio_inpaint.scores.snr import magnitude_snr, snr
 
 TONES, QUICK_TONES = 800, 120  # frequencies from 20 Hz to 8 kHz; 800 are the published code's
 PHASES = (0.0, 0.25, 0.5, 0.75)  # of pi; pi itself only turns the sign

@@ -26,8 +26,8 @@ from audio_inpaint.benchmark.presets.paper_table import Key, PaperTable, publish
 from audio_inpaint.benchmark.results import Results
 from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.errors import InputError
-from audio_inpaint.metrics.snr import snr
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
+from audio_inpaint.scores.snr import snr
 
 SPLITS = ("training", "validation", "test")
 ENLARGED = ("forwards", "backwards", "centred")

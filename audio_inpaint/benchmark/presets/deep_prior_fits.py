@@ -20,9 +20,6 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
-from audio_inpaint import methods
-from audio_inpaint.atomic import replacing
-from audio_inpaint.audio import read, write
 from audio_inpaint.benchmark import cache, cases
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.masks import cumulative
@@ -30,12 +27,15 @@ from audio_inpaint.benchmark.presets import Outcome
 from audio_inpaint.benchmark.presets.deep_prior_tables import seconds, signals
 from audio_inpaint.benchmark.presets.paper_table import aligned, canvas, plain, write_lines
 from audio_inpaint.benchmark.setting import Setting, shared
-from audio_inpaint.deep_prior import fit
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.recording import read, write
 from audio_inpaint.inference import Region
-from audio_inpaint.metrics.registry import SCORES
-from audio_inpaint.spectrogram_picture import figure
-from audio_inpaint.train import InpaintCLI, Preset, quiet
+from audio_inpaint.methods import registry as methods
+from audio_inpaint.report.spectrogram_picture import figure
+from audio_inpaint.scores.registry import SCORES
+from audio_inpaint.training.cli import InpaintCLI, Preset, quiet
+from audio_inpaint.training.deep_prior_files import fit
 
 UNET, PLAIN, HARMONIC = "U-Net", "MultiResUNet", "MultiResUNet, harmonic"
 CONFIGS = {UNET: "dpai_unet", PLAIN: "dpai_multires_plain", HARMONIC: "dpai"}
@@ -210,7 +210,7 @@ def _steps(setting: Setting) -> tuple[int, ...]:
 def _overrides(setting: Setting, name: str) -> tuple[str, ...]:
     steps = _steps(setting)
     callbacks = {
-        "audio_inpaint.callbacks.StepBar": {"title": name},
+        "audio_inpaint.training.callbacks.StepBar": {"title": name},
         "lightning.pytorch.callbacks.ModelCheckpoint": {
             "train_time_interval": "0:00:30", "enable_version_counter": False,
         },

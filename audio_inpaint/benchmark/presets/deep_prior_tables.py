@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 
-from audio_inpaint.atomic import replacing
+from audio_inpaint.benchmark.case_files import write_audio
 from audio_inpaint.benchmark.cases import Case, Recording, lost, write
 from audio_inpaint.benchmark.masks import CUMULATIVE_MS, cumulative
 from audio_inpaint.benchmark.presets import Outcome
@@ -24,6 +24,7 @@ from audio_inpaint.benchmark.setting import Setting, shared
 from audio_inpaint.benchmark.sources import recordings
 from audio_inpaint.benchmark.statistics import Summary, summaries, text_table, write_table
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
 from audio_inpaint.listening import plausibility
 from audio_inpaint.listening.analysis import ALL, write_rows
 from audio_inpaint.listening.figure import draw
@@ -31,9 +32,8 @@ from audio_inpaint.listening.levels import equalised
 from audio_inpaint.listening.page import write_test
 from audio_inpaint.listening.responses import collected
 from audio_inpaint.listening.stimuli import questions
-from audio_inpaint.metrics.registry import SCORES
-from audio_inpaint.report.case_files import write_audio
-from audio_inpaint.spectrogram_picture import figure
+from audio_inpaint.report.spectrogram_picture import figure
+from audio_inpaint.scores.registry import SCORES
 
 CLIPS = Path("demo/clips")  # where no source is given; a file's name begins with its kind of sound
 SECONDS, SAMPLE_RATE = 5.0, 16000  # of a signal, section IV-B

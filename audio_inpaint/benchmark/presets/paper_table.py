@@ -11,10 +11,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from audio_inpaint.atomic import replacing
 from audio_inpaint.benchmark.statistics import Summary, shown, summary
-from audio_inpaint.metrics.registry import SCORES
-from audio_inpaint.spectrogram_picture import MARK
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.report.spectrogram_picture import MARK
+from audio_inpaint.scores.registry import SCORES
 
 Key = tuple[str, str, str]  # kind of sound, row, score
 

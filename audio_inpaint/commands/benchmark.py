@@ -1,0 +1,221 @@
+"""The command `audio-inpaint benchmark`: its options, and what it does with them."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_inpaint.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_inpaint.benchmark.cases import Case
+    from audio_inpaint.benchmark.setting import Setting
+
+NOTES = """\
+Clean audio is taken from folders, searched recursively; KIND=FOLDER names the kind of sound, which otherwise is the
+sub-folder's name. A folder in FMA's or NSynth's layout gives its test split alone. Every method gets the same gaps,
+drawn from the seed and stored in OUT/masks.json. Restored samples are kept in a cache: the same command again, or one
+with another method or score, computes only what is new, and an interrupted one goes on. Under torchrun or SLURM each
+process takes its share of the cases; OUT and the cache must then lie on a disk that all of them see.
+
+examples:
+  audio-inpaint benchmark demo/clips -o runs/benchmark --methods janssen,burg,ce_music,silence
+  audio-inpaint benchmark music=data/open/music notes=data/open/notes -o runs/open --gap-ms 20,40,64,80 --limit 100
+  audio-inpaint benchmark clips/ -o runs/sets --cumulative-ms 200,400,600 --methods janssen,dpai_fast --scores nmse_miss
+  audio-inpaint benchmark clips/ -o runs/columns --columns 4,6 --methods janssen,dpai_fast
+  audio-inpaint benchmark --preset ce-table4 --quick music=data/open/music notes=data/open/notes -o runs/ce-table4
+"""
+
+
+def add_command(commands: argparse._SubParsersAction) -> None:
+    """Add the command to those of `audio-inpaint`; nothing heavy is imported before it runs."""
+    parser = commands.add_parser(
+        "benchmark",
+        help="make gaps in clean audio, restore them by several methods, score and show the results",
+        description="Make gaps in clean audio, restore them by every method, score them, write tables and a report.",
+        epilog=NOTES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("sources", nargs="*", metavar="SOURCE", help="clean audio: FOLDER, FILE or KIND=FOLDER")
+    parser.add_argument("-o", "--output", metavar="OUT", help="folder for tables, masks and report.html")
+    parser.add_argument(
+        "--methods", default="janssen,burg,silence", metavar="A,B",
+        help="as `methods` lists them, checkpoint files, or either with options (janssen:iterations=5); the first is "
+        "the reference of paired differences; %(default)s; several options of one method are joined by +",
+    )  # fmt: skip
+    parser.add_argument(
+        "--scores", metavar="A,B", help="snr_td, snr_ms, lsd, nmse_tot, nmse_miss, pesq, pesq_gain, stoi, odg"
+    )
+    gaps = parser.add_mutually_exclusive_group()
+    gaps.add_argument(
+        "--gap-ms", metavar="MS,..", help="single gaps of these lengths, each alone; 64 if left out; `field` is 10-200"
+    )
+    gaps.add_argument(
+        "--cumulative-ms", metavar="MS,..", help="sets of gaps of 40-80 ms that add up to these; `paper` is 200-1000"
+    )
+    gaps.add_argument(
+        "--columns", metavar="N,..", help="protocol columns: runs of N lost spectrogram columns (32 ms each)"
+    )
+    gaps.add_argument(
+        "--masks", type=Path, metavar="FILE", help="the masks.json of an earlier benchmark, with its recordings"
+    )
+    parser.add_argument(
+        "--per-recording", type=_count, default=1, metavar="N", help="masks of each size in a recording; %(default)s"
+    )
+    parser.add_argument(
+        "--context-ms", type=float, default=128.0, metavar="MS", help="kept free beside a single gap; %(default)s"
+    )
+    parser.add_argument(
+        "--limit", type=_count, metavar="N", help="recordings of each kind, chosen by the seed; all if left out"
+    )
+    parser.add_argument(
+        "--seconds", type=float, metavar="S", help="of each recording, from its middle; all if left out"
+    )
+    parser.add_argument(
+        "--sample-rate", type=_count, metavar="HZ", help="resample to it; each recording's own if left out"
+    )
+    parser.add_argument("--stereo", action="store_true", help="keep all channels; they are averaged otherwise")
+    parser.add_argument("--preset", metavar="NAME", help="an experiment of the papers; `list` names them")
+    parser.add_argument("--quick", action="store_true", help="a preset's form that ends in minutes on two cores")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="%(default)s")
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes; the number of cores if left out")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="of restored samples; OUT/cache if left out")
+    parser.add_argument("--audio", action="store_true", help="write every case's audio too, for a listening test")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the command; returns the exit code, 2 where some cases could not be restored."""
+    if arguments.preset == "list":
+        from audio_inpaint.benchmark.presets import names
+
+        width = max(map(len, names()))
+        print(*(f"{name:{width}}  {description}" for name, description in names().items()), sep="\n")
+        return 0
+    if not arguments.output:
+        raise InputError("no folder is named for the results: add -o OUT")
+    setting = _setting(arguments)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        from audio_inpaint.benchmark.setting import first
+
+        if not first():  # the first process writes; the others' tables are the same
+            setting = setting.into(Path(elsewhere))
+        return _preset(setting, arguments.preset) if arguments.preset else _benchmark(setting, arguments)
+
+
+def _setting(arguments: argparse.Namespace) -> "Setting":
+    from audio_inpaint.benchmark.setting import Setting, cores
+
+    folder = Path(arguments.output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"the output {folder} must be a folder: {error.strerror}") from error
+    return Setting(
+        folder=folder,
+        cache=arguments.cache or folder / "cache",
+        workers=arguments.workers or cores(),
+        seed=arguments.seed,
+        quick=arguments.quick,
+        sources=tuple(arguments.sources),
+        command=arguments.line,
+    )
+
+
+def _preset(setting: "Setting", name: str) -> int:
+    from audio_inpaint.benchmark.presets import preset
+
+    outcome = preset(name)(setting)
+    print(outcome.table)
+    if outcome.results is None:
+        print(f"results: {setting.folder}")
+        return 0
+    return _report(setting, outcome.results, audio=False)
+
+
+def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
+    from audio_inpaint.benchmark import cases, scoring, statistics
+
+    chosen = cases.read(arguments.masks) if arguments.masks else _drawn(setting, arguments)
+    if not chosen:
+        raise InputError("no gap fits in this audio: give longer or louder recordings, or shorter gaps")
+    protocol = "columns" if any("column" in case.mask.label for case in chosen) else "time"
+    scores = tuple(arguments.scores.split(",")) if arguments.scores else scoring.USUAL[protocol]
+    if unknown := [name for name in scores if name not in scoring.BY_PROTOCOL[protocol]]:
+        known = ", ".join(scoring.BY_PROTOCOL[protocol])
+        raise InputError(f"no score of the protocol {protocol} is called {unknown[0]!r}; choose from {known}")
+    cases.write(setting.folder / "masks.json", chosen, setting.seed)
+    results = setting.benchmark(methods_of(arguments.methods), chosen, scores, protocol)
+    print(statistics.text_table(statistics.summaries(results), results.methods))
+    return _report(setting, results, arguments.audio)
+
+
+def methods_of(text: str) -> tuple[str, ...]:
+    """Split a list of methods; the options of one are joined by `+`, since commas stand between methods."""
+    return tuple(name.replace("+", ",") for name in text.split(",") if name)
+
+
+def _drawn(setting: "Setting", arguments: argparse.Namespace) -> "list[Case]":
+    from audio_inpaint.benchmark import masks
+    from audio_inpaint.benchmark.restoration import hop_length
+    from audio_inpaint.benchmark.sources import recordings
+
+    if not setting.sources:
+        raise InputError("no clean audio is named: give a folder, such as demo/clips")
+    found = recordings(
+        setting.sources, arguments.limit, arguments.seconds, arguments.sample_rate, not arguments.stereo, setting.seed
+    )
+    count, seed, cases = arguments.per_recording, setting.seed, []
+    for index, recording in enumerate(found):
+        try:
+            if arguments.columns:
+                hop = hop_length(recording.audio()[1])
+                cases += masks.columns(recording, index, _numbers(arguments.columns, int), count, hop, seed)
+            elif arguments.cumulative_ms:
+                sizes = masks.CUMULATIVE_MS if arguments.cumulative_ms == "paper" else _numbers(arguments.cumulative_ms)
+                cases += masks.cumulative(recording, index, sizes, count, seed)
+            else:
+                given = arguments.gap_ms or "64"
+                sizes = masks.FIELD_MS if given == "field" else _numbers(given)
+                cases += masks.single(recording, index, sizes, count, arguments.context_ms, seed)
+        except InputError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    return cases
+
+
+def _report(setting: "Setting", results, audio: bool) -> int:
+    from audio_inpaint.benchmark.report import write_audio, write_benchmark_report
+    from audio_inpaint.benchmark.results import write_details, write_rows
+    from audio_inpaint.benchmark.statistics import costs, costs_table, summaries, write_table
+
+    write_rows(setting.folder / "rows.csv", results)
+    write_table(setting.folder / "table.csv", summaries(results))
+    write_details(setting.folder / "results.json", results)
+    write_benchmark_report(setting.folder / "report.html", results, setting.command)
+    if audio:
+        write_audio(setting.folder / "audio", results)
+    print("", costs_table(costs(results.rows, results.methods)), "", sep="\n")
+    print(f"report: {setting.folder / 'report.html'}; every case in rows.csv, the table in table.csv beside it")
+    for failure in results.failures[:20]:
+        print(f"failed: {failure.method} on {failure.case.name}: {failure.reason}", file=sys.stderr)
+    if results.failures:
+        raise InputError(f"{len(results.failures)} of {len(results.failures) + len(results.rows)} restorations failed")
+    return 0
+
+
+def _numbers(text: str, kind: type = float) -> list:
+    try:
+        found = [kind(part) for part in text.split(",")]
+    except ValueError:
+        raise InputError(f"{text!r} is no list of numbers, such as 20,40,64") from None
+    if any(not 0 < number < 1e6 for number in found):
+        raise InputError(f"{text!r}: sizes must be more than nothing")
+    return found
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number

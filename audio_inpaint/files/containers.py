@@ -1,0 +1,119 @@
+"""Where the samples lie inside an audio file, for what libsndfile does not keep when it writes a file anew."""
+
+import shutil
+import struct
+from pathlib import Path
+from typing import BinaryIO
+
+_W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
+# Everything but STREAMINFO, padding and the seek table, which belong to the encoded frames.
+_FLAC_KEPT = {2: "application", 4: "comments", 5: "cue sheet", 6: "picture"}
+
+
+def first_sample(file: BinaryIO) -> tuple[int, str] | None:
+    """Find the uncompressed samples of a WAV, RF64, RIFX, Wave64, AIFF or AU file.
+
+    Args:
+        file: open for reading.
+
+    Returns:
+        Byte offset of the first sample and the byte order, "LITTLE" or "BIG"; None for other or broken containers.
+    """
+    file.seek(0)
+    head = file.read(40)
+    if head[:4] in (b"RIFF", b"RF64", b"RIFX") and head[8:12] == b"WAVE":
+        order = "BIG" if head[:4] == b"RIFX" else "LITTLE"
+        found = _walk(file, 12, b"data", order)
+        return found and (found, order)
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return _aiff_sample(file)
+    if head[:4] == b"riff" and head[24:28] == b"wave":
+        found = _walk_w64(file)
+        return found and (found, "LITTLE")
+    if head[:4] == b".snd":
+        return struct.unpack(">I", head[4:8])[0], "BIG"
+    return None
+
+
+def _walk(file: BinaryIO, position: int, name: bytes, order: str) -> int | None:
+    """Byte position of the content of chunk `name` in a RIFF-like file whose first chunk is at `position`."""
+    while True:
+        file.seek(position)
+        head = file.read(8)
+        if len(head) < 8:
+            return None
+        if head[:4] == name:
+            return position + 8
+        size = struct.unpack("<I" if order == "LITTLE" else ">I", head[4:])[0]
+        position += 8 + size + size % 2
+
+
+def _aiff_sample(file: BinaryIO) -> tuple[int, str] | None:
+    """AIFF keeps an offset in front of its samples, and AIFF-C may hold them in little-endian order."""
+    common, sound = _walk(file, 12, b"COMM", "BIG"), _walk(file, 12, b"SSND", "BIG")
+    if common is None or sound is None:
+        return None
+    file.seek(common + 18)
+    order = "LITTLE" if file.read(4) == b"sowt" else "BIG"
+    file.seek(sound)
+    return sound + 8 + struct.unpack(">I", file.read(4))[0], order
+
+
+def _walk_w64(file: BinaryIO) -> int | None:
+    """Wave64 chunks have 16-byte names, 8-byte sizes that count their own head, and lie at multiples of 8."""
+    position = 40
+    while True:
+        file.seek(position)
+        head = file.read(24)
+        if len(head) < 24:
+            return None
+        if head[:16] == _W64_DATA:
+            return position + 24
+        size = struct.unpack("<Q", head[16:])[0]
+        position += max(size + -size % 8, 24)
+
+
+def copy_flac_metadata(tagged: BinaryIO, encoded: str | Path, output: str | Path) -> None:
+    """Write a FLAC file with the tags, pictures and cue sheets of one file and the audio of another.
+
+    Args:
+        tagged: the FLAC file that has the metadata; an ID3 tag in front of it is kept too.
+        encoded: the FLAC file that has the audio.
+        output: the file that is written.
+
+    Source: RFC 9639, section 8; ID3 tag version 2.4.0, section 3.1.
+    """
+    with open(encoded, "rb") as new, open(output, "wb") as file:
+        file.write(_id3_tag(tagged))
+        kept = [block for block in _flac_blocks(tagged) if block[0] in _FLAC_KEPT]
+        blocks = [block for block in _flac_blocks(new) if block[0] == 0] + kept
+        file.write(b"fLaC")
+        for number, (kind, content) in enumerate(blocks):
+            last = 0x80 if number == len(blocks) - 1 else 0
+            file.write(bytes([kind | last]) + len(content).to_bytes(3, "big") + content)
+        shutil.copyfileobj(new, file)
+
+
+def _id3_tag(file: BinaryIO) -> bytes:
+    """Read the ID3 tag that some programs put in front of a FLAC file, and leave the file behind it."""
+    file.seek(0)
+    head = file.read(10)
+    if head[:3] != b"ID3" or len(head) < 10:
+        file.seek(0)
+        return b""
+    size = sum(byte << 7 * (3 - place) for place, byte in enumerate(head[6:10]))
+    footer = 10 if head[5] & 0x10 else 0
+    return head + file.read(size + footer)
+
+
+def _flac_blocks(file: BinaryIO) -> list[tuple[int, bytes]]:
+    """Read (kind, content) of every metadata block and leave the file at its first audio frame."""
+    if file.read(4) != b"fLaC":
+        return []
+    blocks, last = [], False
+    while not last:
+        head = file.read(4)
+        last = len(head) < 4 or bool(head[0] & 0x80)
+        if len(head) == 4:
+            blocks.append((head[0] & 0x7F, file.read(int.from_bytes(head[1:], "big"))))
+    return blocks

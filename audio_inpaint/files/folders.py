@@ -1,0 +1,55 @@
+"""Folders that appear whole or not at all."""
+
+import contextlib
+import os
+import re
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path, own: re.Pattern[str]) -> Iterator[Path]:
+    """Give an empty folder beside `path` that takes its place when the block ends well and vanishes when it does not.
+
+    Args:
+        path: the folder; an old one is replaced.
+        own: what files of such a folder are called, relative to it; an old folder with any other file is left alone.
+
+    Raises:
+        InputError: it cannot be written, or something else is in its place.
+    """
+    if path.exists() and not _is_own(path, own):
+        raise InputError(f"{path} holds something else: move it away, or choose another name for the output")
+    temporary, old = (path.with_name(f".{secrets.token_hex(8)}") for _ in range(2))
+    try:
+        temporary.mkdir()
+        yield temporary
+        if path.exists():
+            os.replace(path, old)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {reason(error)}") from error
+    finally:
+        with contextlib.suppress(OSError):
+            if old.exists() and not path.exists():
+                os.replace(old, path)
+        for folder in (temporary, old):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_folder(path: Path, own: re.Pattern[str]) -> None:
+    """Remove a folder that `replacing_folder` made, if it is there; any other is left alone."""
+    if path.is_dir() and _is_own(path, own):
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_own(path: Path, own: re.Pattern[str]) -> bool:
+    if not path.is_dir() or path.is_symlink():
+        return False
+    files = [file for file in path.rglob("*") if not file.is_dir()]
+    return all(own.fullmatch(file.relative_to(path).as_posix()) for file in files)

@@ -1,0 +1,155 @@
+"""Writing a copy of an audio file in which nothing but its gaps differs."""
+
+import contextlib
+import io
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import soundfile
+import torch
+from torch import Tensor
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.containers import copy_flac_metadata, first_sample
+from audio_inpaint.files.recording import BITS, BLOCK, LOSSLESS, WIDTHS, Reader, create, stored, target
+from audio_inpaint.gaps import Gap
+
+
+@dataclass(frozen=True)
+class Fill:
+    """New samples for a gap: `audio` is (channel, time), of the gap's channel or of all channels."""
+
+    gap: Gap
+    audio: Tensor
+
+    def into(self, block: Tensor, start: int) -> None:
+        """Put what belongs there into a block (channel, time) of the recording whose first sample is `start`."""
+        first, last = max(start, self.gap.start), min(start + block.shape[-1], self.gap.stop)
+        if first < last:
+            new = self.audio[:, first - self.gap.start : last - self.gap.start]
+            block[self.channels, first - start : last - start] = new.to(block)
+
+    @property
+    def channels(self) -> slice:
+        """The channels that the gap concerns."""
+        channel = self.gap.channel
+        return slice(None) if channel is None else slice(channel, channel + 1)
+
+
+def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> list[str]:
+    """Copy an audio file with its gaps filled; all other samples stay as they are.
+
+    Where input and output are the same uncompressed format, the file's bytes are copied and those of the fills
+    overwritten, so that every chunk and tag survives. Otherwise samples are streamed through libsndfile: bit for bit
+    where the output's sample format holds the input's, re-encoded for Ogg, Opus and MP3.
+
+    Args:
+        reader: the input.
+        output: the file to write or replace, another than the input; its suffix names the format.
+        fills: rounded and clipped to the output's sample format.
+
+    Returns:
+        Lines that the user should read about what the output format could not keep.
+
+    Raises:
+        InputError: either file cannot be used, or they are the same.
+    """
+    output = Path(output)
+    check_output(reader.path, output, overwrite=True)
+    container, subtype = target(reader, output)
+    with replacing(output) as temporary, open(reader.path, "rb") as source:
+        if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
+            source.seek(0)
+            with open(temporary, "r+b") as copy:
+                shutil.copyfileobj(source, copy, 1 << 20)
+                _overwrite(copy, reader, place, fills)
+        else:
+            _stream(reader, source, temporary, container, subtype, fills)
+    return _losses(reader, container, subtype)
+
+
+def check_output(path: str | Path, output: str | Path, overwrite: bool = False) -> None:
+    """Refuse an output that would destroy its input, or something else, or that has no place to go.
+
+    Raises:
+        InputError: the same file (through links too), no such folder, not a regular file, or one that exists and may
+            not be overwritten.
+    """
+    output = Path(output)
+    if not output.parent.is_dir():
+        raise InputError(f"the folder {output.parent} of the output does not exist: create it first")
+    if output.exists():
+        if os.path.samefile(path, output):
+            raise InputError(f"the output {output} is the input itself: name another file")
+        if not output.is_file():
+            raise InputError(f"the output {output} is not a regular file: name another one")
+        if not overwrite:
+            raise InputError(f"the output {output} exists: name another file, or allow to overwrite it")
+
+
+def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
+    if subtype not in LOSSLESS:
+        return [f"{container} is re-encoded, which changes all samples a little: a .wav output keeps them as they are"]
+    bits = BITS.get(subtype)
+    if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
+        return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
+    return []
+
+
+def _samples_at(reader: Reader, source: BinaryIO) -> tuple[int, str] | None:
+    """Offset and byte order of the samples in the file, if they are where the container's chunks say."""
+    if reader.subtype not in WIDTHS or (place := first_sample(source)) is None:
+        return None
+    count, width = min(reader.length, BLOCK), reader.channels * WIDTHS[reader.subtype]
+    if place[0] + reader.length * width > source.seek(0, os.SEEK_END):
+        return None
+    source.seek(place[0])
+    raw = io.BytesIO(source.read(count * width))
+    kind = {"format": "RAW", "subtype": reader.subtype, "endian": place[1], "channels": reader.channels}
+    samples, _ = soundfile.read(raw, samplerate=reader.sample_rate, always_2d=True, **kind)
+    return place if np.array_equal(samples.T, reader.read(0, count).numpy(), equal_nan=True) else None
+
+
+def _overwrite(copy: BinaryIO, reader: Reader, place: tuple[int, str], fills: Sequence[Fill]) -> None:
+    """Put the bytes of the fills into a copy of the file."""
+    offset, endian = place
+    width = WIDTHS[reader.subtype]
+    for fill in fills:
+        raw = io.BytesIO()
+        samples = stored(fill.audio.double().T.numpy(), reader.subtype)
+        soundfile.write(raw, samples, reader.sample_rate, reader.subtype, endian, "RAW")
+        time = len(fill.gap)
+        position = offset + fill.gap.start * reader.channels * width
+        copy.seek(position)
+        old = copy.read(time * reader.channels * width)
+        frames = np.frombuffer(old, np.uint8).reshape(time, reader.channels, width).copy()
+        frames[:, fill.channels] = np.frombuffer(raw.getvalue(), np.uint8).reshape(time, len(fill.audio), width)
+        copy.seek(position)
+        copy.write(frames.tobytes())
+
+
+def _stream(
+    reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill]
+) -> None:
+    """Write the file anew block by block, with its text fields."""
+    with create(output, container, subtype, reader.sample_rate, reader.channels) as file:
+        for name, text in reader.metadata().items():
+            with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
+                setattr(file, name, text)
+        for start, block in reader.blocks():
+            for fill in fills:
+                fill.into(block, start)
+            if subtype not in ("FLOAT", "DOUBLE") and not bool(torch.isfinite(block).all()):
+                raise InputError(f"{reader.path} has samples that are no numbers, which {container} cannot hold")
+            file.write(stored(block.T.numpy(), subtype))
+    if container == reader.format == "FLAC":
+        with replacing(output) as retagged:
+            copy_flac_metadata(source, output, retagged)
+    if soundfile.info(output).frames != reader.length:
+        raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")

@@ -1,0 +1,181 @@
+"""Lists of gaps as people and programs write them: typed lists, CSV files, Audacity label tracks."""
+
+import csv
+import math
+import os
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.gaps import Gap, check_gaps
+
+_EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas between gaps"
+_NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
+_SECONDS = re.compile(rf"({_NUMBER})\s*[-–]\s*({_NUMBER})")
+_SAMPLES = re.compile(r"([+-]?[0-9]{1,18})\s*:\s*([+-]?[0-9]{1,18})")
+_LABEL_CHANNEL = re.compile(r"(?:^|\s)ch([1-9][0-9]{0,8})$")
+
+
+def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[Gap]:
+    """Reads a typed list such as "0.1-0.15,1600:2400": seconds with a hyphen, sample positions with a colon.
+
+    Seconds go to the nearest sample; where `length` (samples) is known, less than one sample past it means the end.
+    Raises InputError naming the piece that cannot be read.
+    """
+    pieces = [piece.strip() for piece in re.split(r"[,;\n]", text)]
+    gaps = [_parse_piece(piece, sample_rate, length) for piece in pieces if piece]
+    if not gaps:
+        raise InputError(f"the list of gaps is empty; {_EXAMPLE}")
+    return gaps
+
+
+def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> list[Gap]:
+    """Reads a CSV with the header start,end[,channel] or an Audacity label track, told apart by their content.
+
+    Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. An
+    empty file holds no gaps. Raises InputError naming the line that cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+            lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text_lines(file, path), 1)]
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+    lines = [(number, line) for number, line in lines if line.strip()]
+    if not lines:
+        return []
+    is_csv = re.match(r"\s*\"?start\"?\s*[,;\t]", lines[0][1], re.IGNORECASE)
+    gaps = []
+    for number, start, stop, channel in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
+        try:
+            gaps.append(_gap_of_seconds(start, stop, sample_rate, length, _channel(channel)))
+        except InputError as error:
+            raise InputError(f"{path}, line {number}: {error}") from None
+    return gaps
+
+
+def resolve_gaps(spec: str, sample_rate: int, length: int) -> list[Gap]:
+    """Turns what the user gave, a gap file where one of that name exists and a typed list otherwise, to checked gaps.
+
+    `length` is the file's, in samples. Raises InputError.
+    """
+    if os.path.isfile(spec):  # unlike Path's, it does not mind a list that is too long for a name
+        gaps = read_gaps(spec, sample_rate, length)
+    elif re.search(r"[/\\]|[A-Za-z]{2}", spec):
+        raise InputError(f"there is no gap file {_shown(spec)}; give an existing one, or {_EXAMPLE}")
+    else:
+        gaps = parse_gaps(spec, sample_rate, length)
+    return check_gaps(gaps, length, sample_rate=sample_rate)
+
+
+def write_labels(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Sequence[str] | None = None) -> None:
+    """Writes an Audacity label track that `read_gaps` reads back to the sample; `texts` are the labels ("gap")."""
+    rows = []
+    for gap, text in zip(gaps, texts if texts is not None else ["gap"] * len(gaps), strict=True):
+        # A text's own ending " ch2" would be read back as a channel.
+        words = re.sub(r"(?:(?:^|\s+)ch[0-9]+)+\s*$", "", " ".join(text.split()))
+        words += "" if gap.channel is None else f" ch{gap.channel + 1}"
+        rows.append("\t".join([*_times(gap, sample_rate), words.strip()]) + "\n")
+    _write_whole(path, "".join(rows))
+
+
+def write_csv(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Sequence[str] | None = None) -> None:
+    """Writes the CSV start,end,channel[,text] that `read_gaps` reads back to the sample; channels count from 1."""
+    rows = ["start,end,channel\n" if texts is None else "start,end,channel,text\n"]
+    for gap, text in zip(gaps, texts if texts is not None else [None] * len(gaps), strict=True):
+        cells = [*_times(gap, sample_rate), "" if gap.channel is None else str(gap.channel + 1)]
+        if text is not None:
+            cells.append('"' + " ".join(text.split()).replace('"', '""') + '"')
+        rows.append(",".join(cells) + "\n")
+    _write_whole(path, "".join(rows))
+
+
+def _parse_piece(piece: str, sample_rate: int, length: int | None) -> Gap:
+    if match := _SECONDS.fullmatch(piece):
+        return _gap_of_seconds(*match.groups(), sample_rate, length, None)
+    if match := _SAMPLES.fullmatch(piece):
+        return _ordered(int(match[1]), int(match[2]), piece, None)
+    raise InputError(f"{_shown(piece)} is not a gap; {_EXAMPLE} (decimals take a point)")
+
+
+def _gap_of_seconds(start: str, stop: str, sample_rate: int, length: int | None, channel: int | None) -> Gap:
+    positions = []
+    for cell in (start, stop):
+        number = cell.strip().replace(",", ".")
+        if not re.fullmatch(_NUMBER, number) or not math.isfinite(exact := float(number) * sample_rate):
+            raise InputError(f"{_shown(cell)} is not a time in seconds, such as 0.15")
+        ends = length is not None and length < exact < length + 1
+        positions.append(length if ends else round(exact))
+    return _ordered(*positions, f"{start.strip()}-{stop.strip()}", channel)
+
+
+def _ordered(start: int, stop: int, shown: str, channel: int | None) -> Gap:
+    if start < 0 or shown.startswith("-"):
+        raise InputError(f"the gap {_shown(shown)} begins before the file does")
+    if stop < start:
+        raise InputError(f"the gap {_shown(shown)} ends before it begins; put the smaller number first")
+    if stop == start:
+        raise InputError(f"the gap {_shown(shown)} holds no sample; a gap needs an end after its beginning")
+    return Gap(start, stop, channel)
+
+
+def _text_lines(file: TextIO, path: str | Path) -> Iterator[str]:
+    for line in file:
+        if "\0" in line or len(line) > 10_000:
+            raise InputError(f"{path} is not a text file of gaps; give a CSV with the header start,end or label track")
+        yield line
+
+
+def _csv_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str]]:
+    delimiter = re.search(r"[,;\t]", lines[0][1])[0]
+    names = [name.strip().lower() for name in next(csv.reader([lines[0][1]], delimiter=delimiter))]
+    if "end" not in names:
+        raise InputError(f"{path}, line {lines[0][0]}: the header needs the columns start,end")
+    for number, line in lines[1:]:
+        cells = next(csv.reader([line], delimiter=delimiter))
+        row = dict(zip(names, cells, strict=False))
+        if "end" not in row or len(cells) > len(names):
+            raise InputError(f"{path}, line {number}: {_shown(line)} does not have the header's {len(names)} columns")
+        yield number, row["start"], row["end"], row.get("channel", "")
+
+
+def _label_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str]]:
+    for number, line in lines:
+        if line.startswith("\\"):  # the frequency range of a spectral selection
+            continue
+        start, *others = line.split("\t", 2)
+        if not others:
+            raise InputError(
+                f"{path}, line {number}: {_shown(line)} is neither a CSV header start,end nor an Audacity label "
+                "(start, tab, end in seconds)"
+            )
+        channel = _LABEL_CHANNEL.search(others[1].rstrip()) if len(others) > 1 else None
+        yield number, start, others[0], channel[1] if channel else ""
+
+
+def _channel(cell: str) -> int | None:
+    if not cell.strip():
+        return None
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", cell.strip()):
+        raise InputError(f"{_shown(cell)} is not a channel: channels count from 1, and an empty cell means all")
+    return int(cell) - 1
+
+
+def _times(gap: Gap, sample_rate: int) -> list[str]:
+    decimals = max(6, len(str(int(sample_rate))) + 1)  # steps below a tenth of a sample
+    return [f"{position / sample_rate:.{decimals}f}" for position in (gap.start, gap.stop)]
+
+
+def _write_whole(path: str | Path, text: str) -> None:
+    path = Path(path)
+    if path.exists() and not path.is_file():  # a pipe or a device is written, not replaced
+        path.write_text(text, encoding="utf-8", newline="\n")
+        return
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= 60 else text[:57] + "...")

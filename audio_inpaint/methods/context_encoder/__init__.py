@@ -1,0 +1,1 @@
+"""Trained context encoders as methods."""

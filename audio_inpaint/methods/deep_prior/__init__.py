@@ -1,0 +1,1 @@
+"""Deep priors as methods."""

@@ -1,0 +1,1 @@
+"""Recall, and auto, the default: what a recording repeats elsewhere."""

@@ -1,0 +1,144 @@
+"""Trained networks as files: loading them, shipping them, and those that come with the package.
+
+    python -m audio_inpaint.nn.checkpoints runs/ce_music_small/checkpoints/best.ckpt checkpoints/ce_music.pt
+
+writes a checkpoint of `fit` as a small file to hand on; a card beside it, with the same name and `.md`, begins with its
+title, `# A network for ...`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import pickle
+import sys
+import zipfile
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.shipped import folder, title
+
+if TYPE_CHECKING:
+    from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
+
+FOLDER = folder("checkpoints")
+
+# What a `SpectralInpainter` is built from, among the hyperparameters of a training.
+_SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "normalised", "iterations")
+_PREFIX = "inpainter."
+
+
+def names() -> dict[str, str]:
+    """Name the shipped checkpoints and describe each by the title of its card."""
+    return {path.stem: title(path.with_suffix(".md")) for path in sorted(FOLDER.glob("*.pt"))}
+
+
+def find(name: str) -> Path | None:
+    """The file of a shipped checkpoint's name, or of a path that ends in .ckpt or .pt; None for any other name."""
+    if Path(name).suffix in (".ckpt", ".pt"):
+        return Path(name)
+    path = FOLDER / f"{name}.pt"
+    return path if path.is_file() else None
+
+
+def load(path: Path) -> SpectralInpainter:
+    """Build a trained inpainter from a shipped checkpoint or from one that `fit` wrote.
+
+    Nothing but numbers and names is read from the file, and only networks of this package are built.
+
+    Raises:
+        InputError: it cannot be read, is damaged, or holds something else.
+    """
+    return _built(_read(path), path)
+
+
+def _built(content: dict, path: Path) -> SpectralInpainter:
+    from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
+
+    try:
+        options = content["hyper_parameters"]
+        inpainter = SpectralInpainter(_factory(options["net"]), **{name: options[name] for name in _SIZES})
+        weights = content["state_dict"].items()
+        own = {name.removeprefix(_PREFIX): value.float() for name, value in weights if name.startswith(_PREFIX)}
+        inpainter.load_state_dict(own)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
+        said = " ".join(str(error).split())[:150]
+        raise InputError(f"{path} is no checkpoint of a context encoder, or of another version ({said})") from error
+    return inpainter.eval().requires_grad_(False)
+
+
+def ship(path: Path, output: Path) -> None:
+    """Write a checkpoint of `fit` as a small file to hand on: weights in half precision, and what builds the network.
+
+    Raises:
+        InputError: the checkpoint cannot be used.
+    """
+    content = _read(path)
+    _built(content, path)  # refuses what could not be loaded again
+    options = {name: content["hyper_parameters"][name] for name in ("net", *_SIZES)}
+    own = {name: value for name, value in content["state_dict"].items() if name.startswith(_PREFIX)}
+    halves = {name: value.half() if value.is_floating_point() else value for name, value in own.items()}
+    save({"hyper_parameters": options, "state_dict": halves}, output)
+
+
+def save(content: dict, path: str | Path) -> None:
+    """Write a checkpoint beside its place and rename it.
+
+    Raises:
+        InputError: the disk is full, or the place cannot be written.
+    """
+    import torch
+
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    with replacing(path) as temporary:
+        temporary.write_bytes(buffer.getbuffer())
+
+
+def _read(path: Path) -> dict:
+    import torch
+
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise InputError(f"there is no checkpoint {path}") from None
+    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} is damaged, or no checkpoint: fetch or train it again") from error
+
+
+def _factory(given: dict) -> Callable:
+    """What builds a network of this package from a class path and arguments, as a config has them."""
+    module, _, name = given["class_path"].rpartition(".")
+    if not module.startswith("audio_inpaint.nn."):
+        raise ValueError(f"it names {given['class_path']}, which is no network of this package")
+    arguments = given.get("init_args", {})
+    nested = {key: _factory(value) if _is_class(value) else value for key, value in arguments.items()}
+    return partial(getattr(import_module(module), name), **nested)
+
+
+def _is_class(value: object) -> bool:
+    return isinstance(value, dict) and "class_path" in value
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Read the command line and ship a checkpoint; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m audio_inpaint.nn.checkpoints", description="Ship a checkpoint.")
+    parser.add_argument("checkpoint", type=Path, help="the file that fit wrote")
+    parser.add_argument("output", type=Path, help="the file to write, such as checkpoints/ce_music.pt")
+    options = parser.parse_args(arguments)
+    try:
+        ship(options.checkpoint, options.output)
+    except InputError as error:
+        print(f"audio_inpaint.nn.checkpoints: error: {error}", file=sys.stderr)
+        return 2
+    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,417 @@
+"""Repairing audio in memory and in files: one loop from gaps to fills, for every command, Python and the benchmark.
+
+Gaps that are near each other share a span: the stretch of the recording that a method gets at once. Each span is read,
+goes through the method, and leaves its fills; nothing else of it is kept.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.patching import Fill, check_output, write_patched
+from audio_inpaint.files.recording import BLOCK, Reader, target
+from audio_inpaint.gaps import Gap, as_gaps, gap_mask, lost_runs, within
+from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
+from audio_inpaint.methods.gap_workers import one_thread
+from audio_inpaint.methods.registry import method as named
+
+if TYPE_CHECKING:
+    from audio_inpaint.methods.explanation import Explanation
+
+Progress = Callable[[int, int], None]  # gaps filled, gaps in all
+
+
+@dataclass(frozen=True)
+class Repair:
+    """Repaired audio.
+
+    Attributes:
+        audio: as it was given, array or tensor, of the same shape and type, its gaps filled.
+        gaps: sorted and merged, in samples.
+        explanations: how they were filled, in the order of time; empty if the method does not say.
+    """
+
+    audio: Any
+    gaps: list[Gap]
+    explanations: list[Explanation] = field(default_factory=list)
+
+
+def repair(
+    audio: Any,
+    gaps: Any,
+    sample_rate: int,
+    method: str | Method = "auto",
+    *,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Repair:
+    """Fill the gaps of audio in memory; every other sample comes back bit for bit.
+
+    Args:
+        audio: (channel, time) or (time,), floating point, array or tensor; what it holds in the gaps is not looked at.
+        gaps: a boolean mask of the audio's shape or (time,), true = lost; or a list of `Gap`s, of detections, or of
+            (start, stop) or (start, stop, channel) in samples.
+        sample_rate: Hz.
+        method: a name that `methods` lists, with options if need be ("janssen:iterations=5"), the file of a trained
+            network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
+        device: where a method computes that can compute on a GPU, such as "cuda".
+        progress: called with (gaps filled, gaps in all).
+
+    Raises:
+        InputError: audio or gaps do not fit, a known sample is not finite, or there is no such method.
+        ContractError: the method broke its contract.
+
+    >>> import numpy as np
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000)
+    >>> repaired = repair(np.where(np.arange(16000) // 500 == 16, 0, tone), [(8000, 8500)], 16000, "janssen")
+    >>> bool(np.abs(repaired.audio - tone).max() < 1e-3)
+    True
+    """
+    samples = _samples(audio)
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
+        raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
+    channels, length = samples.shape
+    found = as_gaps(gaps, length, channels, sample_rate)
+    shape = Shape(channels, length, int(sample_rate))
+    output, explanations = samples.clone(), []
+    work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
+    for fills, explained in filled(
+        lambda start, stop: work[:, start:stop], shape, work.dtype, found, _method(method), device, progress
+    ):
+        for fill in fills:
+            fill.into(output, 0)
+        explanations += explained
+    return Repair(_like(audio, output), found, _in_order(explanations))
+
+
+@dataclass(frozen=True)
+class FileRepair:
+    """What was done to a file.
+
+    Attributes:
+        path: of the repaired file.
+        length: samples in the file.
+        sample_rate: Hz.
+        seconds: that the repair took.
+        gaps: sorted and merged, in samples.
+        fills: what was put into them.
+        explanations: how they were filled, in the order of time; empty if the method does not say.
+        notes: what the output's format could not keep, one line each.
+    """
+
+    path: Path
+    length: int
+    sample_rate: int
+    seconds: float
+    gaps: list[Gap]
+    fills: list[Fill]
+    explanations: list[Explanation] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def repair_file(
+    path: str | Path,
+    output: str | Path,
+    gaps: Any = None,
+    method: str | Method = "auto",
+    *,
+    device: str | None = None,
+    overwrite: bool = False,
+    progress: Progress | None = None,
+) -> FileRepair:
+    """Fill the gaps of an audio file; format, tags and all other samples stay as they are.
+
+    Args:
+        path: the damaged file.
+        output: the file to write; its suffix names the format.
+        gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36"), the path of a label track or CSV file;
+            None detects them.
+        method: as `repair` takes it.
+        device: as `repair` takes it.
+        overwrite: replace an output that exists.
+        progress: called with (gaps filled, gaps in all).
+
+    Raises:
+        InputError: a file cannot be used, no gap is found, or gaps do not fit.
+        ContractError: the method broke its contract.
+
+    >>> repair_file("damaged.wav", "repaired.wav", "0.1-0.15")  # doctest: +SKIP
+    """
+    chosen = _method(method)
+    with Reader(path) as reader:
+        check_output(path, output, overwrite)
+        found = gaps_of(reader, gaps)
+        if not found:
+            raise InputError(f"no gap was found in {path}: name the gaps")
+        return repair_recording(reader, output, found, chosen, device=device, progress=progress)
+
+
+def gaps_of(reader: Reader, given: Any) -> list[Gap]:
+    """Return the gaps of a recording, in whatever form they are given; None detects them.
+
+    Raises:
+        InputError: they cannot be read, or do not fit.
+    """
+    if given is None:
+        from audio_inpaint.detection import detect
+
+        given = detect(reader)
+    elif isinstance(given, str | Path):
+        from audio_inpaint.gap_files import resolve_gaps
+
+        given = resolve_gaps(str(given), reader.sample_rate, reader.length)
+    return as_gaps(given, reader.length, reader.channels, reader.sample_rate)
+
+
+def repair_recording(
+    reader: Reader,
+    output: str | Path,
+    gaps: Sequence[Gap],
+    method: Method,
+    *,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> FileRepair:
+    """Fill the gaps of an open recording, and write it to a file with nothing else changed.
+
+    Args:
+        reader: the damaged recording.
+        output: the file to write, or to replace.
+        gaps: as `gaps_of` returns them.
+        method: what restores.
+        device: where, if it can compute on a GPU.
+        progress: called with (gaps filled, gaps in all).
+
+    Raises:
+        InputError: the output cannot be written, gaps do not fit, or a known sample is not finite.
+        ContractError: the method broke its contract.
+    """
+    began = time.perf_counter()
+    target(reader, Path(output))  # what would fail after minutes of work is refused before it
+    fills, explanations = [], []
+    shape = Shape(reader.channels, reader.length, reader.sample_rate)
+    for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress):
+        fills += new
+        explanations += explained
+    notes = write_patched(reader, output, fills)
+    seconds = time.perf_counter() - began
+    return FileRepair(
+        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, _in_order(explanations), notes
+    )
+
+
+# -- the loop ----------------------------------------------------------------------------------------------------------
+
+
+class Shape(NamedTuple):
+    """The size of a recording: channels, samples, Hz."""
+
+    channels: int
+    length: int
+    sample_rate: int
+
+
+@dataclass(frozen=True)
+class Span:
+    """A stretch [start, stop) of a recording that a method gets at once.
+
+    Attributes:
+        start: its first sample.
+        stop: the sample after its last one.
+        gaps: those whose fills are kept, in samples of the recording.
+        lost: all lost runs in it, among them those of neighbouring spans, in samples of the recording.
+    """
+
+    start: int
+    stop: int
+    gaps: tuple[Gap, ...]
+    lost: tuple[Gap, ...]
+
+
+Read = Callable[[int, int], Tensor]  # samples [start, stop) of a recording, (channel, time)
+Restore = Callable[[Span, Tensor, Tensor], tuple[Tensor, list["Explanation"]]]
+
+
+def filled(
+    read: Read,
+    shape: Shape,
+    dtype: torch.dtype,
+    gaps: Sequence[Gap],
+    method: Method,
+    device: str | None = None,
+    progress: Progress | None = None,
+) -> Iterator[tuple[list[Fill], list[Explanation]]]:
+    """Fill the gaps of a recording by a method, span by span.
+
+    Args:
+        read: gives samples of it.
+        shape: of it.
+        dtype: in which the method gets it, float32 or float64.
+        gaps: as `as_gaps` returns them.
+        method: what restores.
+        device: where, if it can compute on a GPU.
+        progress: called with (gaps filled, gaps in all).
+
+    Yields:
+        The fills of a span, and how they were made, in samples of the recording.
+
+    Raises:
+        InputError: a known sample is not finite, or nothing is known around a gap.
+        ContractError: the method broke its contract.
+    """
+    context = getattr(method, "context", CONTEXT)
+    longest = getattr(method, "longest", LONGEST)
+
+    def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
+        wanted = [one.moved(-span.start) for one in span.gaps]
+        return restored(method, audio, gap, shape.sample_rate, wanted, device)
+
+    done, plan = 0, spans(gaps, shape, context, longest)
+    total = sum(len(span.gaps) for span in plan)
+    for span in plan:
+        yield fills_of(span, read, shape, dtype, restore)
+        done += len(span.gaps)
+        if progress is not None:
+            progress(done, total)
+
+
+def spans(gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LONGEST) -> list[Span]:
+    """Plan the spans of a recording, in the order of time.
+
+    Args:
+        gaps: as `as_gaps` returns them.
+        shape: of the recording.
+        context: seconds of audio wanted on each side of a gap; infinite for the whole recording.
+        longest: seconds from the first to the last gap of a span, unless one gap alone is longer.
+    """
+    runs = lost_runs(gaps, shape.channels)
+    width = shape.length if math.isinf(context) else math.ceil(context * shape.sample_rate)
+    most = int(longest * shape.sample_rate)
+    ends = np.maximum.accumulate([run.stop for run in runs]).tolist() if runs else []
+    plan = []
+    for group in _groups(runs, shape.length, width, most):
+        start = max(0, group[0].start - width)
+        stop = min(shape.length, max(run.stop for run in group) + width)
+        first, last = bisect_right(ends, start), bisect_left(runs, stop, key=lambda run: run.start)
+        plan.append(Span(start, stop, tuple(group), tuple(runs[first:last])))
+    return plan
+
+
+def _groups(runs: Sequence[Gap], length: int, width: int, most: int) -> Iterator[list[Gap]]:
+    """Put runs together whose surroundings, `width` samples, overlap; no group is longer than `most` samples."""
+    group: list[Gap] = []
+    end = 0
+    for run in runs:
+        near = width >= length or run.start - end <= 2 * width
+        if group and near and max(end, run.stop) - group[0].start <= most:
+            group.append(run)
+            end = max(end, run.stop)
+            continue
+        if group:
+            yield group
+        group, end = [run], run.stop
+    if group:
+        yield group
+
+
+def fills_of(
+    span: Span, read: Read, shape: Shape, dtype: torch.dtype, restore: Restore
+) -> tuple[list[Fill], list[Explanation]]:
+    """Read a span, restore it, and keep its fills and how they were made, in samples of the recording.
+
+    Args:
+        span: of a plan.
+        read: gives samples of the recording.
+        shape: of the recording.
+        dtype: in which it is restored.
+        restore: `restore(span, audio (channel, time), gap (channel, time))`.
+
+    Raises:
+        InputError: a known sample is not finite, or nothing is known around a gap.
+    """
+    audio, gap = read_span(span, read, shape, dtype)
+    output, explanations = restore(span, audio, gap)
+    fills = [Fill(one, _cut(output, one.moved(-span.start))) for one in span.gaps]
+    return fills, [one.moved(span.start) for one in explanations]
+
+
+def read_span(span: Span, read: Read, shape: Shape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Read a span block by block, so that it is in memory once.
+
+    Returns:
+        Audio (channel, time), zero where samples are lost, and the mask (channel, time).
+
+    Raises:
+        InputError: a known sample is not finite, or nothing is known of a channel.
+    """
+    gap = gap_mask(within(span.lost, span.start, span.stop), span.stop - span.start, shape.channels)
+    if bool(gap.all(-1).any()):
+        seconds = span.start / shape.sample_rate
+        raise InputError(f"no sample is known around the gap at {seconds:.3f} s: name shorter gaps")
+    audio = torch.empty(gap.shape, dtype=dtype)
+    with one_thread():  # which waits for no other in each of these small steps
+        for first in range(span.start, span.stop, BLOCK):
+            inside = slice(first - span.start, min(first + BLOCK, span.stop) - span.start)
+            block = read(first, span.start + inside.stop).masked_fill(gap[:, inside], 0)
+            bad = ~block.isfinite().all(0)
+            if bool(bad.any()):
+                position = first + int(bad.nonzero()[0])
+                raise InputError(
+                    f"samples are NaN or infinite, the first at sample {position} "
+                    f"({position / shape.sample_rate:.6f} s): name them as gaps"
+                )
+            audio[:, inside] = block
+    return audio, gap
+
+
+def _cut(audio: Tensor, gap: Gap) -> Tensor:
+    """Copy a gap's samples, since a view would keep all of the audio in memory."""
+    channels = slice(None) if gap.channel is None else slice(gap.channel, gap.channel + 1)
+    return audio[channels, gap.start : gap.stop].to("cpu", torch.float64, copy=True)
+
+
+def _in_order(explanations: list[Explanation]) -> list[Explanation]:
+    return sorted(explanations, key=lambda one: (one.gap.start, one.gap.stop, one.gap.channel or 0))
+
+
+# -- what the front door takes -----------------------------------------------------------------------------------------
+
+
+def _method(given: str | Method) -> Method:
+    if isinstance(given, str):
+        return named(given)
+    if not callable(given):
+        raise InputError(f"{given!r:.60} is no method: give a name, or something to call with audio, gap, sample_rate")
+    return given() if isinstance(given, type) else given
+
+
+def _samples(audio: Any) -> Tensor:
+    """Return audio in any form as a tensor (channel, time) in the processor's memory."""
+    try:
+        samples = audio.detach().cpu() if isinstance(audio, Tensor) else torch.from_numpy(np.ascontiguousarray(audio))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"audio is an array or tensor (channel, time), not {type(audio).__name__}") from error
+    if not samples.is_floating_point():
+        raise InputError(f"audio is floating point, full scale 1, not {samples.dtype}: divide integers by full scale")
+    if samples.ndim not in (1, 2) or not samples.numel():
+        raise InputError(f"audio is (channel, time) or (time,), not {tuple(samples.shape)}")
+    samples = torch.atleast_2d(samples)
+    if len(samples) > samples.shape[-1]:
+        raise InputError(f"audio is (channel, time), and {tuple(samples.shape)} has more channels than samples: use .T")
+    return samples
+
+
+def _like(audio: Any, output: Tensor) -> Any:
+    output = output.reshape(np.shape(audio))
+    return output.to(audio.device) if isinstance(audio, Tensor) else output.numpy()

@@ -1,0 +1,1 @@
+"""Training on Lightning: the command line, models, data, callbacks."""
