@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audio_inpaint.dsp.autoregressive import burg, predict
 from audio_inpaint.gaps import Gap, mask_gaps
-from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 
 # Fewer known samples than these say nothing about a spectrum.
 SHORTEST = 32
@@ -35,7 +35,11 @@ class Burg:
     context: float = 0.128
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true."""
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return channels_alike(self.restore, audio, gap, sample_rate)
+
+    def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore channels that lost the same samples, gap (time,)."""
         filled = damaged(audio, gap)
         order, width = model_size(self.order, self.context, sample_rate)
         runs = mask_gaps(gap)

@@ -12,7 +12,7 @@ from torch import Tensor
 from audio_inpaint.dsp.autoregressive import burg, interpolate
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.burg import SHORTEST, fill_edge, fill_from_sides, known_run, loudest, model_size
-from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,11 @@ class Janssen:
     context: float = 0.128
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true."""
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return channels_alike(self.restore, audio, gap, sample_rate)
+
+    def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore channels that lost the same samples, gap (time,)."""
         known = damaged(audio, gap)
         order, width = model_size(self.order, self.context, sample_rate)
         runs = mask_gaps(gap)

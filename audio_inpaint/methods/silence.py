@@ -14,5 +14,5 @@ class Silence:
     context: float = 0.01
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Silence audio (channel, time) where gap (time,) is true."""
+        """Silence audio (channel, time) where gap (channel, time) is true."""
         return repaired(audio, gap, damaged(audio, gap))

@@ -20,7 +20,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from audio_inpaint.gaps import Gap, mask_gaps
-from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
 
 _RATE = 12000  # Hz: what lies above 6 kHz says little about likeness
@@ -70,7 +70,11 @@ class SimilarityGraph:
     context: float = math.inf
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true: the lost samples of `rearranged`."""
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return channels_alike(self.restore, audio, gap, sample_rate)
+
+    def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore channels that lost the same samples, gap (time,): the lost samples of `rearranged`."""
         return repaired(audio, gap, self.rearranged(audio, gap, sample_rate))
 
     def rearranged(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
@@ -87,7 +91,7 @@ class SimilarityGraph:
         Raises:
             InputError: shapes or types do not fit, or a known sample is not finite.
         """
-        source = Janssen()(damaged(audio, gap), gap, sample_rate).cpu()
+        source = Janssen().restore(damaged(audio, gap), gap, sample_rate).cpu()
         graph = _Graph(source, gap.cpu(), sample_rate)
         output = source.clone()
         for run in mask_gaps(gap):

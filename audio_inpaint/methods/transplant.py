@@ -8,7 +8,7 @@ from torch import Tensor
 
 from audio_inpaint.dsp.template_search import TemplateSearch
 from audio_inpaint.gaps import Gap, mask_gaps
-from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
 
 _FADE = 0.005  # seconds at both edges of a gap in which Janssen's fill leads over to the transplant
@@ -29,12 +29,16 @@ class LocalTransplant:
     context: float = math.inf
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true."""
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return channels_alike(self.restore, audio, gap, sample_rate)
+
+    def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore channels that lost the same samples, gap (time,)."""
         known = damaged(audio, gap)
         runs = mask_gaps(gap)
         if not runs or gap.all():
             return repaired(audio, gap, known)
-        filled = Janssen()(known, gap, sample_rate)
+        filled = Janssen().restore(known, gap, sample_rate)
         side, end = round(self.side * sample_rate), len(gap)
         longest = 2 * side + max(run.stop - run.start for run in runs)
         search = TemplateSearch(known, gap, sample_rate, longest)

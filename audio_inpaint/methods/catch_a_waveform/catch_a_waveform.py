@@ -19,7 +19,7 @@ from tqdm import tqdm
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import mask_gaps
-from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.transplant import edge_fade
 from audio_inpaint.nn.catch_a_waveform import Critic, Generator, fields, judged
@@ -67,15 +67,18 @@ class CatchAWaveform:
             raise InputError("Catch-A-Waveform needs at least one epoch and one channel: give epochs and width above 0")
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true."""
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return channels_alike(self.restore, audio, gap, sample_rate)
+
+    def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore channels that lost the same samples, gap (time,)."""
         known = damaged(audio, gap)
         if not gap.any() or not known.any():
             return repaired(audio, gap, known)
-        filled, level, length = Janssen()(known, gap, sample_rate), known.abs().max(), len(gap)
-        device = "cuda" if torch.cuda.is_available() else "cpu"
+        filled, level, length = Janssen().restore(known, gap, sample_rate), known.abs().max(), len(gap)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)  # all that is random is drawn there
-            scales = pyramid((filled / level).float().to(device), gap.to(device), sample_rate)
+            scales = pyramid((filled / level).float(), gap, sample_rate)
             low = level * reconstruction(scales, self.width, self.epochs).to(filled)
         output = filled + resampled(low, length) - resampled(resampled(filled, low.shape[-1]), length)
         for run in mask_gaps(gap):

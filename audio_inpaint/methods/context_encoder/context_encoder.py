@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 from torchaudio.functional import resample
 
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.contract import channels_alike, repaired
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.nn.checkpoints import load
 
@@ -65,10 +65,14 @@ class ContextEncoder:
         # the network's, a trained gap more where a short one is enlarged, and a margin for the resampling
         self.context = (segment.context + segment.gap) / segment.sample_rate + 0.02
 
-    @torch.no_grad()
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true."""
-        filled = self.first(damaged(audio, gap), gap, sample_rate)
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return channels_alike(self.restore, audio, gap, sample_rate)
+
+    @torch.no_grad()
+    def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+        """Restore channels that lost the same samples, gap (time,)."""
+        filled = self.first.restore(audio, gap, sample_rate)
         if gap.all() or not gap.any():
             return repaired(audio, gap, filled)
         rate = self.inpainter.segment.sample_rate
@@ -114,7 +118,7 @@ class ContextEncoder:
     def _lost(self, piece: Gap) -> Tensor:
         """Where a piece lies in its segment, (time,) boolean."""
         first = self.inpainter.segment.context + piece.start - self._start(piece)
-        return gap_mask([Gap(first, first + piece.stop - piece.start)], self.inpainter.segment.length)
+        return gap_mask([Gap(first, first + len(piece))], self.inpainter.segment.length)[0]
 
 
 def _pieces(gap: Gap, longest: int) -> list[Gap]:

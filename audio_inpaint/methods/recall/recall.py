@@ -15,7 +15,7 @@ from torch import Tensor
 from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
-from audio_inpaint.methods.contract import repaired, silenced
+from audio_inpaint.methods.contract import alike, of_channels, silenced
 from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
@@ -75,22 +75,38 @@ class Recall:
             raise ValueError("contexts begin with 1, Janssen's own")
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore audio (channel, time) where gap (time,) is true."""
-        return self.explain(audio, gap, sample_rate)[0]
+        """Restore audio (channel, time) where gap (channel, time) is true."""
+        return self.explain(audio, gap, sample_rate, mask_gaps(gap))[0]
 
     @torch.no_grad()
     def explain(
-        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap] | None = None
+        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap]
     ) -> tuple[Tensor, list[Explanation]]:
-        """Restore audio (channel, time) where gap (time,) is true, and tell for each gap what it was made of.
+        """Restore audio (channel, time) where gap (channel, time) is true, and tell what the wanted gaps were made of.
 
-        Gaps are spread over as many processes as torch uses threads. With some gaps `wanted`, the others stay zero.
+        Channels that lost the same samples are restored together. The gaps that are not wanted stay zero.
         """
-        known, lost, runs = silenced(audio, gap).cpu(), gap.cpu().clone(), mask_gaps(gap)
-        if wanted is not None:
-            runs = [run for run in runs if any(run.start < one.stop and one.start < run.stop for one in wanted)]
+        output, explanations = silenced(audio, gap).clone(), []
+        for channels, lost in alike(gap):
+            own = of_channels(wanted, channels)
+            output[channels], told = self.restore(output[channels], lost, sample_rate, own)
+            if len(channels) == len(audio):
+                explanations += told
+            else:
+                explanations += [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
+        return output, explanations
+
+    def restore(
+        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap]
+    ) -> tuple[Tensor, list[Explanation]]:
+        """Restore channels that lost the same samples, gap (time,), and explain the wanted gaps in order.
+
+        Gaps are spread over as many processes as torch uses threads.
+        """
+        known, lost, runs = audio.cpu(), gap.cpu().clone(), mask_gaps(gap)
+        runs = [run for run in runs if any(run.start < one.stop and one.start < run.stop for one in wanted)]
         if not runs or not known.any():
-            return repaired(audio, gap, known.to(audio)), [left_to_janssen(run) for run in runs]
+            return known.to(audio), [left_to_janssen(run) for run in runs]
         with one_thread() as cores:
             restored = on_cores(Scene(self, known, lost, sample_rate).restore, runs, cores)
             filled, left = known.clone(), []
@@ -100,7 +116,7 @@ class Recall:
                     continue
                 filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
             for place in neighbourhoods(left, len(gap), sample_rate):
-                filled[:, place] = _JANSSEN(filled[:, place], lost[place], sample_rate)
+                filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
         return filled.to(audio), [explanation for _, explanation in restored]
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
@@ -231,7 +247,7 @@ def neighbourhoods(runs: list[Gap], length: int, sample_rate: int) -> list[slice
     """Cut out what Janssen looks at, gaps together that share some of it: all that he is given he copies as doubles."""
     width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)[1]
     near = [Gap(max(0, run.start - width), min(length, run.stop + width)) for run in runs]
-    return [slice(part.start, part.stop) for part in mask_gaps(gap_mask(near, length))]
+    return [slice(part.start, part.stop) for part in mask_gaps(gap_mask(near, length)[0])]
 
 
 def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
