@@ -1,10 +1,10 @@
 """What a deep prior's settings are worth on lost samples, and what they cost.
 
-    python benchmarks/deep_prior_quality.py CLIP... [--methods dpai_fast,janssen] [--seconds 2.5] [-- OVERRIDES]
+    python benchmarks/deep_prior_quality.py CLIP... [--methods dpai_fast,janssen] [--seconds 2.5] [-- "{steps: 300}"]
 
 Protocol `time`: random gaps of 40-80 ms from a seed in the first seconds of the first channel of each clip. For each
 clip and method one line: SNR on all lost samples, mean SNR of the gaps, log-spectral distance, and seconds. What stands
-behind `--` are options of the deep prior's command, such as --model.init_args.level=1 or --trainer.max_steps=300.
+behind `--` are changes of the config in YAML, such as "{steps: 300, level: 1, net: {depth: 4}}".
 """
 
 import argparse
@@ -13,10 +13,13 @@ import sys
 import time
 
 import torch
+import yaml
 
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import gap_mask
-from audio_inpaint.methods.deep_prior.deep_prior import DeepPrior, presets
+from audio_inpaint.methods.deep_prior.config import Config
+from audio_inpaint.methods.deep_prior.method import DeepPrior
+from audio_inpaint.methods.deep_prior.presets import presets
 from audio_inpaint.methods.registry import method
 from audio_inpaint.random_gaps import random_gaps
 from audio_inpaint.scores.lsd import lsd
@@ -32,7 +35,7 @@ def main():
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
     cut = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
-    own, overrides = sys.argv[1:cut], sys.argv[cut + 1 :]
+    own, changes = sys.argv[1:cut], yaml.safe_load(" ".join(sys.argv[cut + 1 :])) or {}
     options = parser.parse_args(own)
     torch.set_num_threads(options.threads)
     print(f"{'clip':40}  {'method':12}  {'SNR':>6}  {'of gaps':>7}  {'LSD':>6}  {'s':>6}", flush=True)
@@ -43,7 +46,7 @@ def main():
         gaps = random_gaps(truth.shape[-1], rate, options.total_ms, options.seed)
         gap = gap_mask(gaps, truth.shape[-1])
         for name in options.methods.split(","):
-            restore = DeepPrior(name, *overrides) if name in presets() else method(name)
+            restore = DeepPrior(Config.load(name).changed(**changes)) if name in presets() else method(name)
             began = time.perf_counter()
             restored = restore(truth.masked_fill(gap, 0), gap, rate)
             seconds = time.perf_counter() - began

@@ -170,7 +170,7 @@ def test_a_method_for_columns_gets_columns_and_others_the_core():
 def test_the_deep_prior_takes_columns(one_thread):
     from tiny_fits import TINY
 
-    from audio_inpaint.methods.deep_prior.deep_prior import DeepPrior
+    from audio_inpaint.methods.deep_prior.method import DeepPrior
 
     audio = 0.1 * torch.randn(1, 8000, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     gaps = [Gap(2049, 2049 + 6 * 256)]

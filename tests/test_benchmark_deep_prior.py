@@ -72,13 +72,11 @@ def few(monkeypatch):
 
 @pytest.fixture
 def tiny(monkeypatch):
-    net = "--model.init_args.net.init_args"
-    monkeypatch.setattr(fits, "QUICK", (
-        "--model.init_args.n_fft=256", "--model.init_args.hop_length=64", "--model.init_args.level=2.0",
-        "--data.init_args.validate_every=2", "--trainer.accelerator=cpu", "--trainer.log_every_n_steps=1",
-    ))  # fmt: skip
-    small = (f"{net}.filters=[2,2,4]", f"{net}.skip_channels=4", f"{net}.depth=2")
-    monkeypatch.setattr(fits, "QUICK_NETS", dict.fromkeys(fits.CONFIGS, small) | {fits.UNET: (f"{net}.widths=[2,4]",)})
+    monkeypatch.setattr(fits, "QUICK", {"n_fft": 256, "hop_length": 64, "level": 2.0})
+    monkeypatch.setattr(fits, "QUICK_VALIDATED", 2)
+    monkeypatch.setattr(fits, "LOGGED", 1)
+    small = {"filters": [2, 2, 4], "skip_channels": 4, "depth": 2}
+    monkeypatch.setattr(fits, "QUICK_NETS", dict.fromkeys(fits.CONFIGS, small) | {fits.UNET: {"widths": [2, 4]}})
     monkeypatch.setattr(fits, "STEPS", (2, 4, 5000))
     monkeypatch.setattr(fits, "QUICK_STEPS", 6)
     monkeypatch.setattr(tables, "QUICK_SECONDS", 0.6)
@@ -182,13 +180,12 @@ def test_fig6_draws_the_curves_of_three_networks_and_fig7_shares_a_fit(setting, 
         assert all(math.isfinite(value) for value in values.values())
     assert is_picture(setting.folder / "dpai-fig6.png")
 
-    outputs = {path: path.stat().st_mtime_ns for path in setting.cache.glob("fits/*/network.wav")}
+    outputs = {path: path.stat().st_mtime_ns for path in setting.cache.glob("fits/*/step_000006.wav")}
     fits.fig7(setting)
-    assert {path: path.stat().st_mtime_ns for path in setting.cache.glob("fits/*/network.wav")} == outputs
+    assert {path: path.stat().st_mtime_ns for path in setting.cache.glob("fits/*/step_000006.wav")} == outputs
     assert [row["step"] for row in table(setting.folder / "dpai-fig7.csv")] == ["2", "4", "6"]
     assert is_picture(setting.folder / "dpai-fig7.png")
     (own,) = fits.fitted(setting, fits.signal(setting), [fits.HARMONIC]).values()
-    assert (own.output(6) == read(own.folder / "network.wav")[0]).all()
     assert (own.output(2) != own.output(6)).any()
 
 

@@ -1,5 +1,4 @@
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -23,8 +22,8 @@ def test_lost_samples_change_no_bit_of_the_fit(tmp_path, junk, withheld):
     fill = torch.randn(audio.shape, dtype=torch.float64) if junk == "noise" else junk
     fresh = recipe(data={"withheld_stretches": withheld})
 
-    clean = fit(fresh, tmp_path / "a", damaged(audio, *SPANS))
-    other = fit(fresh, tmp_path / "b", damaged(audio, *SPANS, fill=fill))
+    clean = fit(fresh, tmp_path / "a", *damaged(audio, *SPANS))
+    other = fit(fresh, tmp_path / "b", *damaged(audio, *SPANS, fill=fill))
 
     assert clean.isfinite().all()
     assert torch.equal(clean, other)
@@ -39,7 +38,7 @@ def test_withheld_samples_change_no_bit_of_the_fit(tmp_path):
     fresh = recipe(data={"withheld_stretches": 2})
 
     outputs = [
-        fit(fresh, tmp_path / name, replace(region, audio=x)) for name, x in (("a", region.audio), ("b", changed))
+        fit(fresh, tmp_path / name, *region._replace(audio=x)) for name, x in (("a", region.audio), ("b", changed))
     ]
 
     assert torch.equal(*outputs)
@@ -50,7 +49,7 @@ def test_a_known_sample_does_change_the_fit(tmp_path):
     changed = region.audio.clone()
     changed[:, 200] += 0.1
 
-    outputs = [fit(recipe(), tmp_path / n, replace(region, audio=x)) for n, x in (("a", region.audio), ("b", changed))]
+    outputs = [fit(recipe(), tmp_path / n, *region._replace(audio=x)) for n, x in (("a", region.audio), ("b", changed))]
 
     assert not torch.equal(*outputs)
 
@@ -59,7 +58,7 @@ def test_the_truth_changes_no_bit_of_the_fit(tmp_path):
     region, truth = damaged(sound(), *SPANS), sound()
     wrong = torch.where(region.gap, 0.7, truth)
 
-    outputs = [fit(recipe(), tmp_path / name, region, truth=x) for name, x in (("a", truth), ("b", wrong))]
+    outputs = [fit(recipe(), tmp_path / name, *region, truth=x) for name, x in (("a", truth), ("b", wrong))]
 
     assert torch.equal(*outputs)
 
@@ -71,7 +70,7 @@ def test_samples_that_no_observed_column_covers_change_no_bit_of_a_columns_fit(t
     assert 0 < core.sum() < region.gap.sum()
     changed = torch.where(core, 2 - 5 * audio, audio)
 
-    outputs = [fit(fresh, tmp_path / name, region, truth=x) for name, x in (("a", audio), ("b", changed))]
+    outputs = [fit(fresh, tmp_path / name, *region, truth=x) for name, x in (("a", audio), ("b", changed))]
 
     assert torch.equal(*outputs)
 
@@ -81,7 +80,7 @@ def test_samples_under_an_observed_column_do_change_a_columns_fit(tmp_path):
     region, changed = damaged(audio, (1500, 2100)), audio.clone()
     changed[:, 1505] += 0.1  # in the gap, and known all the same: why this form's scores are kept apart
 
-    outputs = [fit(fresh, tmp_path / name, region, truth=x) for name, x in (("a", audio), ("b", changed))]
+    outputs = [fit(fresh, tmp_path / name, *region, truth=x) for name, x in (("a", audio), ("b", changed))]
 
     assert not torch.equal(*outputs)
 
@@ -92,7 +91,7 @@ def test_samples_under_an_observed_column_do_change_a_columns_fit(tmp_path):
 def test_averaging_is_the_exponential_mean_of_the_outputs(tmp_path):
     watch, region = Watch(), damaged(sound(), *SPANS)
 
-    output = fit(recipe(steps=5, callbacks=[watch], averaging=0.7, validate_every=100), tmp_path, region)
+    output = fit(recipe(steps=5, callbacks=[watch], averaging=0.7, validate_every=100), tmp_path, *region)
 
     spectra = watch.spectra[:5]
     weights = [0.7 ** (4 - step) for step in range(5)]
@@ -109,7 +108,7 @@ def test_averaging_is_the_exponential_mean_of_the_outputs(tmp_path):
 
 def test_without_averaging_the_result_is_the_last_output_from_unperturbed_noise(tmp_path):
     watch = Watch()
-    output = fit(recipe(callbacks=[watch], level=None), tmp_path, damaged(sound(), *SPANS))
+    output = fit(recipe(callbacks=[watch], level=None), tmp_path, *damaged(sound(), *SPANS))
     last = watch.spectra[-1]
     spectrum = torch.zeros(1, 65, last.shape[-1], dtype=torch.complex64)
     spectrum[:, :64] = torch.complex(last[:, 0], last[:, 1])
@@ -119,35 +118,35 @@ def test_without_averaging_the_result_is_the_last_output_from_unperturbed_noise(
 def test_seeds_give_the_mean_of_fits_from_different_noise(tmp_path):
     region = damaged(sound(), *SPANS)
 
-    both = fit(recipe(), tmp_path / "both", region, seeds=2)
+    both = fit(recipe(), tmp_path / "both", *region, seeds=2)
 
     first, second = (soundfile.read(tmp_path / f"both/seed_{seed}/network.wav", dtype="float32")[0] for seed in (0, 1))
     assert not np.allclose(first, second, atol=1e-3)
     assert np.allclose(both.numpy()[0], (first + second) / 2, atol=1e-7)
-    assert np.array_equal(first, fit(recipe(), tmp_path / "one", region).numpy()[0])
+    assert np.array_equal(first, fit(recipe(), tmp_path / "one", *region).numpy()[0])
 
 
 def test_with_a_level_the_result_follows_the_signal_up_and_down(tmp_path):
-    quiet, loud = (fit(recipe(), tmp_path / str(gain), damaged(gain * sound(), *SPANS)) for gain in (1, 8))
+    quiet, loud = (fit(recipe(), tmp_path / str(gain), *damaged(gain * sound(), *SPANS)) for gain in (1, 8))
     assert torch.equal(loud, 8 * quiet)  # powers of two round alike
 
 
 @pytest.mark.parametrize("level", [None, 1.0])
 def test_silence_around_a_gap_gives_numbers(tmp_path, level):
     silence = torch.zeros(1, 4000, dtype=torch.float64)
-    assert fit(recipe(level=level), tmp_path, damaged(silence, *SPANS)).isfinite().all()
+    assert fit(recipe(level=level), tmp_path, *damaged(silence, *SPANS)).isfinite().all()
 
 
 @pytest.mark.parametrize("fold", [2, 3])
 def test_folded_frames_fit_signals_of_any_length(tmp_path, fold):
     for length in (3000, 3031):
-        output = fit(recipe(steps=2, fold=fold), tmp_path / str(length), damaged(sound(2, length), *SPANS))
+        output = fit(recipe(steps=2, fold=fold), tmp_path / str(length), *damaged(sound(2, length), *SPANS))
         assert output.shape == (2, length)
 
 
 def test_steps_lower_the_loss(tmp_path):
     watch = Watch()
-    fit(recipe(steps=12, callbacks=[watch]), tmp_path, damaged(sound(), *SPANS))
+    fit(recipe(steps=12, callbacks=[watch]), tmp_path, *damaged(sound(), *SPANS))
     assert watch.logged[-1]["loss"] < 0.9 * watch.logged[0]["loss"]
 
 
@@ -156,7 +155,7 @@ def test_steps_lower_the_loss(tmp_path):
 
 def test_the_validation_scores_the_gaps_by_the_truth(tmp_path):
     watch, truth = Watch(), sound()
-    output = fit(recipe(callbacks=[watch]), tmp_path, damaged(truth, *SPANS), truth=truth)
+    output = fit(recipe(callbacks=[watch]), tmp_path, *damaged(truth, *SPANS), truth=truth)
     lost = torch.cat([torch.arange(*span) for span in SPANS])
     error = (output.double() - truth)[:, lost].square().sum() / truth[:, lost].square().sum()
     assert len(watch.scores) == 2
@@ -169,13 +168,13 @@ def test_the_validation_scores_the_gaps_by_the_truth(tmp_path):
 
 def test_without_the_truth_the_validation_scores_withheld_samples_and_without_those_nothing(tmp_path):
     watch, blind, region = Watch(), Watch(), damaged(sound(), *SPANS)
-    output = fit(recipe(callbacks=[watch]), tmp_path / "a", region)
+    output = fit(recipe(callbacks=[watch]), tmp_path / "a", *region)
     data = SingleSignal()
     data.load(region.audio, region.gap, RATE)
     where = data.signal.withheld
     error = (output.double() - region.audio)[:, where].square().sum() / region.audio[:, where].square().sum()
     assert watch.scores[-1] == pytest.approx(-10 * math.log10(error), abs=0.01)
 
-    fit(recipe(callbacks=[blind], data={"withheld_stretches": 0}), tmp_path / "b", region)
+    fit(recipe(callbacks=[blind], data={"withheld_stretches": 0}), tmp_path / "b", *region)
     assert all(math.isnan(score) for score in blind.scores)
     assert {"loss", "loss/spectrogram", "loss/samples", "loss/phase"} <= set(blind.logged[-1])

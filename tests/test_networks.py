@@ -3,11 +3,11 @@
 import pytest
 import torch
 
+from audio_inpaint.methods.deep_prior.prior import FEWEST_COLUMNS
 from audio_inpaint.nn.harmonic import HarmonicConv2d
 from audio_inpaint.nn.multires import MultiResBlock, ResPath
 from audio_inpaint.nn.multires_unet import MultiResUNet
 from audio_inpaint.nn.unet import UNet
-from audio_inpaint.training.models.deep_prior import FEWEST_COLUMNS
 
 
 def parameters(net):

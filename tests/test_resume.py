@@ -2,7 +2,6 @@ import csv
 import math
 import os
 import signal
-from dataclasses import replace
 
 import lightning
 import numpy as np
@@ -65,19 +64,19 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, step, kill, often
     region, place, config = damaged(sound(2), *SPANS), tmp_path / "part", tmp_path / "config.yaml"
     config.write_text(TINY.read_text().replace("every_n_epochs: 1", often))
     cli = Configured("--trainer.max_steps=12", "--data.validate_every=4", config=config)
-    expected = fit(cli.fresh, tmp_path / "whole", region)
+    expected = fit(cli.fresh, tmp_path / "whole", *region)
 
     if kill:
         if not (child := os.fork()):
-            fit(cli.stopped(step, True), place, region)
+            fit(cli.stopped(step, True), place, *region)
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
     else:
         with pytest.raises(KeyboardInterrupt):
-            fit(cli.stopped(step, False), place, region)
+            fit(cli.stopped(step, False), place, *region)
     assert (place / "fit.ckpt").is_file()
     assert not (place / "network.wav").exists()
-    output = fit(cli.fresh, place, region)
+    output = fit(cli.fresh, place, *region)
 
     assert torch.equal(output, expected)
     assert np.array_equal(curves(place / "metrics.csv"), curves(tmp_path / "whole/metrics.csv"), equal_nan=True)
@@ -89,7 +88,7 @@ def test_a_fit_ends_where_the_loss_is_the_wanted_share_of_silences(tmp_path):
     fixed = "--model.init_args.multi_scale_weight=0", "--data.init_args.withheld_stretches=0"
     for enough in (1.15, 0.0):
         place = tmp_path / str(enough)
-        fit(Configured(*fixed, f"--model.init_args.enough={enough}").fresh, place, region)
+        fit(Configured(*fixed, f"--model.init_args.enough={enough}").fresh, place, *region)
         rows = csv.DictReader((place / "metrics.csv").open())
         losses[enough] = [float(row["loss"]) for row in rows if row["loss"]]
     stft = STFT.at(RATE, 256, 64)
@@ -103,37 +102,37 @@ def test_a_fit_ends_where_the_loss_is_the_wanted_share_of_silences(tmp_path):
 
 def test_a_finished_fit_is_read_and_not_done_again(tmp_path):
     region, watch = damaged(sound(), *SPANS), Watch()
-    first = fit(recipe(), tmp_path, region)
-    again = fit(recipe(callbacks=[watch]), tmp_path, region)
+    first = fit(recipe(), tmp_path, *region)
+    again = fit(recipe(callbacks=[watch]), tmp_path, *region)
     assert torch.equal(first, again)
     assert not watch.logged
 
 
 def test_checkpoints_hold_nothing_but_plain_data(tmp_path):
     with pytest.raises(KeyboardInterrupt):
-        fit(Configured().stopped(5, False), tmp_path, damaged(sound(), *SPANS))
+        fit(Configured().stopped(5, False), tmp_path, *damaged(sound(), *SPANS))
     assert torch.load(tmp_path / "fit.ckpt", weights_only=True)["global_step"] == 3
 
 
 def test_results_of_another_configuration_are_refused(tmp_path):
     region = damaged(sound(), *SPANS)
-    fit(Configured().fresh, tmp_path, region)
+    fit(Configured().fresh, tmp_path, *region)
     for option in ("--trainer.max_steps=9", "--model.level=2.0", "--model.net.filters=[2,2,5]", "--seed_everything=1"):
         with pytest.raises(InputError, match="another signal or configuration"):
-            fit(Configured(option).fresh, tmp_path, region)
+            fit(Configured(option).fresh, tmp_path, *region)
 
 
 @pytest.mark.parametrize("change", ["gaps", "samples", "withheld"])
 def test_results_of_another_signal_are_refused(tmp_path, change):
     region = damaged(sound(), *SPANS)
-    fit(recipe(), tmp_path, region)
+    fit(recipe(), tmp_path, *region)
     changed = {
         "gaps": (recipe(), damaged(sound(), *SPANS, (3000, 3100))),
-        "samples": (recipe(), replace(region, audio=region.audio * 0.9)),
+        "samples": (recipe(), region._replace(audio=region.audio * 0.9)),
         "withheld": (recipe(data={"seed": 5}), region),
     }
     with pytest.raises(InputError, match="another signal or configuration"):
-        fit(changed[change][0], tmp_path, changed[change][1])
+        fit(changed[change][0], tmp_path, *changed[change][1])
 
 
 def test_curves_are_read_back_as_they_were_logged(tmp_path):

@@ -5,7 +5,8 @@ import torch
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.training.data.single import Signal, SingleSignal, withhold
+from audio_inpaint.methods.deep_prior.signal import Signal, withhold
+from audio_inpaint.training.data.single import SingleSignal
 
 RATE = 8000
 
@@ -15,7 +16,7 @@ def noise(channels=1, length=4000, seed=0):
 
 
 def mask(*spans, length=4000):
-    return gap_mask([Gap(*span) for span in spans], length)
+    return gap_mask([Gap(*span) for span in spans], length)[0]
 
 
 @pytest.mark.parametrize("seed", range(5))

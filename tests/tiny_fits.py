@@ -2,13 +2,14 @@
 
 import math
 from pathlib import Path
+from typing import NamedTuple
 
 import lightning
 import soundfile
 import torch
+from torch import Tensor
 
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.inference import Region
 from audio_inpaint.nn.multires_unet import MultiResUNet
 from audio_inpaint.training.data.single import SingleSignal
 from audio_inpaint.training.models.deep_prior import DeepPrior
@@ -16,6 +17,12 @@ from audio_inpaint.training.models.deep_prior import DeepPrior
 RATE = 8000
 TINY = Path(__file__).parent / "tiny.yaml"
 SPANS = (1500, 1700), (2600, 2740)
+
+
+class Damaged(NamedTuple):
+    audio: Tensor
+    gap: Tensor
+    sample_rate: int
 
 
 def sound(channels=1, length=4000):
@@ -27,9 +34,8 @@ def sound(channels=1, length=4000):
 
 
 def damaged(audio, *spans, fill=0.0):
-    gap = gap_mask([Gap(*span) for span in spans], audio.shape[-1])
-    channels = tuple(range(len(audio)))
-    return Region(0, channels, torch.where(gap, fill, audio), gap, tuple(Gap(*s) for s in spans), RATE)
+    gap = gap_mask([Gap(*span) for span in spans], audio.shape[-1])[0]
+    return Damaged(torch.where(gap, fill, audio), gap, RATE)
 
 
 def recipe(steps=4, callbacks=(), data=None, validate_every=2, **options):
@@ -63,7 +69,9 @@ class Watch(lightning.Callback):
         self.logged, self.spectra, self.scores, self.losses = [], [], [], []
 
     def on_train_start(self, trainer, pl_module):
-        pl_module.net.register_forward_hook(lambda net, inputs, output: self.spectra.append(output.detach().clone()))
+        pl_module.prior.net.register_forward_hook(
+            lambda net, inputs, output: self.spectra.append(output.detach().clone())
+        )
 
     def on_train_batch_end(self, trainer, *_):
         self.logged.append({name: float(value) for name, value in trainer.logged_metrics.items()})

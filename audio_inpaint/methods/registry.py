@@ -1,8 +1,7 @@
 """The one registry of restoration methods; nothing heavy is imported before a method is asked for.
 
 A method is named by its name alone, or with options: `janssen:iterations=5`, `ce_music:phases=reconstructed`,
-`dpai_fast:trainer.max_steps=100`. The options of a classical method or a checkpoint are the arguments of its class,
-those of a deep prior the options of the `deep_prior` command.
+`dpai_fast:steps=100`. The options are the arguments of the method's class.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ _OPTIONS = re.compile(r"(.+?):((?:[A-Za-z_][\w.]*=[^,]*)(?:,[A-Za-z_][\w.]*=[^,]
 
 def names() -> dict[str, str]:
     """Name every method and describe it in one line, the default first."""
-    from audio_inpaint.methods.deep_prior.deep_prior import presets
+    from audio_inpaint.methods.deep_prior.presets import presets
 
     classical = {name: description for name, (_, _, description) in _CLASSES.items()}
     return classical | checkpoints.names() | presets()
@@ -77,9 +76,9 @@ def method(spec: str) -> Method:
 
         return _built(spec, ContextEncoder, path, options=options)
     _check(name)
-    from audio_inpaint.methods.deep_prior.deep_prior import DeepPrior
+    from audio_inpaint.methods.deep_prior.method import DeepPrior
 
-    return DeepPrior(name, *(f"--{option}={value}" for option, value in options.items()))
+    return _built(spec, DeepPrior, name, options=options)
 
 
 def fingerprint(spec: str) -> str:
@@ -89,7 +88,7 @@ def fingerprint(spec: str) -> str:
         InputError: no method has that name, or its file is missing.
     """
     from audio_inpaint.files.configs import find
-    from audio_inpaint.methods.deep_prior.deep_prior import presets
+    from audio_inpaint.methods.deep_prior.presets import presets
 
     name, _ = _split(spec)
     path = checkpoints.find(name)
@@ -113,7 +112,7 @@ def _check(name: str) -> None:
         raise InputError(f"no method is called {name!r}; choose one of: {', '.join(known)}")
 
 
-def _built(spec: str, kind: type, *arguments: Path, options: dict[str, str]) -> Method:
+def _built(spec: str, kind: type, *arguments: Path | str, options: dict[str, str]) -> Method:
     """An instance of a class, whose options are given as text."""
     import yaml
 

@@ -13,15 +13,13 @@ import io
 import pickle
 import sys
 import zipfile
-from collections.abc import Callable
-from functools import partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.shipped import folder, title
+from audio_inpaint.nn.factory import factory
 
 if TYPE_CHECKING:
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
@@ -62,7 +60,7 @@ def _built(content: dict, path: Path) -> SpectralInpainter:
 
     try:
         options = content["hyper_parameters"]
-        inpainter = SpectralInpainter(_factory(options["net"]), **{name: options[name] for name in _SIZES})
+        inpainter = SpectralInpainter(factory(options["net"]), **{name: options[name] for name in _SIZES})
         weights = content["state_dict"].items()
         own = {name.removeprefix(_PREFIX): value.float() for name, value in weights if name.startswith(_PREFIX)}
         inpainter.load_state_dict(own)
@@ -109,20 +107,6 @@ def _read(path: Path) -> dict:
         raise InputError(f"there is no checkpoint {path}") from None
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged, or no checkpoint: fetch or train it again") from error
-
-
-def _factory(given: dict) -> Callable:
-    """What builds a network of this package from a class path and arguments, as a config has them."""
-    module, _, name = given["class_path"].rpartition(".")
-    if not module.startswith("audio_inpaint.nn."):
-        raise ValueError(f"it names {given['class_path']}, which is no network of this package")
-    arguments = given.get("init_args", {})
-    nested = {key: _factory(value) if _is_class(value) else value for key, value in arguments.items()}
-    return partial(getattr(import_module(module), name), **nested)
-
-
-def _is_class(value: object) -> bool:
-    return isinstance(value, dict) and "class_path" in value
 
 
 def main(arguments: list[str] | None = None) -> int:

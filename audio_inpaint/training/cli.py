@@ -9,17 +9,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lightning
-import torch
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.configs import find
-from audio_inpaint.training.callbacks import Spectrograms
+from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.ranks import share
 from audio_inpaint.training.resume import CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
 
@@ -205,41 +203,11 @@ class InpaintCLI(LightningCLI):
         self.before_validate()
 
 
-class Preset(InpaintCLI):
-    """A config of a deep prior whose fits somebody else runs; they write nothing but what a fit needs.
-
-    Args:
-        name: of the config.
-        overrides: options of the `deep_prior` command.
-    """
-
-    def __init__(self, name: str, overrides: Sequence[str] = ()):
-        super().__init__(["deep_prior", "-c", name, *overrides])
-
-    def deep_prior(self, seeds: int, **_: object) -> None:
-        """Take the command's place: Lightning calls this instead."""
-        self.seeds = seeds
-
-    def fresh(self, folder: Path, seed: int = 0) -> Parts:
-        """As the command's, without pictures, checkpoints and a copy of the config."""
-        trainer, model, data = super().fresh(folder, seed)
-        unwanted = (Spectrograms, ModelCheckpoint, SaveConfigCallback)
-        trainer.callbacks = [callback for callback in trainer.callbacks if not isinstance(callback, unwanted)]
-        return trainer, model, data
-
-
 def _one_line(message: object) -> str:
     """What is wrong with a value, without what jsonargparse says around it."""
     around = re.compile(r"\s*(Does not validate|Subtypes:|Errors:|Given value|- Expected a <class 'NoneType'>)")
     lines = [line for line in str(message).splitlines() if not around.match(line)]
     return " ".join(" ".join(lines).split()).replace(": - ", ": ").removeprefix("- ")
-
-
-def has_bfloat16(accelerator: str = "auto") -> bool:
-    """Whether the machine computes in bfloat16 faster than in float32."""
-    if accelerator != "cpu" and torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 
 
 @contextlib.contextmanager

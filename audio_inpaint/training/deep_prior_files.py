@@ -7,8 +7,9 @@ import math
 import shlex
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
@@ -16,15 +17,18 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
-from audio_inpaint.batch import Job, gap_count, gaps_of, inputs, outputs, report_items, truth_of
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.patching import Patch, check_output, write_patched
-from audio_inpaint.files.recording import Reader, read, target, write
-from audio_inpaint.gaps import check_gaps
-from audio_inpaint.inference import LONGEST, Region, Result, read_regions
+from audio_inpaint.files.formats import FORMATS, target
+from audio_inpaint.files.patching import Fill, check_output, write_patched
+from audio_inpaint.files.paths import Paths, inputs, outputs, partners
+from audio_inpaint.files.recording import Reader, read, write
+from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.methods.contract import LONGEST, alike, of_channels
+from audio_inpaint.repair import FileRepair, Shape, Span, fills_of, gaps_of, spans
 from audio_inpaint.report import write_report
+from audio_inpaint.report.excerpts import report_items
 from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.lsd import lsd
 from audio_inpaint.scores.snr import nmse, snr
@@ -36,7 +40,15 @@ Fresh = Callable[[Path, int], tuple[Trainer, LightningModule, LightningDataModul
 OUTPUT, RECORD, SCORES = "network.wav", "fit.json", "scores.json"
 
 
-def fit(fresh: Fresh, folder: Path, region: Region, truth: Tensor | None = None, seeds: int = 1) -> Tensor:
+def fit(
+    fresh: Fresh,
+    folder: Path,
+    audio: Tensor,
+    gap: Tensor,
+    sample_rate: int,
+    truth: Tensor | None = None,
+    seeds: int = 1,
+) -> Tensor:
     """Fit one signal and return the network's whole output, averaged over the seeds.
 
     Results and checkpoints go to `folder`; a fit that stopped goes on from its last checkpoint, a finished one is read.
@@ -44,7 +56,9 @@ def fit(fresh: Fresh, folder: Path, region: Region, truth: Tensor | None = None,
     Args:
         fresh: makes what a fit needs.
         folder: of the results; made if missing.
-        region: the damaged signal.
+        audio: (channel, time), the damaged signal.
+        gap: (time,) boolean.
+        sample_rate: Hz.
         truth: (channel, time), the undamaged signal, if known.
         seeds: fits from different noise.
 
@@ -52,16 +66,19 @@ def fit(fresh: Fresh, folder: Path, region: Region, truth: Tensor | None = None,
         (channel, time) float32.
 
     Raises:
-        InputError: the folder holds another fit.
+        InputError: the folder holds another fit, or the fit diverged.
     """
     folders = [folder / f"seed_{seed}" for seed in range(seeds)] if seeds > 1 else [folder]
-    return torch.stack([_fit(fresh, place, seed, region, truth) for seed, place in enumerate(folders)]).mean(0)
+    signal = audio, gap, sample_rate, truth
+    return torch.stack([_fit(fresh, place, seed, *signal) for seed, place in enumerate(folders)]).mean(0)
 
 
-def _fit(fresh: Fresh, folder: Path, seed: int, region: Region, truth: Tensor | None) -> Tensor:
+def _fit(
+    fresh: Fresh, folder: Path, seed: int, audio: Tensor, gap: Tensor, sample_rate: int, truth: Tensor | None
+) -> Tensor:
     folder.mkdir(parents=True, exist_ok=True)
     trainer, model, data = fresh(folder, seed)
-    data.load(region.audio, region.gap, region.sample_rate, truth)
+    data.load(audio, gap, sample_rate, truth)
     _check_same(folder, trainer, model, data)
     if (folder / OUTPUT).is_file():
         return read(folder / OUTPUT)[0].float()
@@ -76,7 +93,9 @@ def _fit(fresh: Fresh, folder: Path, seed: int, region: Region, truth: Tensor | 
         raise KeyboardInterrupt from None
     model.to(data.signal.audio.device)
     output = model.restored()
-    write(folder / OUTPUT, output, region.sample_rate, "FLOAT")
+    if not bool(output.isfinite().all()):
+        raise InputError("the fit diverged at its last step: choose a lower learning rate")
+    write(folder / OUTPUT, output, sample_rate, "FLOAT")
     checkpoint.unlink(missing_ok=True)
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger):
@@ -100,8 +119,17 @@ def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: Li
         )
 
 
+class Job(NamedTuple):
+    """A damaged file, where its repaired copy goes, and what is known of it."""
+
+    file: Path
+    output: Path
+    gaps: Path | str | None
+    truth: Path | None
+
+
 class Files:
-    """The files of a `deep_prior` command; its options are those of `train.Trainer.deep_prior`."""
+    """The files of a `deep_prior` command; its options are those of `training.cli.Trainer.deep_prior`."""
 
     def __init__(
         self,
@@ -127,13 +155,18 @@ class Files:
             self.output.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"the output {output} must be a folder: {error.strerror}") from error
-        targets = outputs(files, output, several=True)
+        targets = outputs(files, output, True, Paths())
         stems = [file.stem for file in files]
         if twins := [file.name for file in files if stems.count(file.stem) > 1]:
             raise InputError(f"{', '.join(twins)} would share a folder of results: restore them into different outputs")
         # the columns of an undamaged file are masked: it is its own truth
         truth = source if self.form == "columns" and truth is None else truth
-        self.jobs = [Job(*pair, gaps, "deep prior", None, truth, True) for pair in zip(files, targets, strict=True)]
+        lists = partners(files, gaps, (".txt", ".csv")) if gaps and Path(gaps).is_dir() else [gaps] * len(files)
+        clean = partners(files, truth, tuple(FORMATS), same=True)
+        for file, listed, undamaged in zip(files, lists, clean, strict=True):
+            if (gaps is not None and listed is None) or (truth is not None and undamaged is None):
+                raise InputError(f"{gaps if listed is None else truth} holds nothing for {file.name}")
+        self.jobs = [Job(*one) for one in zip(files, targets, lists, clean, strict=True)]
 
     def run(self, fresh: Fresh, rank: int = 0, ranks: int = 1) -> list[tuple[str, str]]:
         """Restore each file that is not finished, those of one of several ranks.
@@ -164,54 +197,83 @@ class Files:
             raise InputError(f"{len(failed)} of {len(self.jobs)} files not restored: {names}")
 
     def _restore(self, job: Job, fresh: Fresh) -> None:
-        gaps, folder, began = gaps_of(job), self.output / job.file.stem, time.perf_counter()
-        if not gaps:
-            raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
-        patches, wholes, scores, signals = [], [], [], []
-        with Reader(job.file) as reader, truth_of(job) or contextlib.nullcontext() as clean:
+        folder, began, scores = self.output / job.file.stem, time.perf_counter(), []
+        with Reader(job.file) as reader, _truth(job, reader) as clean:
+            gaps = gaps_of(reader, job.gaps)
+            if not gaps:
+                raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
             # What would fail after hours of work is refused before it.
-            check_output(job.file, job.output)
+            check_output(job.file, job.output, overwrite=True)
             target(reader, job.output)
-            gaps = check_gaps(gaps, reader.length, reader.channels, reader.sample_rate)
-            print(f"{job.file}: a fit for {gap_count(len(gaps))}, in {folder}", flush=True)
-            for region in read_regions(reader, gaps, *self.span):
-                truth = clean.read(region.start, region.stop)[list(region.channels)] if clean else None
-                output = fit(fresh, self._place(folder, region, reader), region, truth, self.seeds).double()
-                wholes.append(Patch(region.start, region.channels, output))
-                patches += region.patches(output) if self.form == "time" else wholes[-1:]
-                if truth is not None:
-                    scores.append(self._scores(region, output, truth))
-                signals.append(region)
-            notes = write_patched(job.file, job.output, patches)
+            print(f"{job.file}: gaps to fill: {len(gaps)}; fits in {folder}", flush=True)
+            fills, wholes = [], []
+
+            def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list]:
+                whole = audio.clone()
+                for channels, lost in alike(gap):
+                    truth = clean.read(span.start, span.stop)[channels] if clean else None
+                    place = folder / _place(span, channels, reader)
+                    signal = audio[channels], lost, reader.sample_rate
+                    output = fit(fresh, place, *signal, truth, self.seeds).double()
+                    whole[channels] = output
+                    wholes.extend(
+                        Fill(Gap(span.start, span.stop, channel), output[[row]]) for row, channel in enumerate(channels)
+                    )
+                    if truth is not None:
+                        kept = [one.moved(-span.start) for one in of_channels(span.gaps, channels)]
+                        score = self._scores(lost, kept, output, truth, reader.sample_rate)
+                        scores.append((span.start / reader.sample_rate, score))
+                return whole, []
+
+            shape = Shape(reader.channels, reader.length, reader.sample_rate)
+            for span in spans(gaps, shape, *self.span):
+                fills += fills_of(span, reader.read, shape, torch.float64, restore)[0]
+            fills = fills if self.form == "time" else wholes
+            notes = write_patched(reader, job.output, fills)
             if self.whole:
-                write_patched(job.file, folder / f"{job.file.stem}.network{job.output.suffix}", wholes)
-            elapsed = time.perf_counter() - began
-            result = Result(reader.length, reader.sample_rate, elapsed, gaps, len(wholes), patches, notes)
-            write_report(folder / "report.html", report_items(job, result, clean), shlex.join(sys.argv))
-        record = {"file": job.file.name, "protocol": self.form, "seconds": round(elapsed, 1), "regions": scores}
+                write_patched(reader, folder / f"{job.file.stem}.network{job.output.suffix}", wholes)
+            seconds = time.perf_counter() - began
+            repair = FileRepair(job.output, reader.length, reader.sample_rate, seconds, gaps, fills, notes=notes)
+            items = report_items(reader, repair, "deep prior", clean)
+            write_report(folder / "report.html", items, shlex.join(sys.argv))
+        regions = [score for _, score in scores]
+        record = {"file": job.file.name, "protocol": self.form, "seconds": round(seconds, 1), "regions": regions}
         with replacing(folder / SCORES) as temporary:
             temporary.write_text(json.dumps(_finite(record), indent=1, allow_nan=False) + "\n")
-        for region, score in zip(signals, scores, strict=False):
+        for start, score in scores:
             line = ", ".join(f"{name} {value:.2f}" for name, value in score.items() if isinstance(value, float))
-            print(f"{job.file} from {region.start / region.sample_rate:.3f} s ({self.form}): {line} dB")
+            print(f"{job.file} from {start:.3f} s ({self.form}): {line} dB")
         print(f"{job.file} -> {job.output}; curves, pictures and {folder / 'report.html'}", flush=True)
         for note in notes:
             print(f"{job.output}: {note}", flush=True)
 
-    def _place(self, folder: Path, region: Region, reader: Reader) -> Path:
-        """Where the results of a region go: a folder of its own, unless the region is the whole file."""
-        all_channels = len(region.channels) == reader.channels
-        if region.stop - region.start == reader.length and all_channels:
-            return folder
-        channels = "" if all_channels else "_ch" + "_".join(str(channel + 1) for channel in region.channels)
-        return folder / f"from_{region.start / reader.sample_rate:.3f}s{channels}"
-
-    def _scores(self, region: Region, output: Tensor, truth: Tensor) -> dict:
-        """Scores of a region in dB, those of its protocol alone."""
+    def _scores(self, gap: Tensor, gaps: Sequence[Gap], output: Tensor, truth: Tensor, sample_rate: int) -> dict:
+        """Return scores of a fit in dB, those of its protocol alone."""
         if self.form == "time":
-            return time_scores(region, output, truth)
-        options = self.model.hparams
-        return column_scores(STFT.at(region.sample_rate, options.n_fft, options.hop_length), region.gap, output, truth)
+            return time_scores(gap, output, truth, gaps)
+        prior = self.model.prior
+        return column_scores(STFT.at(sample_rate, prior.n_fft, prior.hop_length), gap, output, truth)
+
+
+def _place(span: Span, channels: Sequence[int], reader: Reader) -> str:
+    """Name the folder of a fit's results, of its own unless the fit is of the whole file."""
+    everywhere = len(channels) == reader.channels
+    if span.stop - span.start == reader.length and everywhere:
+        return ""
+    own = "" if everywhere else "_ch" + "_".join(str(channel + 1) for channel in channels)
+    return f"from_{span.start / reader.sample_rate:.3f}s{own}"
+
+
+@contextlib.contextmanager
+def _truth(job: Job, reader: Reader) -> Iterator[Reader | None]:
+    """Open the undamaged file, which must be as long as the damaged one; None if there is none."""
+    if job.truth is None:
+        yield None
+        return
+    with Reader(job.truth) as truth:
+        if (truth.sample_rate, truth.channels, truth.length) != (reader.sample_rate, reader.channels, reader.length):
+            raise InputError(f"{truth.path} has another rate, number of channels or length than {job.file}")
+        yield truth
 
 
 def _reason(error: Exception) -> str:
@@ -232,21 +294,22 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def time_scores(region: Region, output: Tensor, truth: Tensor) -> dict:
+def time_scores(gap: Tensor, output: Tensor, truth: Tensor, gaps: Sequence[Gap] | None = None) -> dict:
     """Scores in dB under the `time` protocol, on lost samples; nmse_tot and lsd with the known samples in their place.
 
     Args:
-        region: the damaged signal.
+        gap: (time,) boolean.
         output: (channel, time), the network's.
         truth: (channel, time).
+        gaps: those that have a score each; all by default.
     """
-    restored = torch.where(region.gap, output, truth)
-    pieces = [slice(gap.start - region.start, gap.stop - region.start) for gap in region.gaps]
+    restored = torch.where(gap, output, truth)
+    pieces = [slice(one.start, one.stop) for one in (mask_gaps(gap) if gaps is None else gaps)]
     return {
-        "snr": snr(output, truth, region.gap).mean().item(),
-        "nmse_miss": nmse(output, truth, region.gap).item(),
+        "snr": snr(output, truth, gap).mean().item(),
+        "nmse_miss": nmse(output, truth, gap).item(),
         "nmse_tot": nmse(restored, truth).item(),
-        "lsd": lsd(restored, truth, region.gap).mean().item(),
+        "lsd": lsd(restored, truth, gap).mean().item(),
         "network_snr": snr(output, truth).mean().item(),
         "snr_of_gaps": [round(snr(output[:, piece], truth[:, piece]).mean().item(), 3) for piece in pieces],
     }

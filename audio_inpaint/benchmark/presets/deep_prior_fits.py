@@ -7,16 +7,15 @@ Source: Miotello et al., 2023, "Deep prior-based audio inpainting using multi-re
 networks", section IV-A.
 """
 
-import csv
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from textwrap import fill
 
-import lightning
 import numpy as np
-from lightning.pytorch.utilities.seed import isolate_rng
+import torch
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
@@ -30,12 +29,11 @@ from audio_inpaint.benchmark.setting import Setting, shared
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import read, write
-from audio_inpaint.inference import Region
 from audio_inpaint.methods import registry as methods
+from audio_inpaint.methods.deep_prior.config import Config
+from audio_inpaint.nn.checkpoints import save
 from audio_inpaint.report.spectrogram_picture import figure
 from audio_inpaint.scores.registry import SCORES
-from audio_inpaint.training.cli import InpaintCLI, Preset, quiet
-from audio_inpaint.training.deep_prior_files import fit
 
 UNET, PLAIN, HARMONIC = "U-Net", "MultiResUNet", "MultiResUNet, harmonic"
 CONFIGS = {UNET: "dpai_unet", PLAIN: "dpai_multires_plain", HARMONIC: "dpai"}
@@ -44,12 +42,11 @@ STEPS = (30, 50, 150, 500, 1000, 5000)  # Fig. 7
 TOTAL_MS, QUICK_MS = 600, 200  # of all gaps: the paper does not say; the middle of its sizes
 QUICK_STEPS = 300
 # The quick form makes the problem smaller as dpai_fast.yaml does, where the values are explained.
-_QUICK_NET = ("--model.init_args.net.init_args.filters=[16,16,32]", "--model.init_args.net.init_args.skip_channels=64")
-QUICK_NETS = {UNET: (), PLAIN: _QUICK_NET, HARMONIC: _QUICK_NET}
-QUICK = (
-    "--model.init_args.n_fft=1024", "--model.init_args.hop_length=256", "--model.init_args.fold=4",
-    "--model.init_args.level=2.0", "--trainer.precision=null", "--data.init_args.validate_every=10",
-)  # fmt: skip
+_QUICK_NET = {"filters": [16, 16, 32], "skip_channels": 64}
+QUICK_NETS = {UNET: {}, PLAIN: _QUICK_NET, HARMONIC: _QUICK_NET}
+QUICK = {"n_fft": 1024, "hop_length": 256, "fold": 4, "level": 2.0, "precision": None}
+LOGGED, VALIDATED, QUICK_VALIDATED = 10, 50, 10  # steps from one value of a curve to the next
+SAVED = 30.0  # seconds from one checkpoint to the next
 QUICK_NOTE = (
     f"Quick form: {QUICK_STEPS} steps in place of {STEPS[-1]}, MultiResUNets of half the width, "
     "spectrograms of 1024 / 256 folded by 4, the signal scaled."
@@ -62,23 +59,6 @@ FIG7_NOTE = (
     "The paper: blurred structures first, then what is loud, mostly low frequencies, then what is quiet. There, known "
     "columns of the spectrogram hold samples of the gaps (another protocol), so that gaps fill as the rest does."
 )
-
-
-class Snapshots(lightning.Callback):
-    """Keeps the whole output of a deep prior at chosen steps, as step_000030.wav beside its curves.
-
-    Args:
-        steps: of the fit.
-    """
-
-    def __init__(self, steps: Sequence[int]):
-        self.steps = frozenset(steps)
-
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        """Write the output at the chosen steps."""
-        if trainer.global_step in self.steps:
-            place = Path(trainer.default_root_dir) / _snapshot(trainer.global_step)
-            write(place, pl_module.restored(), batch.sample_rate, "FLOAT")
 
 
 @dataclass(frozen=True)
@@ -104,21 +84,14 @@ class Fitted:
         return json.loads(self.record.read_text())["parameters"]
 
     def curve(self, name: str) -> tuple[np.ndarray, np.ndarray]:
-        """Steps and values of `loss` or `validation_loss`, as `metrics.csv` has them."""
-        with (self.folder / "metrics.csv").open(newline="") as file:
-            pairs = [(int(row["step"]) + 1, float(row[name])) for row in csv.DictReader(file) if row.get(name)]
+        """Steps and values of `loss` or `validation_loss`."""
+        pairs = json.loads(self.record.read_text())[name]
         steps, values = zip(*pairs, strict=True)
         return np.array(steps), np.array(values)
 
     def output(self, step: int) -> Tensor:
         """The network's whole output (channel, time) at the step of a snapshot."""
         return read(self.folder / _snapshot(step))[0]
-
-
-class _Fits(Preset):
-    """The fits of a config, of which everything is kept."""
-
-    fresh = InpaintCLI.fresh
 
 
 def fig6(setting: Setting) -> Outcome:
@@ -148,7 +121,7 @@ def fig7(setting: Setting) -> Outcome:
     (own,) = fitted(setting, case, [HARMONIC]).values()
     truth, sample_rate = case.recording.audio()
     lines = [["step", "n", "NMSE_tot (dB)", "NMSE_miss (dB)"]]
-    panels = {"damaged": _region(case).audio[0]}
+    panels = {"damaged": _damaged(case)[0][0]}
     for step in own.steps:
         output = own.output(step)
         lines.append([str(step), "1", *(f"{value:.2f}" for value in _nmse(case, output).values())])
@@ -189,7 +162,7 @@ def fitted(setting: Setting, case: Case, names: Sequence[str]) -> dict[str, Fitt
 
     def part(rank: int, ranks: int) -> list:
         for name in names[rank::ranks]:
-            _fit(fits[name], case, name, _overrides(setting, name))
+            _fit(fits[name], case, _config(setting, name), QUICK_VALIDATED if setting.quick else VALIDATED)
         return []
 
     shared(part)
@@ -197,7 +170,7 @@ def fitted(setting: Setting, case: Case, names: Sequence[str]) -> dict[str, Fitt
 
 
 def _place(setting: Setting, case: Case, name: str) -> Fitted:
-    made_of = f"{methods.fingerprint(CONFIGS[name])} {_overrides(setting, name)}"
+    made_of = f"{methods.fingerprint(CONFIGS[name])} {_config(setting, name)}"
     folder = setting.cache / "fits" / f"{CONFIGS[name]}_{cache.key(made_of, 'time', case.identity)[:16]}"
     return Fitted(folder, _steps(setting))
 
@@ -207,43 +180,58 @@ def _steps(setting: Setting) -> tuple[int, ...]:
     return (*(step for step in STEPS if step < last), last)
 
 
-def _overrides(setting: Setting, name: str) -> tuple[str, ...]:
-    steps = _steps(setting)
-    callbacks = {
-        "audio_inpaint.training.callbacks.StepBar": {"title": name},
-        "lightning.pytorch.callbacks.ModelCheckpoint": {
-            "train_time_interval": "0:00:30", "enable_version_counter": False,
-        },
-        f"{__name__}.Snapshots": {"steps": steps},
-    }  # fmt: skip
-    listed = [{"class_path": path, "init_args": options} for path, options in callbacks.items()]
-    always = (f"--trainer.callbacks={json.dumps(listed)}", f"--trainer.max_steps={steps[-1]}")
-    return (*always, *QUICK, *QUICK_NETS[name]) if setting.quick else always
+def _config(setting: Setting, name: str) -> Config:
+    config = Config.load(CONFIGS[name]).changed(steps=_steps(setting)[-1])
+    return config.changed(**QUICK, net=QUICK_NETS[name]) if setting.quick else config
 
 
-def _fit(own: Fitted, case: Case, name: str, overrides: Sequence[str]) -> None:
+def _fit(own: Fitted, case: Case, config: Config, validated: int) -> None:
+    """Run a fit, from its checkpoint if it was interrupted, and keep its curves and snapshots."""
     if own.record.is_file():
         return
-    truth, _ = case.recording.audio()
-    with quiet(), isolate_rng():
-        fits = _Fits(CONFIGS[name], overrides)
-        fit(fits.fresh, own.folder, _region(case), truth)
-    count = sum(weight.numel() for weight in fits.model.net.parameters())
-    with replacing(own.record) as temporary:
-        temporary.write_text(json.dumps({"parameters": count}))
-
-
-def _region(case: Case) -> Region:
+    own.folder.mkdir(parents=True, exist_ok=True)
     truth, sample_rate = case.recording.audio()
-    gap = cases.lost(case, truth.shape[-1])
-    return Region(0, tuple(range(len(truth))), truth.masked_fill(gap, 0), gap, case.mask.gaps, sample_rate)
+    damaged, gap = _damaged(case)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    run = config.fit(config.signal(damaged, gap, sample_rate, truth).to(device))
+    checkpoint, curves = own.folder / "fit.pt", {"loss": [], "validation_loss": []}
+    if checkpoint.is_file():
+        kept = torch.load(checkpoint, map_location=device, weights_only=True)
+        run.resume(kept["fit"])
+        curves = kept["curves"]
+    saved = time.monotonic()
+
+    def each(step: int, terms: dict[str, Tensor], restored: Callable[[], Tensor]) -> None:
+        nonlocal saved
+        if step % LOGGED == 0:
+            curves["loss"].append((step, terms["total"].item()))
+        if step % validated == 0:
+            curves["validation_loss"].append((step, run.prior.validation_loss(restored(), run.signal).item()))
+        if step in own.steps:
+            write(own.folder / _snapshot(step), restored().cpu(), sample_rate, "FLOAT")
+        if time.monotonic() - saved > SAVED:
+            save({"fit": run.state(), "curves": curves}, checkpoint)
+            saved = time.monotonic()
+
+    run.run(each)
+    count = sum(weight.numel() for weight in run.prior.net.parameters())
+    with replacing(own.record) as temporary:
+        temporary.write_text(json.dumps({"parameters": count, **curves}))
+    checkpoint.unlink(missing_ok=True)
+
+
+def _damaged(case: Case) -> tuple[Tensor, Tensor]:
+    """Return the damaged signal (channel, time), and what it lost, (time,)."""
+    truth, _ = case.recording.audio()
+    gap = torch.atleast_2d(cases.lost(case, truth.shape[-1]))[0]
+    return truth.masked_fill(gap, 0), gap
 
 
 def _nmse(case: Case, output: Tensor) -> dict[str, float]:
     truth, sample_rate = case.recording.audio()
-    region = _region(case)
+    damaged, gap = _damaged(case)
     names = ("nmse_tot", "nmse_miss")
-    return {name: SCORES[name].function(output, truth, region.audio, region.gap, sample_rate) for name in names}
+    return {name: SCORES[name].function(output, truth, damaged, gap, sample_rate) for name in names}
 
 
 def _snapshot(step: int) -> str:
