@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files import configs
+from audio_inpaint.files.shipped import title
 from audio_inpaint.methods import foreign, sources
 from audio_inpaint.methods.options import parsed
 from audio_inpaint.nn import checkpoints
@@ -73,9 +75,7 @@ _REGISTERED: dict[str, tuple[Any, str]] = {}
 
 def names() -> dict[str, str]:
     """Name every method and describe it in one line, the default first."""
-    from audio_inpaint.methods.deep_prior.deep_prior import presets
-
-    own = {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | presets()
+    own = {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
     given = {name: description for name, (_, description) in _REGISTERED.items()}
     installed = {name: f"from {point.value.split(':')[0]}" for name, point in _installed().items()}
     return own | {name: text for name, text in (installed | given).items() if name not in own}
@@ -140,7 +140,7 @@ def resolved(name: str) -> tuple[Any, tuple]:
         return import_module(_CONTEXT_ENCODER).ContextEncoder, (path,)
     if name in _REGISTERED:
         return _REGISTERED[name][0], ()
-    if _is_preset(name):
+    if name in _presets():
         return import_module(_DEEP_PRIOR).DeepPrior, (name,)
     if name in (installed := _installed()):
         return installed[name].load(), ()
@@ -207,12 +207,10 @@ def _made_of(name: str) -> tuple[list[str | Path], bytes]:
         return [_CONTEXT_ENCODER, *_networks(checkpoints.hyperparameters(path))], path.read_bytes()
     if name in _REGISTERED:
         return _written(_REGISTERED[name][0])
-    if _is_preset(name):
+    if name in _presets():
         import yaml
 
-        from audio_inpaint.files.configs import find
-
-        content = find(name).read_bytes()
+        content = configs.find(name).read_bytes()
         return [_DEEP_PRIOR, *_networks(yaml.safe_load(content))], content
     if name in (installed := _installed()):
         return [installed[name].module], installed[name].value.encode()
@@ -288,10 +286,8 @@ def _missing(name: str, said: str) -> Method:
 # -- what a name means -------------------------------------------------------------------------------------------------
 
 
-def _is_preset(name: str) -> bool:
-    from audio_inpaint.methods.deep_prior.deep_prior import presets
-
-    return name in presets()
+def _presets() -> dict[str, str]:
+    return {path.stem: title(path) for path in sorted(configs.FOLDER.glob("dpai*.yaml"))}
 
 
 @functools.cache
