@@ -23,6 +23,7 @@ from audio_inpaint.files.patching import Fill, check_output, write_patched
 from audio_inpaint.files.recording import BLOCK, Reader, target
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask, lost_runs, within
 from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
+from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.gap_workers import one_thread
 from audio_inpaint.methods.registry import method as named
 
@@ -78,7 +79,7 @@ def repair(
     >>> bool(np.abs(repaired.audio - tone).max() < 1e-3)
     True
     """
-    samples = _samples(audio)
+    samples, device = _samples(audio), checked_device(device)
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
     channels, length = samples.shape
@@ -197,7 +198,7 @@ def repair_recording(
         InputError: the output cannot be written, gaps do not fit, or a known sample is not finite.
         ContractError: the method broke its contract.
     """
-    began = time.perf_counter()
+    began, device = time.perf_counter(), checked_device(device)
     target(reader, Path(output))  # what would fail after minutes of work is refused before it
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)

@@ -26,6 +26,7 @@ from audio_inpaint.benchmark.results import Failure, Results, Row, kept, rebuilt
 from audio_inpaint.benchmark.scoring import SCORES, score
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods import registry as methods
+from audio_inpaint.methods.device import checked_device
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class Task:
     protocol: str
     scores: tuple[str, ...]
     cache: Path
+    device: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,7 @@ def run(
     progress: Progress | None = None,
     part: tuple[int, int] = (0, 1),
     failed: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    device: str | None = None,
 ) -> Results:
     """Restore every case by every method, and score it.
 
@@ -107,14 +110,19 @@ def run(
         progress: called whenever a task ends.
         part: this process's share of the cases, (rank, ranks).
         failed: (method, case) -> reason, of what another process has tried.
+        device: where methods compute that can compute on a GPU.
 
     Raises:
-        InputError: a method or a score's package is missing.
+        InputError: a method, the device or a score's package is missing.
     """
     _check(scores)
+    device = checked_device(device)
     rank, ranks = part
-    known = {name: methods.fingerprint(name) for name in method_names}
-    tasks = [Task(m, known[m], case, protocol, tuple(scores), folder) for case in cases[rank::ranks] for m in known]
+    elsewhere = "" if device in (None, "cpu") else f" {device.split(':')[0]}"  # whose sums differ in the last bits
+    known = {name: methods.fingerprint(name) + elsewhere for name in method_names}
+    tasks = [
+        Task(m, known[m], case, protocol, tuple(scores), folder, device) for case in cases[rank::ranks] for m in known
+    ]
     given = {task: Outcome(None, reason) for task in tasks if (reason := failed.get((task.method, task.case.name)))}
     tally = Tally(tasks, workers)
     outcomes: dict[Task, Outcome] = {}
@@ -175,7 +183,8 @@ def _pooled(tasks: Sequence[Task], workers: int, finish: Callable) -> tuple[list
     if not tasks:
         return None
     queue, running = list(reversed(tasks)), {}
-    pool = ProcessPoolExecutor(min(workers, len(tasks)), _processes(), _prepare)
+    registered = methods.packed({task.method for task in tasks})
+    pool = ProcessPoolExecutor(min(workers, len(tasks)), _processes(), _prepare, (registered,))
     try:
         while queue or running:
             while queue and len(running) < workers:
@@ -206,7 +215,7 @@ def _processes() -> BaseContext:
     return context
 
 
-def _prepare() -> None:
+def _prepare(registered: bytes) -> None:
     """A worker's one thread: results must not depend on how many there are, and workers not fight for cores.
 
     What methods say of their progress would run through the bar of all; what goes wrong comes back as a reason.
@@ -216,6 +225,7 @@ def _prepare() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
+    methods.unpacked(registered)
 
 
 def _end_with_parent() -> None:
@@ -237,7 +247,7 @@ def _work(task: Task) -> Outcome:
         if fresh:
             restorer = _method(task.method)
             with measured() as cost:
-                restored = restore(restorer, truth, task.case.mask.gaps, rate, task.protocol)
+                restored = restore(restorer, truth, task.case.mask.gaps, rate, task.protocol, task.device)
             if not restored.isfinite().all():
                 raise InputError("the method gave samples that are no numbers")
             entry = cache.Entry(kept(restored, task.case, task.protocol), cost[0].seconds, cost[0].memory_mb)

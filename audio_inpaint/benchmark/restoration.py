@@ -19,34 +19,21 @@ from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.inference import LONGEST, read_regions
 from audio_inpaint.methods.contract import Method
+from audio_inpaint.repair import Shape, filled
 
 PROTOCOLS = ("time", "columns")
 N_FFT, HOP_LENGTH = 2048, 512  # of the columns, at 16 kHz: the deep-prior paper's published code
 
 
-@dataclass(frozen=True)
-class _Held:
-    """Audio in memory with the face of an audio file's reader."""
-
-    audio: Tensor
-    sample_rate: int
-    path: str = "the recording"
-
-    @property
-    def channels(self) -> int:
-        return self.audio.shape[0]
-
-    @property
-    def length(self) -> int:
-        return self.audio.shape[-1]
-
-    def read(self, start: int, stop: int) -> Tensor:
-        return self.audio[:, start:stop].clone()
-
-
-def restore(method: Method, audio: Tensor, gaps: Sequence[Gap], sample_rate: int, protocol: str = "time") -> Tensor:
+def restore(
+    method: Method,
+    audio: Tensor,
+    gaps: Sequence[Gap],
+    sample_rate: int,
+    protocol: str = "time",
+    device: str | None = None,
+) -> Tensor:
     """Damage audio and restore it, as `inpaint` does from file to file.
 
     Args:
@@ -55,6 +42,7 @@ def restore(method: Method, audio: Tensor, gaps: Sequence[Gap], sample_rate: int
         gaps: where it is damaged.
         sample_rate: Hz.
         protocol: `time` or `columns`.
+        device: where, if the method can compute on a GPU.
 
     Returns:
         (channel, time) float64.
@@ -63,7 +51,7 @@ def restore(method: Method, audio: Tensor, gaps: Sequence[Gap], sample_rate: int
     damaged, lost = damage(audio, gap, sample_rate, protocol)
     if protocol == "columns" and hasattr(method, "columns"):
         return method.columns(damaged, gap, sample_rate).double()
-    return _by_regions(method, damaged, lost, sample_rate)
+    return _by_spans(method, damaged, lost, sample_rate, device)
 
 
 def damage(audio: Tensor, gap: Tensor, sample_rate: int, protocol: str = "time") -> tuple[Tensor, Tensor]:
@@ -81,14 +69,15 @@ def damage(audio: Tensor, gap: Tensor, sample_rate: int, protocol: str = "time")
     return observe(audio, gap, sample_rate) if protocol == "columns" else (audio.masked_fill(gap, 0), gap)
 
 
-def _by_regions(method: Method, damaged: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
+def _by_spans(method: Method, damaged: Tensor, gap: Tensor, sample_rate: int, device: str | None) -> Tensor:
+    """Fill the gaps, (time,), of all channels by the loop of every repair."""
     restored = damaged.clone()
-    if not gap.any():
-        return restored
-    span = method.context, getattr(method, "longest", LONGEST)
-    for region in read_regions(_Held(damaged, sample_rate), mask_gaps(gap), *span):
-        for patch in region.patches(method(region.audio, region.gap, sample_rate)):
-            restored[:, patch.start : patch.start + patch.audio.shape[-1]] = patch.audio
+    shape = Shape(*damaged.shape, sample_rate)
+    for fills, _ in filled(
+        lambda start, stop: damaged[:, start:stop], shape, damaged.dtype, mask_gaps(gap), method, device
+    ):
+        for fill in fills:
+            fill.into(restored, 0)
     return restored
 
 

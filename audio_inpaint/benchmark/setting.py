@@ -31,6 +31,7 @@ class Setting:
         quick: whether a preset takes its form that ends in minutes on two cores.
         sources: folders of clean audio, as `sources.recordings` takes them; none for a preset's own choice.
         command: the command line.
+        device: where methods compute that can compute on a GPU; None for the processor.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class Setting:
     quick: bool = False
     sources: tuple[str, ...] = ()
     command: str = ""
+    device: str | None = None
 
     def into(self, folder: Path) -> "Setting":
         """The same, with tables and figures in another folder."""
@@ -56,7 +58,9 @@ class Setting:
 
         def part(rank: int, ranks: int) -> list:
             with _Bar(rank, ranks) as bar:
-                own = run(methods, cases, scores, self.cache, protocol, self.workers, bar, (rank, ranks))
+                own = run(
+                    methods, cases, scores, self.cache, protocol, self.workers, bar, (rank, ranks), device=self.device
+                )
             results.append(own)
             return [[failure.method, failure.case.name, failure.reason] for failure in own.failures]
 
@@ -66,7 +70,7 @@ class Setting:
         if len(whole.rows) + len(whole.failures) < len(cases) * len(whole.methods):
             # what the other processes restored is in the cache now
             known = {(method, name): reason for method, name, reason in failed}
-            whole = run(methods, cases, scores, self.cache, protocol, self.workers, failed=known)
+            whole = run(methods, cases, scores, self.cache, protocol, self.workers, failed=known, device=self.device)
         whole.details.update(self.details(whole, cases))
         return whole
 

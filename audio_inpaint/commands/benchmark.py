@@ -1,6 +1,7 @@
 """The command `audio-inpaint benchmark`: its options, and what it does with them."""
 
 import argparse
+import re
 import sys
 import tempfile
 from pathlib import Path
@@ -42,7 +43,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--methods", default="janssen,burg,silence", metavar="A,B",
         help="as `methods` lists them, checkpoint files, or either with options (janssen:iterations=5); the first is "
-        "the reference of paired differences; %(default)s; several options of one method are joined by +",
+        "the reference of paired differences; %(default)s; or FILE.py:CLASS, MODULE:CLASS",
     )  # fmt: skip
     parser.add_argument(
         "--scores", metavar="A,B", help="snr_td, snr_ms, lsd, nmse_tot, nmse_miss, pesq, pesq_gain, stoi, odg"
@@ -80,6 +81,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--quick", action="store_true", help="a preset's form that ends in minutes on two cores")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="%(default)s")
     parser.add_argument("--workers", type=_count, metavar="N", help="processes; the number of cores if left out")
+    parser.add_argument(
+        "--device",
+        metavar="NAME",
+        help="where methods compute that can use a GPU, such as cuda; the processor if left out",
+    )
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="of restored samples; OUT/cache if left out")
     parser.add_argument("--audio", action="store_true", help="write every case's audio too, for a listening test")
     parser.set_defaults(run=run)
@@ -106,6 +112,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _setting(arguments: argparse.Namespace) -> "Setting":
     from audio_inpaint.benchmark.setting import Setting, cores
+    from audio_inpaint.methods.device import checked_device
 
     folder = Path(arguments.output)
     try:
@@ -120,6 +127,7 @@ def _setting(arguments: argparse.Namespace) -> "Setting":
         quick=arguments.quick,
         sources=tuple(arguments.sources),
         command=arguments.line,
+        device=checked_device(arguments.device),
     )
 
 
@@ -152,8 +160,20 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
 
 
 def methods_of(text: str) -> tuple[str, ...]:
-    """Split a list of methods; the options of one are joined by `+`, since commas stand between methods."""
-    return tuple(name.replace("+", ",") for name in text.split(",") if name)
+    """Split a list of methods: at commas, but for those in brackets and those before an option of the same method.
+
+    >>> methods_of("janssen:iterations=5,order=100,burg,recall:templates=[0.032,0.064]+matches=4")
+    ('janssen:iterations=5,order=100', 'burg', 'recall:templates=[0.032,0.064],matches=4')
+    """
+    from audio_inpaint.methods.registry import at_commas
+
+    found: list[str] = []
+    for part in at_commas(re.sub(r"\+(?=[A-Za-z_][\w.]*=)", ",", text)):
+        if found and re.match(r"[A-Za-z_][\w.]*=", part):
+            found[-1] += f",{part}"
+        elif part:
+            found.append(part)
+    return tuple(found)
 
 
 def _drawn(setting: "Setting", arguments: argparse.Namespace) -> "list[Case]":

@@ -13,6 +13,7 @@ from torch import Tensor
 from audio_inpaint.dsp.autoregressive import burg, predict
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
+from audio_inpaint.methods.options import Count, Seconds
 
 # Fewer known samples than these say nothing about a spectrum.
 SHORTEST = 32
@@ -31,8 +32,8 @@ class Burg:
         context: audio used on each side in seconds, but no more than four orders of samples.
     """
 
-    order: int | None = None
-    context: float = 0.128
+    order: Count | None = None
+    context: Seconds = 0.128
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""

@@ -13,6 +13,7 @@ from audio_inpaint.dsp.autoregressive import burg, interpolate
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.burg import SHORTEST, fill_edge, fill_from_sides, known_run, loudest, model_size
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
+from audio_inpaint.methods.options import Count, Seconds
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,9 @@ class Janssen:
         context: audio used on each side in seconds, but no more than four orders of samples.
     """
 
-    iterations: int = 2
-    order: int | None = None
-    context: float = 0.128
+    iterations: Count = 2
+    order: Count | None = None
+    context: Seconds = 0.128
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""

@@ -1,26 +1,42 @@
-"""The one registry of restoration methods; nothing heavy is imported before a method is asked for.
+"""The registry of restoration methods; nothing heavy is imported before a method is asked for.
 
-A method is named by its name alone, or with options: `janssen:iterations=5`, `ce_music:phases=reconstructed`,
-`dpai_fast:steps=100`. The options are the arguments of the method's class.
+A method is named in one of these ways, each with options if need be (`janssen:iterations=5,order=100`):
+
+- by a name that `names` lists: of the package, of a shipped checkpoint or deep-prior preset, of an installed package
+  with the entry point `audio_inpaint.methods`, or given by `register`;
+- by the file of a checkpoint, `runs/best.ckpt`;
+- by a class or function, `path/to/file.py:Fade` or `package.module:Fade`.
+
+The options are the arguments of the class, with its types and ranges (`audio_inpaint.methods.options`).
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
+import pickle
 import re
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files import configs
+from audio_inpaint.files.shipped import title
+from audio_inpaint.methods import foreign, sources
+from audio_inpaint.methods.options import parsed
 from audio_inpaint.nn import checkpoints
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.contract import Method
 
-# name: module, class, description
-_CLASSES = {
+GROUP = "audio_inpaint.methods"  # of entry points
+
+# name: module in this package, class, description
+BUILT_IN = {
     "auto": (
         "recall.auto",
         "Auto",
@@ -50,85 +66,268 @@ _CLASSES = {
     ),
     "silence": ("silence", "Silence", "leaves the gaps silent, to compare with"),
 }
-_OPTIONS = re.compile(r"(.+?):((?:[A-Za-z_][\w.]*=[^,]*)(?:,[A-Za-z_][\w.]*=[^,]*)*)")
+_CONTEXT_ENCODER = "audio_inpaint.methods.context_encoder.context_encoder"
+_DEEP_PRIOR = "audio_inpaint.methods.deep_prior.method"
+_OPTIONS = re.compile(r"(.+?):([A-Za-z_][\w.]*=.*)", re.DOTALL)
+_OPTION = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+_REGISTERED: dict[str, tuple[Any, str]] = {}
 
 
 def names() -> dict[str, str]:
     """Name every method and describe it in one line, the default first."""
-    from audio_inpaint.methods.deep_prior.presets import presets
+    own = {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
+    given = {name: description for name, (_, description) in _REGISTERED.items()}
+    installed = {name: f"from {point.value.split(':')[0]}" for name, point in _installed().items()}
+    return own | {name: text for name, text in (installed | given).items() if name not in own}
 
-    classical = {name: description for name, (_, _, description) in _CLASSES.items()}
-    return classical | checkpoints.names() | presets()
+
+def register(name: str, factory: Any, description: str = "") -> None:
+    """Give a method a name, for as long as this process lives; a second one of the same name replaces the first.
+
+    Args:
+        name: letters, digits, `_`, `.` and `-`; none that the package has.
+        factory: a class, whose arguments become options; or a method itself, such as a function.
+        description: one line.
+
+    Raises:
+        ValueError: the name is taken or cannot be typed, or the factory cannot be called.
+
+    >>> register("quiet", lambda audio, gap, sample_rate: audio.masked_fill(gap, 0), "silence, once more")
+    >>> names()["quiet"]
+    'silence, once more'
+    """
+    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+        raise ValueError(f"a method's name is made of letters, digits, '_', '.' and '-', not {name!r}")
+    if name in names() and name not in _REGISTERED:
+        raise ValueError(f"there is a method {name!r} already: choose another name")
+    if not callable(factory):
+        raise ValueError(f"{factory!r:.60} is neither a class nor a method")
+    _REGISTERED[name] = factory, description
 
 
 def method(spec: str) -> Method:
-    """Build a method by its name, or from the file of a checkpoint, with options if the name has some.
+    """Build a method by its name, with options if the name has some.
 
     Raises:
-        InputError: no method has that name, or it has no such option.
+        InputError: there is no such method, or it does not take such options.
     """
-    name, options = _split(spec)
-    if name in _CLASSES:
-        module, kind, _ = _CLASSES[name]
-        return _built(spec, getattr(import_module(f"audio_inpaint.methods.{module}"), kind), options=options)
-    if (path := checkpoints.find(name)) is not None:
-        from audio_inpaint.methods.context_encoder.context_encoder import ContextEncoder
-
-        return _built(spec, ContextEncoder, path, options=options)
-    _check(name)
-    from audio_inpaint.methods.deep_prior.method import DeepPrior
-
-    return _built(spec, DeepPrior, name, options=options)
-
-
-def fingerprint(spec: str) -> str:
-    """What a method's results depend on, besides its input: its name, its options, its own file, the code.
-
-    Raises:
-        InputError: no method has that name, or its file is missing.
-    """
-    from audio_inpaint.files.configs import find
-    from audio_inpaint.methods.deep_prior.presets import presets
-
-    name, _ = _split(spec)
-    path = checkpoints.find(name)
-    if path is None:
-        _check(name)
-    elif not path.is_file():
-        raise InputError(f"there is no checkpoint {path}")
-    own = path or (find(name) if name in presets() else None)
-    return hashlib.sha256(f"{spec} {_code()}".encode() + (own.read_bytes() if own else b"")).hexdigest()
-
-
-def _split(spec: str) -> tuple[str, dict[str, str]]:
-    match = _OPTIONS.fullmatch(spec)
-    if not match:
-        return spec, {}
-    return match[1], dict(option.split("=", 1) for option in match[2].split(","))
-
-
-def _check(name: str) -> None:
-    if name not in (known := names()):
-        raise InputError(f"no method is called {name!r}; choose one of: {', '.join(known)}")
-
-
-def _built(spec: str, kind: type, *arguments: Path | str, options: dict[str, str]) -> Method:
-    """An instance of a class, whose options are given as text."""
-    import yaml
-
+    name, options = split(spec)
+    factory, arguments = resolved(name)
+    if _is_method(factory):
+        return _bound(spec, factory, options)
+    values = parsed(spec, factory, options, len(arguments))
     try:
-        return kind(*arguments, **{option: yaml.safe_load(value) for option, value in options.items()})
+        return factory(*arguments, **values)
     except (TypeError, ValueError) as error:
+        if isinstance(error, InputError) or not options:
+            raise
         raise InputError(f"{spec}: {error}") from error
 
 
-@cache
-def _code() -> str:
-    """The package's source, but for what only asks, shows or judges."""
-    package = Path(__file__).parent.parent
-    others = ("benchmark", "report", "listening", "metrics", "cli.py")
-    digest = hashlib.sha256()
-    for file in sorted(package.rglob("*.py")):
-        if file.relative_to(package).parts[0] not in others:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()
+def resolved(name: str) -> tuple[Any, tuple]:
+    """Find what builds a method, and its arguments that are no options.
+
+    Args:
+        name: of a method, without options.
+
+    Raises:
+        InputError: there is no such method.
+    """
+    if name in BUILT_IN:
+        module, kind, _ = BUILT_IN[name]
+        return getattr(import_module(f"audio_inpaint.methods.{module}"), kind), ()
+    if (path := checkpoints.find(name)) is not None:
+        return import_module(_CONTEXT_ENCODER).ContextEncoder, (path,)
+    if name in _REGISTERED:
+        return _REGISTERED[name][0], ()
+    if name in _presets():
+        return import_module(_DEEP_PRIOR).DeepPrior, (name,)
+    if name in (installed := _installed()):
+        return installed[name].load(), ()
+    _check(name)
+    return foreign.loaded(name), ()
+
+
+def split(spec: str) -> tuple[str, dict[str, str]]:
+    """Split a method's name from its options, as text; commas in brackets belong to a value.
+
+    Raises:
+        InputError: an option has no value, or is given twice.
+
+    >>> split("mine.py:Fade:order=3,sizes=[1,2]")
+    ('mine.py:Fade', {'order': '3', 'sizes': '[1,2]'})
+    """
+    match = _OPTIONS.fullmatch(spec)
+    if not match:
+        return spec, {}
+    options: dict[str, str] = {}
+    for part in at_commas(match[2]):
+        option = _OPTION.fullmatch(part)
+        if not option:
+            raise InputError(f"{spec}: {part!r} is no option: write NAME=VALUE, lists as NAME=[A,B]")
+        if option[1] in options:
+            raise InputError(f"{spec}: {option[1]} is given twice")
+        options[option[1]] = option[2]
+    return match[1], options
+
+
+def at_commas(text: str) -> Iterator[str]:
+    """Cut text at the commas that are in no brackets."""
+    depth = start = 0
+    for place, sign in enumerate(text):
+        depth += (sign in "[({") - (sign in "])}")
+        if sign == "," and depth <= 0:
+            yield text[start:place]
+            start = place + 1
+    yield text[start:]
+
+
+def fingerprint(spec: str) -> str:
+    """Return a hash of what a method's results depend on, besides its input.
+
+    That is its name and options; its own file, if it is a checkpoint or a config; and the source of its class, of the
+    network that its file names, and of everything that these import within the package or from local files.
+
+    Raises:
+        InputError: there is no such method, or its file is missing.
+    """
+    name, _ = split(spec)
+    starts, own = _made_of(name)
+    code = sources.digest(sources.closure(starts))
+    return hashlib.sha256(f"{spec} {code}".encode() + own).hexdigest()
+
+
+def _made_of(name: str) -> tuple[list[str | Path], bytes]:
+    """Return the modules that a method's code starts in, and what else it is made of."""
+    if name in BUILT_IN:
+        return [f"audio_inpaint.methods.{BUILT_IN[name][0]}"], b""
+    if (path := checkpoints.find(name)) is not None:
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {path}")
+        return [_CONTEXT_ENCODER, *_networks(checkpoints.hyperparameters(path))], path.read_bytes()
+    if name in _REGISTERED:
+        return _written(_REGISTERED[name][0])
+    if name in _presets():
+        import yaml
+
+        content = configs.find(name).read_bytes()
+        return [_DEEP_PRIOR, *_networks(yaml.safe_load(content))], content
+    if name in (installed := _installed()):
+        return [installed[name].module], installed[name].value.encode()
+    _check(name)
+    foreign.loaded(name)  # says what is missing
+    return [foreign.start(name)], b""
+
+
+def _networks(config: object) -> Iterator[str]:
+    """Yield the modules of the classes that a config names, but for those of a training."""
+    if isinstance(config, dict):
+        path = config.get("class_path")
+        if isinstance(path, str) and not path.startswith(("audio_inpaint.training.", "lightning.")):
+            yield path.rpartition(".")[0]
+        for value in config.values():
+            yield from _networks(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _networks(value)
+
+
+def _written(factory: Any) -> tuple[list[str | Path], bytes]:
+    """Return where a registered factory was written, and its state."""
+    target = factory
+    while isinstance(target, functools.partial):
+        target = target.func
+    kind = target if isinstance(target, type) or inspect.isroutine(target) else type(target)
+    try:
+        state = pickle.dumps(factory)
+    except Exception:  # whatever its parts raise
+        state = getattr(kind, "__qualname__", "").encode()
+    try:
+        return [Path(inspect.getfile(kind)).resolve(strict=True)], state
+    except (TypeError, OSError):  # written at a prompt
+        code = getattr(kind, "__code__", None)
+        return [], state + (repr((code.co_code, code.co_consts)).encode() if code else b"")
+
+
+# -- other processes ---------------------------------------------------------------------------------------------------
+
+
+def packed(specs: Iterable[str]) -> bytes:
+    """Pickle those of some methods that were registered in this process, for `unpacked` in another.
+
+    Raises:
+        InputError: one cannot be pickled.
+    """
+    wanted = {name: _REGISTERED[name] for name in (split(spec)[0] for spec in specs) if name in _REGISTERED}
+    for name, entry in wanted.items():
+        try:
+            pickle.dumps(entry)
+        except Exception as error:  # whatever its parts raise
+            said = " ".join(str(error).split())[:150]
+            raise InputError(
+                f"the method {name} cannot go to other processes: define it in a module ({said})"
+            ) from error
+    return pickle.dumps({name: pickle.dumps(entry) for name, entry in wanted.items()})
+
+
+def unpacked(content: bytes) -> None:
+    """Register what another process has packed; what cannot be imported here is missing when it is asked for."""
+    for name, entry in pickle.loads(content).items():
+        try:
+            _REGISTERED[name] = pickle.loads(entry)
+        except (ImportError, AttributeError) as error:
+            _REGISTERED[name] = functools.partial(_missing, name, str(error)), ""
+
+
+def _missing(name: str, said: str) -> Method:
+    raise InputError(f"the method {name} cannot be found by other processes: define it in a module ({said})")
+
+
+# -- what a name means -------------------------------------------------------------------------------------------------
+
+
+def _presets() -> dict[str, str]:
+    from audio_inpaint.methods.deep_prior.presets import presets
+
+    return presets()
+
+
+
+@functools.cache
+def _installed() -> dict[str, EntryPoint]:
+    return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda one: one.name)}
+
+
+def _check(name: str) -> None:
+    """Refuse a name of no method, with what might have been meant."""
+    if name in (known := names()):
+        return
+    first = name.split(":")[0]
+    if first in known:
+        raise InputError(f"{name}: options are written NAME=VALUE, such as {first}:NAME=VALUE,NAME=VALUE")
+    if not foreign.is_foreign(name):
+        raise InputError(
+            f"no method is called {name!r}; choose one of: {', '.join(known)}; or name a class, FILE.py:CLASS"
+        )
+
+
+def _is_method(factory: Any) -> bool:
+    """Whether something restores audio itself, rather than building what does: its first three arguments are given."""
+    if isinstance(factory, type):
+        return False
+    if not (inspect.isroutine(factory) or isinstance(factory, functools.partial)):
+        return True  # an object that can be called
+    needed = [
+        one
+        for one in inspect.signature(factory).parameters.values()
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    return len(needed) >= 3
+
+
+def _bound(spec: str, function: Callable, options: dict[str, str]) -> Method:
+    """Bind options to a function that is a method; its attributes, such as `context`, stay."""
+    if not options:
+        return function
+    bound = functools.partial(function, **parsed(spec, function, options, skip=3))
+    return functools.update_wrapper(bound, function) if inspect.isroutine(function) else bound

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from audio_inpaint.methods.contract import damaged, repaired
+from audio_inpaint.methods.options import Context
 
 
 @dataclass(frozen=True)
 class Silence:
     """Put zeros in the gaps."""
 
-    context: float = 0.01
+    context: Context = 0.01
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Silence audio (channel, time) where gap (channel, time) is true."""

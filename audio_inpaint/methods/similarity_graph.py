@@ -22,6 +22,7 @@ from torch.nn.functional import pad
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.options import Context
 
 _RATE = 12000  # Hz: what lies above 6 kHz says little about likeness
 _WINDOW, _HOP = 1024, 128  # samples at that rate
@@ -67,7 +68,7 @@ class SimilarityGraph:
     An hour of audio takes half a minute a gap, and memory for a copy at 12 kHz.
     """
 
-    context: float = math.inf
+    context: Context = math.inf
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""

@@ -10,6 +10,7 @@ from audio_inpaint.dsp.template_search import TemplateSearch
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.options import Context, Seconds
 
 _FADE = 0.005  # seconds at both edges of a gap in which Janssen's fill leads over to the transplant
 
@@ -25,8 +26,8 @@ class LocalTransplant:
         side: seconds compared on each side of a gap; half a second in all.
     """
 
-    side: float = 0.25
-    context: float = math.inf
+    side: Seconds = 0.25
+    context: Context = math.inf
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""

@@ -70,6 +70,16 @@ def _built(content: dict, path: Path) -> SpectralInpainter:
     return inpainter.eval().requires_grad_(False)
 
 
+def hyperparameters(path: Path) -> dict:
+    """Return what a checkpoint's network is built from, without building it.
+
+    Raises:
+        InputError: it cannot be read, or is damaged.
+    """
+    content = _read(path)
+    return content.get("hyper_parameters", {}) if isinstance(content, dict) else {}
+
+
 def ship(path: Path, output: Path) -> None:
     """Write a checkpoint of `fit` as a small file to hand on: weights in half precision, and what builds the network.
 

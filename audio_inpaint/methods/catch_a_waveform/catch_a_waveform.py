@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor, nn
@@ -21,6 +22,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.options import Context, Count, Range, Seconds
 from audio_inpaint.methods.transplant import edge_fade
 from audio_inpaint.nn.catch_a_waveform import Critic, Generator, fields, judged
 
@@ -56,11 +58,11 @@ class CatchAWaveform:
         InputError: a number of epochs or channels below one.
     """
 
-    epochs: int = 2000
-    width: int = 96
-    seed: int = 0
-    context: float = 2.5
-    longest: float = 5.0
+    epochs: Count = 2000
+    width: Count = 96
+    seed: Annotated[int, Range(0, 2**63 - 1)] = 0
+    context: Context = 2.5
+    longest: Seconds = 5.0
 
     def __post_init__(self):
         if min(self.epochs, self.width) < 1:

@@ -4,7 +4,7 @@ Source: Marafioti et al., 2019, "A context encoder for audio inpainting".
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torchaudio.functional import resample
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, repaired
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.options import Range
 from audio_inpaint.nn.checkpoints import load
 
 _BATCH = 64  # segments at a time, which bounds memory
@@ -52,7 +53,7 @@ class ContextEncoder:
         checkpoint: Path,
         enlarge: Literal["centred", "forwards", "backwards"] = "centred",
         phases: Literal["filled", "reconstructed"] = "filled",
-        share: float = 0.5,
+        share: Annotated[float, Range(0, 1)] = 0.5,
     ):
         if enlarge not in ("centred", "forwards", "backwards"):
             raise ValueError(f"a gap is enlarged centred, forwards or backwards, not {enlarge!r}")

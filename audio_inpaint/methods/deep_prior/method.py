@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
 from torch import Tensor
 from tqdm import tqdm
 
@@ -9,6 +11,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.deep_prior.config import Config
 from audio_inpaint.methods.deep_prior.fit import Each
+from audio_inpaint.methods.options import Context, Count, Range
 
 
 class DeepPrior:
@@ -44,16 +47,16 @@ class DeepPrior:
         self,
         name: str | Config,
         *,
-        steps: int | None = None,
-        learning_rate: float | None = None,
-        averaging: float | None = None,
-        enough: float | None = None,
-        level: float | None = None,
-        seed: int | None = None,
-        seeds: int | None = None,
-        precision: str | None = None,
-        context: float | None = None,
-        longest: float | None = None,
+        steps: Count | None = None,
+        learning_rate: Annotated[float, Range(0, above=True)] | None = None,
+        averaging: Annotated[float, Range(0, 0.9999)] | None = None,
+        enough: Annotated[float, Range(0, 1)] | None = None,
+        level: Annotated[float, Range(0, above=True)] | None = None,
+        seed: Annotated[int, Range(0)] | None = None,
+        seeds: Count | None = None,
+        precision: Literal["bf16-mixed", "32-true"] | None = None,
+        context: Context | None = None,
+        longest: Context | None = None,
     ):
         given = {
             "steps": steps, "learning_rate": learning_rate, "averaging": averaging, "enough": enough, "level": level,

@@ -19,6 +19,7 @@ from audio_inpaint.methods.contract import alike, of_channels, silenced
 from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.options import Context, Count, Seconds
 from audio_inpaint.methods.recall.completion import Way, completed
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
@@ -62,10 +63,10 @@ class Recall:
         ValueError: templates or contexts are no list of numbers, or contexts do not begin with 1.
     """
 
-    templates: tuple[float, ...] = (0.032, 0.064, 0.128)
-    contexts: tuple[float, ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
-    matches: int = 16
-    context: float = 180.0
+    templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
+    contexts: tuple[Seconds, ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
+    matches: Count = 16
+    context: Context = 180.0
 
     def __post_init__(self):
         for name in ("templates", "contexts"):

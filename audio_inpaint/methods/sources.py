@@ -1,0 +1,136 @@
+"""The source files that a module's behaviour depends on, found without importing it: what it imports, and so on.
+
+Imports inside functions count; those for type checkers do not. Installed packages and Python's own modules are left
+out, and so are modules that name everything: `audio_inpaint` itself and the registry of methods.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from functools import cache
+from importlib.machinery import PathFinder
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent.parent
+_INSTALLED = [
+    Path(place).resolve()
+    for place in {
+        *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    }
+]
+_NAME_EVERYTHING = (_PACKAGE / "__init__.py", _PACKAGE / "methods" / "registry.py")
+
+
+def closure(starts: Iterable[str | Path]) -> list[Path]:
+    """Return the files of modules and of all that they import, in turn, sorted.
+
+    Args:
+        starts: dotted names of modules, or files; names that cannot be found are left out.
+    """
+    left: list[tuple[Path, str]] = []
+    for start in starts:
+        if isinstance(start, Path):
+            left.append((start.resolve(), start.stem))
+        else:
+            left += [(file, name) for file, name in _files(start, "", start.split(".")[0])]
+    found: set[Path] = set()
+    while left:
+        file, name = left.pop()
+        if file in found or file in _NAME_EVERYTHING:
+            continue
+        found.add(file)
+        top = name.split(".")[0]
+        for imported in _imports(file, name):
+            left += _files(imported, str(_root(file, name)), top)
+    return sorted(found)
+
+
+def digest(files: Iterable[Path]) -> str:
+    """Return a hash of files' contents; their places do not count."""
+    total = hashlib.sha256()
+    for file in files:
+        total.update(hashlib.sha256(file.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _root(file: Path, name: str) -> Path:
+    """Return the folder in which a module's top-level package or module lies."""
+    parts = len(name.split(".")) + (file.name == "__init__.py")
+    return file.parents[parts - 1] if parts <= len(file.parents) else file.parent
+
+
+def _files(name: str, beside: str, top: str) -> list[tuple[Path, str]]:
+    """Return the files of a module and of the packages around it, with their names; none if it is installed.
+
+    Args:
+        name: dotted; a trailing part may be something inside a module.
+        beside: a folder to look in first.
+        top: a top-level package whose modules count even if it is installed.
+    """
+    parts = name.split(".")
+    root = _top(parts[0], beside, parts[0] in (top, _PACKAGE.name))
+    if root is None:
+        return []
+    if root.is_file():
+        return [(root, parts[0])]
+    found = []
+    for count in range(1, len(parts) + 1):
+        place = root.joinpath(*parts[1:count])
+        options = [place / "__init__.py"] + ([place.with_suffix(".py")] if count > 1 else [])
+        file = next((option for option in options if option.is_file()), None)
+        if file is not None:
+            found.append((file.resolve(), ".".join(parts[:count])))
+        elif not place.is_dir():
+            break
+    return found
+
+
+@cache
+def _top(name: str, beside: str, installed: bool) -> Path | None:
+    """Return a top-level module's file or a package's folder; None for what is installed, unless that is wanted."""
+    if name == _PACKAGE.name:
+        return _PACKAGE
+    if name in sys.builtin_module_names or (name in sys.stdlib_module_names):
+        return None
+    spec = PathFinder.find_spec(name, [beside, str(Path.cwd()), *sys.path] if beside else [str(Path.cwd()), *sys.path])
+    if spec is None:
+        return None
+    if spec.submodule_search_locations:
+        place = Path(next(iter(spec.submodule_search_locations)))
+    elif spec.origin and spec.origin.endswith(".py"):
+        place = Path(spec.origin)
+    else:
+        return None
+    place = place.resolve()
+    elsewhere = any(place.is_relative_to(folder) for folder in _INSTALLED)
+    return None if elsewhere and not installed else place
+
+
+def _imports(file: Path, name: str) -> Iterator[str]:
+    """Yield the dotted names that a file imports, relative ones made absolute."""
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, OSError, ValueError):
+        return
+    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+    left: list[ast.AST] = [tree]
+    while left:
+        node = left.pop()
+        if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            left += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (one.name for one in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = ".".join([*base, *([node.module] if node.module else [])])
+            yield from (f"{base}.{one.name}" if base else one.name for one in node.names)
+        else:
+            left += ast.iter_child_nodes(node)
