@@ -35,7 +35,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "the venv module of $(PYTHON) is missing: install it, on Debian by apt-get install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV): a minute or two, 5 GB"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) -e '.[dev]'
+	@$(PIP) -e '.[dev,train]'
 	@$(PIP) -e '.[metrics]' >$(VENV)/metrics.log 2>&1 || \
 		echo "PESQ and STOI are left out, since they could not be installed (no C compiler?): see $(VENV)/metrics.log"
 	@touch $@

@@ -2,7 +2,20 @@
 
 import sys
 
-from audio_inpaint.training.cli import main
+from audio_inpaint.errors import InputError
+from audio_inpaint.extras import needed
+
+
+def main() -> int:
+    """Run the command line of training; returns the exit code, 2 where a package is missing."""
+    try:
+        with needed():
+            from audio_inpaint.training.cli import main as train
+    except InputError as error:
+        print(f"audio_inpaint.train: error: {error}", file=sys.stderr)
+        return 2
+    return train()
+
 
 if __name__ == "__main__":
     sys.exit(main())

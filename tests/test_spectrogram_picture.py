@@ -5,7 +5,8 @@ import torch
 from matplotlib.image import imread
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.report.spectrogram_picture import RANGE_DB, colour_table, figure, spectrogram_image
+from audio_inpaint.report.colours import RANGE_DB, colour_table
+from audio_inpaint.report.spectrogram_picture import figure, spectrogram_image
 
 RATE = 16000
 
@@ -57,3 +58,8 @@ def test_colours_run_from_dark_to_bright():
     colours = np.frombuffer(bytes.fromhex(colour_table()), np.uint8).reshape(256, 3)
     assert (np.diff(colours @ [0.299, 0.587, 0.114]) > -1).all()
     assert colours[0].sum() < 10 < 600 < colours[-1].sum()
+
+
+def test_colours_are_those_of_matplotlib():
+    matplotlib = pytest.importorskip("matplotlib")
+    assert colour_table() == matplotlib.colormaps["magma"](np.arange(256), bytes=True)[:, :3].tobytes().hex()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import Reader
@@ -109,9 +110,7 @@ def _read(recording: Recording) -> tuple[Tensor, int]:
     if recording.mono:
         audio = audio.mean(0, keepdim=True)
     if recording.sample_rate and recording.sample_rate != rate:
-        from torchaudio.functional import resample
-
-        audio, rate = resample(audio, rate, recording.sample_rate), recording.sample_rate
+        audio, rate = resampled(audio, rate, recording.sample_rate), recording.sample_rate
     return audio, rate
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-
 from audio_inpaint.errors import InputError
+from audio_inpaint.extras import needed
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.listening.analysis import ALL, Analysis
 from audio_inpaint.listening.responses import Responses
+
+with needed():
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _ACCENT, _QUIET = "#0b7d72", "#9aa4a8"  # those of the reports
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 
 from audio_inpaint import __version__
-from audio_inpaint.report.spectrogram_picture import RANGE_DB, colour_table
+from audio_inpaint.report.colours import RANGE_DB, colour_table
 
 PLAYER_SCRIPTS = ("page.js", "figures.js", "sound.js", "pictures.js", "recording.js", "keys.js")
 

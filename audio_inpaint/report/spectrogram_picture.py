@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from os import PathLike
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from torch import Tensor
 
+from audio_inpaint.extras import needed
 from audio_inpaint.gaps import Gap
+from audio_inpaint.report.colours import RANGE_DB
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 COLOURS = "magma"
-RANGE_DB = 80.0
 MARK = "#12b5a2"  # teal, a hue that magma never takes; readable on white and on black
 
 
@@ -56,7 +57,7 @@ def figure(
     max_frequency: float | None = None,
     columns: int | None = None,
     panel_size: tuple[float, float] = (3.4, 2.5),
-) -> Figure:
+) -> "Figure":
     """Draws one spectrogram for each signal, all on one colour scale, with brackets over the gaps.
 
     Args:
@@ -68,7 +69,15 @@ def figure(
         max_frequency: upper end of the frequency axis, Hz; half the sample rate by default.
         columns: panels side by side; all of them by default.
         panel_size: width and height of a panel, inches.
+
+    Raises:
+        InputError: matplotlib is not installed.
     """
+    with needed():
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
+
     columns = columns or len(panels)
     rows = -(-len(panels) // columns)
     drawing = Figure((panel_size[0] * columns + 0.9, panel_size[1] * rows), dpi=160, layout="constrained")
@@ -120,8 +129,3 @@ def _bracket(axis, start: float, stop: float) -> None:
     axis.plot(*outline, transform=across, color=MARK, lw=1.6, clip_on=False, solid_joinstyle="miter")
     for edge in (start, stop):
         axis.plot([edge, edge], [0, 1], transform=across, color="white", alpha=0.4, lw=0.6, ls=(0, (2, 3)))
-
-
-def colour_table() -> str:
-    """The colour scale as 256 joined `rrggbb`, from -`RANGE_DB` to the loudest."""
-    return (colormaps[COLOURS](np.arange(256), bytes=True)[:, :3]).tobytes().hex()

@@ -7,6 +7,7 @@ from importlib import import_module
 from audio_inpaint.benchmark.results import Results
 from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.errors import InputError
+from audio_inpaint.extras import needed
 
 
 @dataclass(frozen=True)
@@ -60,9 +61,10 @@ def preset(name: str) -> Preset:
     """The experiment of that name.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or a package that it needs is missing.
     """
     if name not in _PRESETS:
         raise InputError(f"no preset is called {name!r}; choose one of: {', '.join(_PRESETS)}")
     module, function, _ = _PRESETS[name]
-    return getattr(import_module(f"{__name__}.{module}"), function)
+    with needed():
+        return getattr(import_module(f"{__name__}.{module}"), function)

@@ -9,8 +9,8 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
-from torchaudio.functional import resample
 
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, repaired
 from audio_inpaint.methods.janssen import Janssen
@@ -77,14 +77,14 @@ class ContextEncoder:
         if gap.all() or not gap.any():
             return repaired(audio, gap, filled)
         rate = self.inpainter.segment.sample_rate
-        low = resample(filled, sample_rate, rate) if rate != sample_rate else filled
+        low = resampled(filled, sample_rate, rate) if rate != sample_rate else filled
         runs = [
             Gap(run.start * rate // sample_rate, min(-(-run.stop * rate // sample_rate), low.shape[-1]))
             for run in mask_gaps(gap)
         ]
         change = self._restored(low, runs) - low
         if rate != sample_rate:
-            change = resample(change, rate, sample_rate)
+            change = resampled(change, rate, sample_rate)
             change = pad(change, (0, max(0, filled.shape[-1] - change.shape[-1])))[..., : filled.shape[-1]]
         return repaired(audio, gap, filled + change)
 
