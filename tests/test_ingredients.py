@@ -58,7 +58,8 @@ def resonant(length, seed=0):
 # -- what is recalled --------------------------------------------------------------------------------------------------
 
 
-def recalled(audio, match, run=Gap(3000, 3500)):
+def recalled(audio, match):
+    run = Gap(3000, 3500)
     context = Gap(run.start - WIDTH, run.stop + WIDTH)
     fill, gains = recollection(audio, lost(audio.shape[-1]), run, context, [match], 1024, RATE)
     hole = slice(run.start - context.start, run.stop - context.start)
