@@ -6,11 +6,11 @@ INSTALLED := $(VENV)/.installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test mutants lint clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf 'make %-6s %s\n' "$$name" "$$text"; done
+		printf 'make %-7s %s\n' "$$name" "$$text"; done
 
 demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about seven minutes; then open demo/report.html
 	$(RUN) demo/run.py
@@ -18,6 +18,9 @@ demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about seve
 # One thread for each of the processes: small tensors gain nothing from more, and two processes would fight for cores.
 test: $(INSTALLED) ## run the tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4
+
+mutants: $(INSTALLED) ## put faults into the default method, one at a time, and name those that no test finds
+	$(RUN) benchmarks/mutants.py
 
 lint: $(INSTALLED) ## check style and formatting
 	$(RUN) -m ruff check .
