@@ -1,13 +1,9 @@
 """What a method can tell about a gap that it filled: from where, by which mix, and how close it expects to be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol, runtime_checkable
-
-from torch import Tensor
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.contract import Method
 
 # dB. At 3 dB the error holds half the energy of what was lost: below, more of a fill is wrong than right, and whoever
 # needs the recording should hear it before relying on it.
@@ -72,17 +68,3 @@ class Explanation:
         """What concerns the channel at `place` of those restored together, as the one of `channel` of a file alone."""
         sources = tuple(replace(source, gains=source.gains[place : place + 1]) for source in self.sources)
         return replace(self, gap=replace(self.gap, channel=channel), sources=sources)
-
-
-@runtime_checkable
-class Explaining(Method, Protocol):
-    """A method that can tell how it filled each gap."""
-
-    def explain(
-        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap] | None = None
-    ) -> tuple[Tensor, list[Explanation]]:
-        """Restore audio (channel, time) where gap (time,) is true, as a call does, and explain its gaps in order.
-
-        With some gaps `wanted`, the others are as lost as they are, but need not be restored or explained.
-        """
-        ...

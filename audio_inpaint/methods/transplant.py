@@ -26,7 +26,7 @@ class LocalTransplant:
     """
 
     side: float = 0.25
-    context: float = math.inf
+    context: float = 180.0
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (time,) is true."""

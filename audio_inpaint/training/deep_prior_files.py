@@ -20,8 +20,9 @@ from audio_inpaint.batch import Job, gap_count, gaps_of, inputs, outputs, report
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Patch, check_output, write_patched
-from audio_inpaint.files.recording import Reader, read, target, write
+from audio_inpaint.files.recording import Reader, read, write
 from audio_inpaint.gaps import check_gaps
 from audio_inpaint.inference import LONGEST, Region, Result, read_regions
 from audio_inpaint.report import write_report
