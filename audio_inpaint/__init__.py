@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from audio_inpaint.methods.registry import method as method
     from audio_inpaint.methods.registry import names as method_names
     from audio_inpaint.methods.registry import register as register
-    from audio_inpaint.repair import FileRepair as FileRepair
-    from audio_inpaint.repair import Repair as Repair
-    from audio_inpaint.repair import repair as repair
-    from audio_inpaint.repair import repair_file as repair_file
+    from audio_inpaint.repairing import FileRepair as FileRepair
+    from audio_inpaint.repairing import Repair as Repair
+    from audio_inpaint.repairing import repair as repair
+    from audio_inpaint.repairing import repair_file as repair_file
 
     __version__: str
 
-_REPAIR = "audio_inpaint.repair"
+_REPAIR = "audio_inpaint.repairing"
 _WHERE = {  # name: module, and the name there
     "Detection": ("audio_inpaint.detection", "Detection"),
     "FileRepair": (_REPAIR, "FileRepair"),

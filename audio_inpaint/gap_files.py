@@ -92,6 +92,12 @@ def write_csv(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Se
     _write_whole(path, "".join(rows))
 
 
+def write_gaps(path: str | Path, gaps: Sequence[Gap], texts: Sequence[str], sample_rate: int) -> None:
+    """Write gaps and their texts: a CSV if the name ends in .csv, and a label track otherwise."""
+    write = write_csv if Path(path).suffix.lower() == ".csv" else write_labels
+    write(path, gaps, sample_rate, texts)
+
+
 def _parse_piece(piece: str, sample_rate: int, length: int | None) -> Gap:
     if match := _SECONDS.fullmatch(piece):
         return _gap_of_seconds(*match.groups(), sample_rate, length, None)

@@ -18,7 +18,7 @@ def splits(sources: list[Path]) -> dict[str, Split]:
     Raises:
         InputError: not one folder, or no audio files in it.
     """
-    from audio_inpaint.files.recording import FORMATS  # imports torch, which the workers need not
+    from audio_inpaint.files.formats import FORMATS
 
     if len(sources) != 1 or not sources[0].is_dir():
         raise InputError(f"{', '.join(map(str, sources))} is not a folder: name the one that holds all the audio")

@@ -244,7 +244,9 @@ def test_make_says_in_one_line_what_python_lacks(make, target):
 def requirements():
     project = PROJECT["project"]
     extras = project["optional-dependencies"]
-    return [Requirement(line) for line in (*project["dependencies"], *(line for lines in extras.values() for line in lines))]
+    return [
+        Requirement(line) for line in (*project["dependencies"], *(line for lines in extras.values() for line in lines))
+    ]
 
 
 def pins():

@@ -20,7 +20,7 @@ from torch import Tensor
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import Method
-from audio_inpaint.repair import Shape, filled
+from audio_inpaint.repairing import Shape, filled
 
 PROTOCOLS = ("time", "columns")
 N_FFT, HOP_LENGTH = 2048, 512  # of the columns, at 16 kHz: the deep-prior paper's published code

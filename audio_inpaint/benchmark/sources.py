@@ -10,7 +10,8 @@ import numpy as np
 
 from audio_inpaint.benchmark.cases import Recording
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.recording import FORMATS, Reader
+from audio_inpaint.files.formats import FORMATS
+from audio_inpaint.files.recording import Reader
 
 _CLIP = re.compile(r"\d{6}")
 _NSYNTH = {"training": "train", "validation": "valid", "test": "test"}  # its names of the splits

@@ -17,7 +17,8 @@ from torch import Tensor
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, first_sample
-from audio_inpaint.files.recording import BITS, BLOCK, LOSSLESS, WIDTHS, Reader, create, stored, target
+from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, stored, target
+from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap
 
 

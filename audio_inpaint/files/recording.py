@@ -1,7 +1,9 @@
-"""Audio files: reading spans of them, choosing a format that holds their samples, writing at once or not at all."""
+"""Audio files: reading spans of them, writing at once or not at all."""
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import soundfile
@@ -9,28 +11,18 @@ import torch
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
+from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, stored
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
 
-FORMATS = {
-    ".wav": "WAV", ".wave": "WAV", ".bwf": "WAV", ".rf64": "RF64", ".w64": "W64", ".aif": "AIFF", ".aiff": "AIFF",
-    ".aifc": "AIFF", ".au": "AU", ".caf": "CAF", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG", ".opus": "OGG",
-    ".mp3": "MP3",
-}  # fmt: skip
-BITS = {
-    "PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "ULAW": 16, "ALAW": 16,
-    "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32,
-}  # fmt: skip
-WIDTHS = {
-    "PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1,
-}  # fmt: skip
-LOSSLESS = {*BITS, "FLOAT", "DOUBLE"}
-_ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
-
 
 class Reader:
     """An open audio file that gives spans of samples, whole files never being loaded.
+
+    A lossy file is decoded once, from the start as far as somebody reads: in the middle libsndfile 1.2 is next to the
+    wanted sample in MP3, and the first samples of Vorbis and Opus lack what overlaps from before. What is decoded waits
+    in a temporary file without a name for whoever reads it again.
 
     Args:
         path: WAV, AIFF, FLAC, Ogg, Opus, MP3 or another format that libsndfile knows.
@@ -41,6 +33,7 @@ class Reader:
 
     def __init__(self, path: str | Path):
         self.path = Path(path)
+        self._spool: IO[bytes] | None = None
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
         self.format, self.subtype = self._file.format, self._file.subtype
@@ -80,6 +73,8 @@ class Reader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        if self._spool is not None:
+            self._spool.close()
 
     @property
     def dtype(self) -> torch.dtype:
@@ -93,26 +88,36 @@ class Reader:
         Raises:
             InputError: the file ends before the length that its header promises.
         """
-        self._seek(start)
-        return torch.from_numpy(self._take(start, stop).T.copy())
+        if self.subtype in LOSSLESS:
+            if self._file.tell() != start:
+                self._file.seek(start)
+            return torch.from_numpy(self._take(start, stop).T.copy())
+        try:
+            return torch.from_numpy(self._decoded(start, stop).T.astype(np.float64))
+        except OSError as error:
+            raise InputError(
+                f"{self.path} cannot be decoded into {tempfile.gettempdir()}: {reason(error)}; "
+                "let TMPDIR name a folder with more room"
+            ) from error
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield (first sample, audio (channel, time)) from the start to the end in steps of `size` samples."""
         for start in range(0, self.length, size):
             yield start, self.read(start, min(start + size, self.length))
 
-    def _seek(self, start: int) -> None:
-        if self.subtype in LOSSLESS:
-            if self._file.tell() != start:
-                self._file.seek(start)
-            return
-        # After a seek libsndfile 1.2 is beside the wanted sample in MP3 files, and the first samples of Vorbis and Opus
-        # lack what overlaps from before: read up to the place instead.
-        if self._file.tell() > start:
-            self._file.close()
-            self._file = self._open()
-        while (position := self._file.tell()) < start:
-            self._take(position, min(start, position + BLOCK))
+    def _decoded(self, start: int, stop: int) -> np.ndarray:
+        """Read samples (time, channel) from the temporary file, after decoding what it lacks."""
+        if self._spool is None:
+            self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the reader
+        while (position := self._file.tell()) < min(stop, self.length):
+            block = self._take(position, min(position + BLOCK, self.length))
+            self._spool.seek(4 * self.channels * position)
+            self._spool.write(block.astype(np.float32).tobytes())  # decoders compute in single precision
+            if self._file.tell() < position + len(block):  # a last packet that holds less than it promised
+                break
+        self._spool.seek(4 * self.channels * start)
+        raw = self._spool.read(4 * self.channels * (stop - start))
+        return np.frombuffer(raw, np.float32).reshape(-1, self.channels)
 
     def _take(self, start: int, stop: int) -> np.ndarray:
         try:
@@ -156,90 +161,17 @@ def write(path: str | Path, audio: torch.Tensor, sample_rate: int, subtype: str 
         path: the output.
         audio: (channel, time) or (time,), full scale 1.
         sample_rate: Hz.
-        subtype: libsndfile's name of the sample format; None takes libsndfile's default (PCM_16 for WAV).
+        subtype: libsndfile's name of the sample format, to which samples are rounded and clipped; None takes the
+            smallest of PCM_16, PCM_24, FLOAT and DOUBLE that holds them exactly, or the largest that the format has.
 
     Raises:
-        InputError: unknown suffix or unwritable place.
+        InputError: unknown suffix, unwritable place, or samples beyond full scale for a format without floats.
     """
     path = Path(path)
-    container = _format_of(path)
-    subtype = subtype or soundfile.default_subtype(container)
+    container = format_of(path)
     samples = torch.atleast_2d(audio.detach().cpu()).double().T.numpy()
+    if subtype is None:
+        subtype = "OPUS" if path.suffix.lower() == ".opus" else fitting(container, samples)
     with replacing(path) as temporary, create(temporary, container, subtype, sample_rate, samples.shape[1]) as file:
         for start in range(0, len(samples), BLOCK):
             file.write(stored(samples[start : start + BLOCK], subtype))
-
-
-def target(reader: Reader, output: Path) -> tuple[str, str]:
-    """Choose libsndfile's format and sample format for an output: the input's own, or the nearest that holds it.
-
-    Raises:
-        InputError: the suffix names no format that can be written.
-    """
-    same = output.suffix.lower() == reader.path.suffix.lower()
-    container = reader.format if same else _format_of(output)
-    if container == "WAV" and reader.format in ("WAVEX", "RF64"):
-        container = reader.format
-    opus = output.suffix.lower() == ".opus"
-    if container == reader.format and not (opus and reader.subtype != "OPUS"):
-        subtype = reader.subtype
-    elif container == "OGG":
-        subtype = "OPUS" if opus else "VORBIS"
-    elif container == "MP3":
-        subtype = "MPEG_LAYER_III"
-    else:
-        subtype = _nearest(container, reader.subtype)
-    if not soundfile.check_format(container, subtype):
-        raise InputError(f"{container} with {subtype} samples cannot be written here: name an output ending in .wav")
-    width = WIDTHS.get(subtype, 0)
-    if container == "WAV" and reader.format != "WAV" and reader.length * reader.channels * width > 0xFFFF0000:
-        container = "RF64"  # WAV's 32-bit sizes end at 4 GiB
-    return container, subtype
-
-
-def _format_of(path: Path) -> str:
-    try:
-        return FORMATS[path.suffix.lower()]
-    except KeyError:
-        raise InputError(f"the output {path} should end in one of {', '.join(FORMATS)}") from None
-
-
-def _nearest(container: str, subtype: str) -> str:
-    """The smallest sample format of a container that holds samples of `subtype`, otherwise its largest."""
-    if subtype == "DOUBLE":
-        need = "DOUBLE"
-    elif subtype in BITS:
-        need = {8: "PCM_S8", 16: "PCM_16", 20: "PCM_24", 24: "PCM_24", 32: "PCM_32"}[BITS[subtype]]
-    else:
-        need = "FLOAT"  # decoded MP3, Vorbis and Opus may pass full scale
-    known = [room for room in _ROOMS if soundfile.check_format(container, room)]
-    return next((room for room in known if _ROOMS.index(room) >= _ROOMS.index(need)), known[-1])
-
-
-def stored(samples: np.ndarray, subtype: str) -> np.ndarray:
-    """Round and clip samples (time, channel) to a sample format: left-aligned int32, or float64 for all but integers.
-
-    libsndfile's own conversion scales by one less than the integers' full scale and would change samples.
-    """
-    bits = BITS.get(subtype)
-    if bits is None:
-        return samples
-    full = 2.0 ** (bits - 1)
-    return (np.clip(np.rint(samples * full), -full, full - 1).astype(np.int64) << (32 - bits)).astype(np.int32)
-
-
-def create(path: Path, container: str, subtype: str, sample_rate: int, channels: int) -> soundfile.SoundFile:
-    """Open a new file for writing.
-
-    Raises:
-        InputError: the format has no such rate or number of channels.
-    """
-    # A second lossy encoding should not be heard: 0.1 is about 320 kbit/s in stereo, 0 is the largest.
-    level = 0.1 if container in ("OGG", "MP3") else None
-    try:
-        return soundfile.SoundFile(path, "w", sample_rate, channels, subtype, None, container, compression_level=level)
-    except soundfile.SoundFileError as error:
-        raise InputError(
-            f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "
-            "name an output ending in .wav"
-        ) from error

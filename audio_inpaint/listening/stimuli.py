@@ -8,7 +8,8 @@ import numpy as np
 from scipy.signal import firwin, kaiserord, oaconvolve
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.recording import FORMATS, read
+from audio_inpaint.files.formats import FORMATS
+from audio_inpaint.files.recording import read
 
 ANCHORS = {"low": 3500.0, "mid": 7000.0}  # Hz, the pass-band edges of ITU-R BS.1534-3's low and mid anchor
 MOST = 26  # stimuli of a question: one for each letter

@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
-from audio_inpaint.files.shipped import title
 from audio_inpaint.methods import foreign, sources
 from audio_inpaint.methods.options import parsed
 from audio_inpaint.nn import checkpoints
@@ -290,7 +289,6 @@ def _presets() -> dict[str, str]:
     from audio_inpaint.methods.deep_prior.presets import presets
 
     return presets()
-
 
 
 @functools.cache

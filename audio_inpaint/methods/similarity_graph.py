@@ -68,7 +68,7 @@ class SimilarityGraph:
     An hour of audio takes half a minute a gap, and memory for a copy at 12 kHz.
     """
 
-    context: Context = math.inf
+    context: Context = 180.0
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""

@@ -27,7 +27,7 @@ class LocalTransplant:
     """
 
     side: Seconds = 0.25
-    context: Context = math.inf
+    context: Context = 180.0
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""

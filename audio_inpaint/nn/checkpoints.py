@@ -1,17 +1,13 @@
 """Trained networks as files: loading them, shipping them, and those that come with the package.
 
-    python -m audio_inpaint.nn.checkpoints runs/ce_music_small/checkpoints/best.ckpt checkpoints/ce_music.pt
-
-writes a checkpoint of `fit` as a small file to hand on; a card beside it, with the same name and `.md`, begins with its
-title, `# A network for ...`.
+`audio-inpaint ship` writes a checkpoint of `fit` as a small file to hand on; a card next to it, with the same name and
+`.md`, begins with its title, `# A network for ...`.
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import pickle
-import sys
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,22 +113,3 @@ def _read(path: Path) -> dict:
         raise InputError(f"there is no checkpoint {path}") from None
     except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
         raise InputError(f"{path} is damaged, or no checkpoint: fetch or train it again") from error
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """Read the command line and ship a checkpoint; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m audio_inpaint.nn.checkpoints", description="Ship a checkpoint.")
-    parser.add_argument("checkpoint", type=Path, help="the file that fit wrote")
-    parser.add_argument("output", type=Path, help="the file to write, such as checkpoints/ce_music.pt")
-    options = parser.parse_args(arguments)
-    try:
-        ship(options.checkpoint, options.output)
-    except InputError as error:
-        print(f"audio_inpaint.nn.checkpoints: error: {error}", file=sys.stderr)
-        return 2
-    print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB")
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -80,7 +80,7 @@ def score(item: Item) -> Scores:
     if item.truth is not None and item.gaps:
         channels, length = item.damaged.shape
         truth = item.truth.detach().cpu()
-        lost = torch.stack([gap_mask(item.gaps, length, channel) for channel in range(channels)])
+        lost = gap_mask(item.gaps, length, channels)
         for name, audio in item.restored.items():
             audio = audio.detach().cpu()
             distances = [lsd(audio[channel], truth[channel], gap) for channel, gap in enumerate(lost) if gap.any()]

@@ -1,31 +1,48 @@
 """The report of repaired recordings: every one with its player, its pictures and its scores."""
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+import secrets
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Self
 
-from audio_inpaint.files.atomic import replacing
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.report.explanations import share_tables, timeline_data, timelines, to_check
 from audio_inpaint.report.gap_tables import gap_table
 from audio_inpaint.report.item import LSD, SNR, Item, Scores, check, facts, lost_ms, player_data, score, snr_notes
-from audio_inpaint.report.page import PLAYER_SCRIPTS, count, details_list, filled, frame, number, table, versions
+from audio_inpaint.report.page import (
+    PLAYER_SCRIPTS,
+    count,
+    details_list,
+    filled,
+    frame,
+    json_text,
+    number,
+    table,
+    versions,
+)
 
 _BEST = {SNR: max, LSD: min}
 
 
 def write_report(
     path: str | Path,
-    items: Sequence[Item],
+    items: Iterable[Item],
     command: str = "",
     title: str = "Audio inpainting report",
     details: Mapping[str, str] | None = None,
 ) -> None:
-    """Writes a self-contained page with players, spectrograms, waveforms, scores and explanations of every item.
+    """Write a self-contained page with players, spectrograms, waveforms, scores and explanations of every item.
 
     All samples of all items travel in the file, as 16 bits, so give excerpts of long recordings: the damaged audio
     costs up to 2.7 bytes a sample, the others next to nothing where they agree with it. Pictures are drawn by the
-    browser from those samples. The same arguments give the same bytes.
+    browser from those samples. The same arguments give the same bytes. One item is in memory at a time.
 
     Args:
         path: the file; it appears, or is replaced, only when whole.
@@ -38,24 +55,95 @@ def write_report(
         InputError: an item has no samples, waveforms of different shapes, a gap outside them, or explanations of no
             restoration; or `path` cannot be written.
     """
-    for item in items:
+    with Report(path) as report:
+        for item in items:
+            report.add(item)
+        report.write(command, title, details)
+
+
+class Report:
+    """A page in the making: items are added one by one, and wait in temporary files without names.
+
+    Args:
+        path: of the page, whose folder has to exist.
+    """
+
+    def __init__(self, path: str | Path):
+        self.path = Path(path)
+        self.items: list[_Counts] = []
+        try:
+            self._sections, self._players = (
+                TemporaryFile("w+", encoding="utf-8", errors="replace", dir=self.path.parent)  # noqa: SIM115
+                for _ in range(2)
+            )
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {reason(error)}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for file in (self._sections, self._players):
+            with contextlib.suppress(OSError):  # of a full disk, which was said before
+                file.close()
+
+    def add(self, item: Item) -> None:
+        """Add an item; what is kept of it in memory are a few numbers.
+
+        Raises:
+            InputError: the page could not show it, or the disk is full.
+        """
         check(item)
-    scores = [score(item) for item in items]
-    body = filled(
-        "restorations.html",
-        title=escape(title),
-        summary=_summary(items),
-        contents=_contents(items),
-        items="\n".join(map(_section, range(1, len(items) + 1), items, scores)),
-        details=details_list({"Command": command, **(details or {}), "Versions": versions()}),
-    )
-    players = [
-        {**player_data(item, snr_notes(own)), **timeline_data(item)} for item, own in zip(items, scores, strict=True)
-    ]
-    styles, scripts = ["page.css", "explanations.css"], [*PLAYER_SCRIPTS, "timeline.js", "start.js"]
-    page = frame(title, body, {"items": players}, styles, scripts)
-    with replacing(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="replace")  # file names may hold bytes that are no text
+        scores = score(item)
+        player = {**player_data(item, snr_notes(scores)), **timeline_data(item)}
+        between = bool(self.items)
+        try:
+            self._sections.write("\n" * between + _section(len(self.items) + 1, item, scores))
+            self._players.write(", " * between + json_text(player))
+        except OSError as error:
+            raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
+        self.items.append(_Counts(item.name, len(item.gaps), lost_ms([item]), to_check(item)))
+
+    def write(
+        self, command: str = "", title: str = "Audio inpainting report", details: Mapping[str, str] | None = None
+    ) -> None:
+        """Write the page; the arguments are those of `write_report`.
+
+        Raises:
+            InputError: it cannot be written.
+        """
+        sections, players = (secrets.token_hex(16) for _ in range(2))  # where they go in the page
+        body = filled(
+            "restorations.html",
+            title=escape(title),
+            summary=_summary(self.items),
+            contents=_contents(self.items),
+            items=sections,
+            details=details_list({"Command": command, **(details or {}), "Versions": versions()}),
+        )
+        styles, scripts = ["page.css", "explanations.css"], [*PLAYER_SCRIPTS, "timeline.js", "start.js"]
+        page = frame(title, body, {"items": [players]}, styles, scripts)
+        before, rest = page.split(sections)
+        middle, after = rest.split(f'"{players}"')
+        with (
+            replacing(self.path) as temporary,
+            open(temporary, "w", encoding="utf-8", errors="replace") as file,  # names may hold bytes that are no text
+        ):
+            for text, long in ((before, self._sections), (middle, self._players), (after, None)):
+                file.write(text)
+                if long is not None:
+                    long.seek(0)
+                    shutil.copyfileobj(long, file, 1 << 20)
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """What the head of the page says of an item: its name, gaps, lost ms, and gaps to check."""
+
+    name: str
+    gaps: int
+    lost: float
+    doubtful: int
 
 
 def _section(place: int, item: Item, scores: Scores) -> str:
@@ -70,19 +158,19 @@ def _section(place: int, item: Item, scores: Scores) -> str:
 </article>"""
 
 
-def _summary(items: Sequence[Item]) -> str:
-    gaps = count(sum(len(item.gaps) for item in items), "gap")
-    doubtful = _to_check(sum(map(to_check, items)))
-    return f"{count(len(items), 'recording')}, {gaps}, {lost_ms(items):.0f} ms of lost sound{doubtful}"
+def _summary(items: Sequence[_Counts]) -> str:
+    gaps = count(sum(item.gaps for item in items), "gap")
+    lost, doubtful = sum(item.lost for item in items), _to_check(sum(item.doubtful for item in items))
+    return f"{count(len(items), 'recording')}, {gaps}, {lost:.0f} ms of lost sound{doubtful}"
 
 
 def _to_check(amount: int) -> str:
     return f' <span class="check">{amount:,} to check</span>' if amount else ""
 
 
-def _contents(items: Sequence[Item]) -> str:
+def _contents(items: Sequence[_Counts]) -> str:
     links = (
-        f'<li><a href="#item-{n}">{escape(item.name)}</a>{_to_check(to_check(item))}</li>'
+        f'<li><a href="#item-{n}">{escape(item.name)}</a>{_to_check(item.doubtful)}</li>'
         for n, item in enumerate(items, 1)
     )
     return f'<nav aria-label="Recordings"><ul class="contents">{"".join(links)}</ul></nav>' if len(items) > 1 else ""

@@ -26,7 +26,7 @@ from audio_inpaint.files.paths import Paths, inputs, outputs, partners
 from audio_inpaint.files.recording import Reader, read, write
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import LONGEST, alike, of_channels
-from audio_inpaint.repair import FileRepair, Shape, Span, fills_of, gaps_of, spans
+from audio_inpaint.repairing import FileRepair, Shape, Span, fills_of, gaps_of, spans
 from audio_inpaint.report import write_report
 from audio_inpaint.report.excerpts import report_items
 from audio_inpaint.scores.columns import column_scores

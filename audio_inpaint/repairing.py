@@ -19,8 +19,9 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Fill, check_output, write_patched
-from audio_inpaint.files.recording import BLOCK, Reader, target
+from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask, lost_runs, within
 from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
 from audio_inpaint.methods.device import checked_device

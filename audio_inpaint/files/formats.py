@@ -1,0 +1,145 @@
+"""Formats of audio files: which suffix names which, what a sample format holds, and the nearest that holds samples."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import soundfile
+
+from audio_inpaint.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_inpaint.files.recording import Reader
+
+FORMATS = {
+    ".wav": "WAV", ".wave": "WAV", ".bwf": "WAV", ".rf64": "RF64", ".w64": "W64", ".aif": "AIFF", ".aiff": "AIFF",
+    ".aifc": "AIFF", ".au": "AU", ".caf": "CAF", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG", ".opus": "OGG",
+    ".mp3": "MP3",
+}  # fmt: skip
+BITS = {
+    "PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "ULAW": 16, "ALAW": 16,
+    "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32,
+}  # fmt: skip
+WIDTHS = {
+    "PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1,
+}  # fmt: skip
+LOSSLESS = {*BITS, "FLOAT", "DOUBLE"}
+_ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
+
+
+def target(reader: Reader, output: Path) -> tuple[str, str]:
+    """Choose libsndfile's format and sample format for an output: the input's own, or the nearest that holds it.
+
+    Raises:
+        InputError: the suffix names no format that can be written.
+    """
+    same = output.suffix.lower() == reader.path.suffix.lower()
+    container = reader.format if same else format_of(output)
+    if container == "WAV" and reader.format in ("WAVEX", "RF64"):
+        container = reader.format
+    opus = output.suffix.lower() == ".opus"
+    if container == reader.format and not (opus and reader.subtype != "OPUS"):
+        subtype = reader.subtype
+    elif container == "OGG":
+        subtype = "OPUS" if opus else "VORBIS"
+    elif container == "MP3":
+        subtype = "MPEG_LAYER_III"
+    else:
+        subtype = _nearest(container, reader.subtype)
+    if not soundfile.check_format(container, subtype):
+        raise InputError(f"{container} with {subtype} samples cannot be written here: name an output ending in .wav")
+    width = WIDTHS.get(subtype, 0)
+    if container == "WAV" and reader.format != "WAV" and reader.length * reader.channels * width > 0xFFFF0000:
+        container = "RF64"  # WAV's 32-bit sizes end at 4 GiB
+    return container, subtype
+
+
+def format_of(path: Path) -> str:
+    """Return the format that a file's suffix names.
+
+    Raises:
+        InputError: it names none.
+    """
+    try:
+        return FORMATS[path.suffix.lower()]
+    except KeyError:
+        raise InputError(f"the output {path} should end in one of {', '.join(FORMATS)}") from None
+
+
+def _nearest(container: str, subtype: str) -> str:
+    """The smallest sample format of a container that holds samples of `subtype`, otherwise its largest."""
+    if subtype == "DOUBLE":
+        need = "DOUBLE"
+    elif subtype in BITS:
+        need = {8: "PCM_S8", 16: "PCM_16", 20: "PCM_24", 24: "PCM_24", 32: "PCM_32"}[BITS[subtype]]
+    else:
+        need = "FLOAT"  # decoded MP3, Vorbis and Opus may pass full scale
+    known = [room for room in _ROOMS if soundfile.check_format(container, room)]
+    return next((room for room in known if _ROOMS.index(room) >= _ROOMS.index(need)), known[-1])
+
+
+def fitting(container: str, samples: np.ndarray) -> str:
+    """Choose the smallest sample format of a container that holds samples exactly, otherwise its largest.
+
+    Args:
+        container: libsndfile's name of a format.
+        samples: float64 (time, channel), full scale 1.
+
+    Raises:
+        InputError: the container has integers only, and there are samples beyond their full scale or not finite.
+    """
+    rooms = [room for room in ("PCM_16", "PCM_24", "FLOAT", "DOUBLE") if soundfile.check_format(container, room)]
+    if not rooms:
+        return soundfile.default_subtype(container)  # of a lossy format
+    exact = next((room for room in rooms if _holds(room, samples)), None)
+    if exact is None and rooms[-1] in BITS and not bool((np.abs(samples) <= 1).all()):
+        raise InputError(
+            f"{container} cannot hold samples beyond full scale, NaN or infinite: "
+            "scale them, or name an output ending in .wav"
+        )
+    return exact or rooms[-1]
+
+
+def _holds(room: str, samples: np.ndarray) -> bool:
+    """Whether a sample format holds samples exactly."""
+    for start in range(0, len(samples), 1 << 17):
+        block = samples[start : start + (1 << 17)]
+        if room in BITS:
+            full = 2.0 ** (BITS[room] - 1)
+            scaled = block * full
+            if not bool(((scaled == np.rint(scaled)) & (scaled >= -full) & (scaled < full)).all()):
+                return False
+        elif room == "FLOAT" and not np.array_equal(block, block.astype(np.float32), equal_nan=True):
+            return False
+    return True
+
+
+def stored(samples: np.ndarray, subtype: str) -> np.ndarray:
+    """Round and clip samples (time, channel) to a sample format: left-aligned int32, or float64 for all but integers.
+
+    libsndfile's own conversion scales by one less than the integers' full scale and would change samples.
+    """
+    bits = BITS.get(subtype)
+    if bits is None:
+        return samples
+    full = 2.0 ** (bits - 1)
+    return (np.clip(np.rint(samples * full), -full, full - 1).astype(np.int64) << (32 - bits)).astype(np.int32)
+
+
+def create(path: Path, container: str, subtype: str, sample_rate: int, channels: int) -> soundfile.SoundFile:
+    """Open a new file for writing.
+
+    Raises:
+        InputError: the format has no such rate or number of channels.
+    """
+    # A second lossy encoding should not be heard: 0.1 is about 320 kbit/s in stereo, 0 is the largest.
+    level = 0.1 if container in ("OGG", "MP3") else None
+    try:
+        return soundfile.SoundFile(path, "w", sample_rate, channels, subtype, None, container, compression_level=level)
+    except soundfile.SoundFileError as error:
+        raise InputError(
+            f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "
+            "name an output ending in .wav"
+        ) from error

@@ -1,0 +1,263 @@
+"""The files that a command reads and writes: found, named, and checked against each other before any work."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.formats import FORMATS
+
+# Further suffixes of sound and of pictures with sound, which no text is written to.
+_SOUND = {
+    ".3gp", ".aac", ".ac3", ".aif", ".amr", ".ape", ".avi", ".avr", ".dff", ".dsf", ".htk", ".iff", ".ircam", ".m4a",
+    ".m4b", ".mat", ".mka", ".mkv", ".mov", ".mp1", ".mp2", ".mp4", ".mpc", ".nist", ".paf", ".pvf", ".ra", ".raw",
+    ".sd2", ".sds", ".sf", ".snd", ".sph", ".svx", ".tta", ".voc", ".vox", ".webm", ".wma", ".wv", ".wve", ".xi",
+}  # fmt: skip
+
+
+class Paths:
+    """All files of a command: those it reads, those it writes, and the folders it makes.
+
+    Nothing is touched before `check` has compared them. Two names are one file if they lead to the same one, through
+    symbolic and hard links, or on a disk that does not tell capitals apart.
+
+    >>> paths = Paths()
+    >>> paths.reads("in.wav", "the input")
+    >>> paths.writes("in.wav", "the output")
+    >>> paths.check()
+    Traceback (most recent call last):
+    audio_inpaint.errors.InputError: the output in.wav is the input itself: name another file
+    """
+
+    def __init__(self) -> None:
+        self._read: list[tuple[Path, str]] = []
+        self._written: list[tuple[Path, str, bool]] = []
+        self._folders: list[Path] = []
+
+    def reads(self, path: str | Path, what: str) -> None:
+        """Add a file that is read, such as "the input"."""
+        self._read.append((Path(path), what))
+
+    def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
+        """Add a file that is written, such as "the output"; `kept` if it is there and stays."""
+        self._written.append((Path(path), what, kept))
+
+    def writes_text(self, path: str | Path, what: str, suffixes: Sequence[str] = ()) -> None:
+        """Add a file of text that is written, which must not look like sound, nor be sound.
+
+        Args:
+            path: of the file.
+            what: it is, such as "the report".
+            suffixes: one of which its name must have, if there are any.
+
+        Raises:
+            InputError: another suffix, a name for audio, or an audio file.
+        """
+        suffix = Path(path).suffix.lower()
+        if suffixes and suffix not in suffixes:
+            raise InputError(f"{what} {path} should end in {' or '.join(suffixes)}")
+        if suffix in FORMATS or suffix in _SOUND:
+            raise InputError(f"{what} cannot go to {path}, a name for audio: let it end in .txt or .csv")
+        if os.path.isfile(path) and _is_audio(path):
+            raise InputError(f"{what} cannot go to {path}, which is an audio file: name another file")
+        self.writes(path, what)
+
+    def makes(self, folder: Path) -> None:
+        """Add a folder that `check` makes if it is missing."""
+        self._folders.append(folder)
+
+    def check(self, overwrite: bool = False) -> None:
+        """Compare all files, then make the folders.
+
+        Args:
+            overwrite: files that are there may be replaced.
+
+        Raises:
+            InputError: a file that is written is also read, or written twice, or is there and may not be replaced, or
+                has no folder to go to.
+        """
+        read: dict[tuple, tuple[Path, str]] = {}
+        for path, what in self._read:
+            read.setdefault(identity(path), (path, what))
+        written: dict[tuple, str] = {}
+        for path, what, kept in self._written:
+            key = identity(path)
+            if key in read:
+                other, whose = read[key]
+                name = "" if other == path else f" {other}"
+                raise InputError(f"{what} {path} is {whose}{name} itself: name another file")
+            if key in written:
+                if written[key] == what:
+                    raise InputError(f"two inputs would be written to {path}: choose different folders for them")
+                raise InputError(f"{what} and {written[key]} would both be written to {path}: name another file")
+            written[key] = what
+            self._check_place(path, what, overwrite or kept)
+        for folder in self._folders:
+            try:
+                folder.mkdir(exist_ok=True)
+            except OSError as error:
+                raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+
+    def _check_place(self, path: Path, what: str, overwrite: bool) -> None:
+        if path.is_dir():
+            raise InputError(f"{what} {path} is a folder: name a file")
+        if path.is_file() and not overwrite:
+            raise InputError(f"{what} {path} exists: name another file, or add --overwrite")
+        if path.parent not in self._folders and not path.parent.is_dir():
+            raise InputError(f"the folder {path.parent} of the output does not exist: create it first")
+
+
+def identity(path: str | Path) -> tuple:
+    """Return what is equal for all names of a file, whether it is there or not."""
+    real = os.path.realpath(path)
+    try:
+        status = os.stat(real)
+        return status.st_dev, status.st_ino
+    except (OSError, ValueError):
+        pass
+    folder, missing = os.path.split(real)
+    while folder != os.path.dirname(folder) and not os.path.isdir(folder):
+        folder, name = os.path.split(folder)
+        missing = f"{name}/{missing}"
+    return *identity(folder), missing.casefold() if _folds(folder) else missing
+
+
+def _folds(folder: str) -> bool:
+    """Whether a folder lies on a disk that does not tell capitals apart."""
+    parent, name = os.path.split(folder)
+    other = os.path.join(parent, name.swapcase())
+    return other != folder and os.path.exists(other) and os.path.samefile(folder, other)
+
+
+def inside(path: str | Path, folder: str | Path) -> bool:
+    """Whether a path is a folder or lies anywhere in it.
+
+    >>> inside("a/b/c", "a"), inside("a", "a"), inside("ab", "a")
+    (True, True, False)
+    """
+    real, around = os.path.realpath(path), os.path.realpath(folder)
+    return os.path.commonpath([real, around]) == around
+
+
+def _is_audio(path: str | Path) -> bool:
+    import soundfile
+
+    try:
+        soundfile.info(str(path))
+    except (soundfile.SoundFileError, TypeError, OSError):
+        return False
+    return True
+
+
+def inputs(names: Sequence[str]) -> tuple[list[Path], bool]:
+    """Find the audio files that the user named, folders meaning the audio files in them.
+
+    Args:
+        names: files and folders.
+
+    Returns:
+        The files, and whether they are treated as several (more than one, or a folder).
+
+    Raises:
+        InputError: a folder without audio files.
+    """
+    files: list[Path] = []
+    folder = False
+    for name in map(Path, names):
+        if not name.is_dir():
+            files.append(name)
+            continue
+        folder = True
+        # Hidden files are other programs' leavings, such as the ._ files of macOS.
+        found = [f for f in sorted(name.iterdir()) if f.suffix.lower() in FORMATS and not f.name.startswith(".")]
+        files += [file for file in found if file.is_file()]
+        if not found:
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)})")
+    return files, folder or len(files) > 1
+
+
+def outputs(files: Sequence[Path], output: str, several: bool, paths: Paths) -> list[Path]:
+    """Name the output of every input.
+
+    Args:
+        files: the inputs.
+        output: a file for one input; a folder, whose files keep the inputs' names.
+        several: whether `output` must be a folder.
+        paths: gets the folder, if it is to be made.
+
+    Raises:
+        InputError: there is no such place.
+    """
+    place = _folder(output, several, paths)
+    return [Path(output)] if place is None else [place / _writable(file).name for file in files]
+
+
+def label_files(files: Sequence[Path], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
+    """Name the label file of every input.
+
+    Args:
+        files: the inputs.
+        labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
+        several: whether `labels` must be a folder.
+        paths: gets the folder, if it is to be made.
+
+    Raises:
+        InputError: there is no such place.
+    """
+    if labels is None:
+        return [None] * len(files)
+    place = _folder(labels, several, paths)
+    return [Path(labels)] if place is None else [place / f"{file.stem}.txt" for file in files]
+
+
+def partners(
+    files: Sequence[Path], given: str | None, suffixes: Sequence[str], same: bool = False
+) -> list[Path | None]:
+    """Find the file that belongs to each input: the one that is named, or that of the same stem in a folder.
+
+    Args:
+        files: the inputs.
+        given: a file, or a folder of files; None for none.
+        suffixes: looked for in a folder.
+        same: look for the input's own suffix before them.
+
+    Returns:
+        A file for each input, None where the folder lacks it.
+    """
+    if given is None:
+        return [None] * len(files)
+    if not os.path.isdir(given):  # unlike Path's, it does not mind a list of gaps that is too long for a name
+        return [Path(given)] * len(files)
+    return [_partner(Path(given), file, (file.suffix, *suffixes) if same else suffixes) for file in files]
+
+
+def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
+    names = (folder / (file.stem + suffix) for suffix in suffixes)
+    return next((name for name in names if name.is_file()), None)
+
+
+def _folder(name: str, several: bool, paths: Paths) -> Path | None:
+    """Return the folder that outputs of that name go to; None where it names a file."""
+    place = Path(name)
+    if place.is_dir():
+        return place
+    if several:
+        if place.exists():
+            raise InputError(f"the output {place} must be a folder for several files, and is a file")
+        if not place.parent.is_dir():
+            raise InputError(f"the folder {place.parent} of the output does not exist: create it first")
+        paths.makes(place)
+        return place
+    parent = place if name.endswith(("/", "\\")) else place.parent
+    if not parent.is_dir():
+        raise InputError(f"the folder {parent} of the output does not exist: create it first")
+    return None
+
+
+def _writable(file: Path) -> Path:
+    """Return the file's own name, or one ending in .wav if its format can be read but not written."""
+    import soundfile
+
+    container = FORMATS.get(file.suffix.lower())
+    can = container is None or soundfile.check_format(container, soundfile.default_subtype(container))
+    return file if can else file.with_suffix(".wav")
