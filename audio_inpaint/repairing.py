@@ -6,13 +6,11 @@ goes through the method, and leaves its fills; nothing else of it is kept.
 
 from __future__ import annotations
 
-import math
 import time
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -21,12 +19,12 @@ from torch import Tensor
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Fill, check_output, write_patched
-from audio_inpaint.files.recording import BLOCK, Reader
-from audio_inpaint.gaps import Gap, as_gaps, gap_mask, lost_runs, within
+from audio_inpaint.files.recording import Reader
+from audio_inpaint.gaps import Gap, as_gaps
 from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
 from audio_inpaint.methods.device import checked_device
-from audio_inpaint.methods.gap_workers import one_thread
 from audio_inpaint.methods.registry import method as named
+from audio_inpaint.spans import Read, Shape, Span, read_span, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.explanation import Explanation
@@ -216,32 +214,6 @@ def repair_recording(
 # -- the loop ----------------------------------------------------------------------------------------------------------
 
 
-class Shape(NamedTuple):
-    """The size of a recording: channels, samples, Hz."""
-
-    channels: int
-    length: int
-    sample_rate: int
-
-
-@dataclass(frozen=True)
-class Span:
-    """A stretch [start, stop) of a recording that a method gets at once.
-
-    Attributes:
-        start: its first sample.
-        stop: the sample after its last one.
-        gaps: those whose fills are kept, in samples of the recording.
-        lost: all lost runs in it, among them those of neighbouring spans, in samples of the recording.
-    """
-
-    start: int
-    stop: int
-    gaps: tuple[Gap, ...]
-    lost: tuple[Gap, ...]
-
-
-Read = Callable[[int, int], Tensor]  # samples [start, stop) of a recording, (channel, time)
 Restore = Callable[[Span, Tensor, Tensor], tuple[Tensor, list["Explanation"]]]
 
 
@@ -288,45 +260,6 @@ def filled(
             progress(done, total)
 
 
-def spans(gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LONGEST) -> list[Span]:
-    """Plan the spans of a recording, in the order of time.
-
-    Args:
-        gaps: as `as_gaps` returns them.
-        shape: of the recording.
-        context: seconds of audio wanted on each side of a gap; infinite for the whole recording.
-        longest: seconds from the first to the last gap of a span, unless one gap alone is longer.
-    """
-    runs = lost_runs(gaps, shape.channels)
-    width = shape.length if math.isinf(context) else math.ceil(context * shape.sample_rate)
-    most = int(longest * shape.sample_rate)
-    ends = np.maximum.accumulate([run.stop for run in runs]).tolist() if runs else []
-    plan = []
-    for group in _groups(runs, shape.length, width, most):
-        start = max(0, group[0].start - width)
-        stop = min(shape.length, max(run.stop for run in group) + width)
-        first, last = bisect_right(ends, start), bisect_left(runs, stop, key=lambda run: run.start)
-        plan.append(Span(start, stop, tuple(group), tuple(runs[first:last])))
-    return plan
-
-
-def _groups(runs: Sequence[Gap], length: int, width: int, most: int) -> Iterator[list[Gap]]:
-    """Put runs together whose surroundings, `width` samples, overlap; no group is longer than `most` samples."""
-    group: list[Gap] = []
-    end = 0
-    for run in runs:
-        near = width >= length or run.start - end <= 2 * width
-        if group and near and max(end, run.stop) - group[0].start <= most:
-            group.append(run)
-            end = max(end, run.stop)
-            continue
-        if group:
-            yield group
-        group, end = [run], run.stop
-    if group:
-        yield group
-
-
 def fills_of(
     span: Span, read: Read, shape: Shape, dtype: torch.dtype, restore: Restore
 ) -> tuple[list[Fill], list[Explanation]]:
@@ -346,35 +279,6 @@ def fills_of(
     output, explanations = restore(span, audio, gap)
     fills = [Fill(one, _cut(output, one.moved(-span.start))) for one in span.gaps]
     return fills, [one.moved(span.start) for one in explanations]
-
-
-def read_span(span: Span, read: Read, shape: Shape, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
-    """Read a span block by block, so that it is in memory once.
-
-    Returns:
-        Audio (channel, time), zero where samples are lost, and the mask (channel, time).
-
-    Raises:
-        InputError: a known sample is not finite, or nothing is known of a channel.
-    """
-    gap = gap_mask(within(span.lost, span.start, span.stop), span.stop - span.start, shape.channels)
-    if bool(gap.all(-1).any()):
-        seconds = span.start / shape.sample_rate
-        raise InputError(f"no sample is known around the gap at {seconds:.3f} s: name shorter gaps")
-    audio = torch.empty(gap.shape, dtype=dtype)
-    with one_thread():  # which waits for no other in each of these small steps
-        for first in range(span.start, span.stop, BLOCK):
-            inside = slice(first - span.start, min(first + BLOCK, span.stop) - span.start)
-            block = read(first, span.start + inside.stop).masked_fill(gap[:, inside], 0)
-            bad = ~block.isfinite().all(0)
-            if bool(bad.any()):
-                position = first + int(bad.nonzero()[0])
-                raise InputError(
-                    f"samples are NaN or infinite, the first at sample {position} "
-                    f"({position / shape.sample_rate:.6f} s): name them as gaps"
-                )
-            audio[:, inside] = block
-    return audio, gap
 
 
 def _cut(audio: Tensor, gap: Gap) -> Tensor:

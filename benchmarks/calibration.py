@@ -50,24 +50,24 @@ def measured(place: tuple[int, Recording]) -> tuple[Row | None, Row | None]:
 
 
 def _inside(kind: str, audio: torch.Tensor, run: Gap, rate: int) -> Row:
-    gap = gap_mask([run], audio.shape[-1])
+    gap = gap_mask([run], audio.shape[-1])[0]
     known = audio.masked_fill(gap, 0)
     scene = Scene(auto.Auto(), known, gap, rate)
     trial = scene.trial(run)
     truth = audio[:, run.start : run.stop]
     if trial is None:
-        return Row(kind, None, _score(Janssen()(known, gap, rate)[:, run.start : run.stop], truth))
+        return Row(kind, None, _score(Janssen().restore(known, gap, rate)[:, run.start : run.stop], truth))
     return Row(kind, auto.evidence(trial, scene.width // 4), _score(trial.mix, truth))
 
 
 def _at_end(kind: str, audio: torch.Tensor, run: Gap, rate: int) -> Row | None:
-    truth, gap = audio[:, run.start :], gap_mask([run], audio.shape[-1])
+    truth, gap = audio[:, run.start :], gap_mask([run], audio.shape[-1])[0]
     if truth.square().mean() < 1e-8:
         return None
     known = audio.masked_fill(gap, 0)
     rehearsed = auto.at_the_end(Scene(auto.Auto(), known, gap, rate), run)
     near = slice(max(0, run.start - rate), run.stop)
-    fill = Janssen()(known[:, near], gap[near], rate)[:, gap[near]]
+    fill = Janssen().restore(known[:, near], gap[near], rate)[:, gap[near]]
     return Row(kind, None if rehearsed is None else (rehearsed,), _score(fill, truth))
 
 

@@ -40,8 +40,8 @@ def main() -> None:
         for name, took in times.items():
             print(f"  {rate} Hz  {name:<22}{1000 * took:8.1f} ms   x{took / times['burg']:.2f} of burg")
     audio, gap = damaged(SEGMENTS, 16000, 64)
-    loop = seconds(lambda: [Burg()(row[None], gap, 16000) for row in audio], repeats=1)
-    batch = seconds(lambda: Burg()(audio, gap, 16000), repeats=1)
+    loop = seconds(lambda: [Burg().restore(row[None], gap, 16000) for row in audio], repeats=1)
+    batch = seconds(lambda: Burg().restore(audio, gap, 16000), repeats=1)
     print(f"burg, {SEGMENTS} segments of one 64 ms gap, 16 kHz")
     print(f"  one by one {loop:.2f} s   batched {batch:.2f} s   x{loop / batch:.2f} faster")
 

@@ -44,7 +44,7 @@ def main():
             rate = reader.sample_rate
             truth = reader.read(0, min(reader.length, round(options.seconds * rate)))[:1]
         gaps = random_gaps(truth.shape[-1], rate, options.total_ms, options.seed)
-        gap = gap_mask(gaps, truth.shape[-1])
+        gap = gap_mask(gaps, truth.shape[-1])[0]
         for name in options.methods.split(","):
             restore = DeepPrior(Config.load(name).changed(**changes)) if name in presets() else method(name)
             began = time.perf_counter()

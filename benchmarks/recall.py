@@ -51,15 +51,15 @@ def main() -> None:
     torch.set_num_threads(1)
     took = {}
     for name in ("janssen", "recall", "auto"):
-        gap = gap_mask([places(audio.shape[-1], size, 3)[1]], audio.shape[-1])
+        gap = gap_mask([places(audio.shape[-1], size, 3)[1]], audio.shape[-1], len(audio))
         restore, damaged = method(name), audio.masked_fill(gap, 0)
-        restore(damaged[:, : 4 * rate], gap[: 4 * rate], rate)  # imports, plans
+        restore(damaged[:, : 4 * rate], gap[:, : 4 * rate], rate)  # imports, plans
         with measured() as cost:
             restore(damaged, gap, rate)
         took[name] = cost[0].seconds
         ratio = took[name] / took["janssen"]
         print(f"  one gap     {name:<8}{took[name]:8.2f} s   x{ratio:.1f} of janssen   {cost[0].memory_mb:6.0f} MB")
-    gap = gap_mask(places(audio.shape[-1], size, options.gaps), audio.shape[-1])
+    gap = gap_mask(places(audio.shape[-1], size, options.gaps), audio.shape[-1], len(audio))
     damaged = audio.masked_fill(gap, 0)
     times = []
     for threads in (1, cores):

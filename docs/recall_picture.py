@@ -29,9 +29,9 @@ def draw(path: Path) -> None:
     seconds, size = truth.shape[-1] / rate, round(LENGTH * rate)
     places = np.random.default_rng(SEED).uniform(0.05, 0.95, COUNT) * truth.shape[-1]
     gaps = [Gap(int(place), int(place) + size) for place in sorted(places)]
-    gap = gap_mask(gaps, truth.shape[-1])
+    gap = gap_mask(gaps, truth.shape[-1], len(truth))
     damaged = truth.masked_fill(gap, 0)
-    recalled, told = method("recall").explain(damaged, gap, rate)
+    recalled, told = method("recall").explain(damaged, gap, rate, gaps)
     plain = method("janssen")(damaged, gap, rate)
 
     drawing = Figure((9, 4.6), dpi=160, layout="constrained")

@@ -165,4 +165,4 @@ def read(path: Path) -> list[Case]:
 
 def lost(case: Case, length: int) -> Tensor:
     """(time,) boolean, true = lost."""
-    return gap_mask(case.mask.gaps, length)
+    return gap_mask(case.mask.gaps, length)[0]

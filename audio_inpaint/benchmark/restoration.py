@@ -18,9 +18,9 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
-from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.methods.contract import Method
-from audio_inpaint.repairing import Shape, filled
+from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.methods.contract import FromColumns, Method
+from audio_inpaint.repairing import repair
 
 PROTOCOLS = ("time", "columns")
 N_FFT, HOP_LENGTH = 2048, 512  # of the columns, at 16 kHz: the deep-prior paper's published code
@@ -47,11 +47,14 @@ def restore(
     Returns:
         (channel, time) float64.
     """
-    gap = gap_mask(gaps, audio.shape[-1])
+    gap = gap_mask(gaps, audio.shape[-1])[0]
     damaged, lost = damage(audio, gap, sample_rate, protocol)
-    if protocol == "columns" and hasattr(method, "columns"):
+    if protocol == "columns" and isinstance(method, FromColumns):
         return method.columns(damaged, gap, sample_rate).double()
-    return _by_spans(method, damaged, lost, sample_rate, device)
+    if not bool(lost.any()):
+        return damaged
+    # in single precision, as `inpaint` gives it the samples of files of up to 24 bits
+    return repair(damaged.float(), lost, sample_rate, method, device=device).audio.double()
 
 
 def damage(audio: Tensor, gap: Tensor, sample_rate: int, protocol: str = "time") -> tuple[Tensor, Tensor]:
@@ -67,18 +70,6 @@ def damage(audio: Tensor, gap: Tensor, sample_rate: int, protocol: str = "time")
         (channel, time) with zeros where samples are lost, and (time,) boolean, true = lost.
     """
     return observe(audio, gap, sample_rate) if protocol == "columns" else (audio.masked_fill(gap, 0), gap)
-
-
-def _by_spans(method: Method, damaged: Tensor, gap: Tensor, sample_rate: int, device: str | None) -> Tensor:
-    """Fill the gaps, (time,), of all channels by the loop of every repair."""
-    restored = damaged.clone()
-    shape = Shape(*damaged.shape, sample_rate)
-    for fills, _ in filled(
-        lambda start, stop: damaged[:, start:stop], shape, damaged.dtype, mask_gaps(gap), method, device
-    ):
-        for fill in fills:
-            fill.into(restored, 0)
-    return restored
 
 
 def hop_length(sample_rate: int) -> int:

@@ -7,8 +7,9 @@ from torch import Tensor
 
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, lost_runs, within
-from audio_inpaint.repairing import FileRepair, Shape, spans
+from audio_inpaint.repairing import FileRepair
 from audio_inpaint.report.item import Item
+from audio_inpaint.spans import Shape, spans
 
 
 def report_items(reader: Reader, repair: FileRepair, method: str, truth: Reader | None = None) -> Iterator[Item]:

@@ -26,12 +26,13 @@ from audio_inpaint.files.paths import Paths, inputs, outputs, partners
 from audio_inpaint.files.recording import Reader, read, write
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import LONGEST, alike, of_channels
-from audio_inpaint.repairing import FileRepair, Shape, Span, fills_of, gaps_of, spans
+from audio_inpaint.repairing import FileRepair, fills_of, gaps_of
 from audio_inpaint.report import write_report
 from audio_inpaint.report.excerpts import report_items
 from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.lsd import lsd
 from audio_inpaint.scores.snr import nmse, snr
+from audio_inpaint.spans import Shape, Span, spans
 from audio_inpaint.training.resume import CHECKPOINT, CountedSteps
 
 # makes a trainer, a model and a data module for one fit, whose results go to a folder, from noise of a seed

@@ -36,7 +36,7 @@ from audio_inpaint.benchmark.setting import Setting
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import mask_gaps
-from audio_inpaint.methods.registry import method
+from audio_inpaint.repairing import repair
 from audio_inpaint.report.spectrogram_picture import figure
 from audio_inpaint.scores.snr import magnitude_snr, snr
 
@@ -72,7 +72,7 @@ def fig7(setting: Setting) -> Outcome:
     truth = sweeps()
     fills = {_name(*key): restored(path, truth) for key, path in networks([*NETWORKS], ["magnitude"]).items()}
     for row, name in {"LPC": LPC, "Janssen": JANSSEN}.items():
-        fills[row] = method(name)(truth, SEGMENT.lost, SAMPLE_RATE)
+        fills[row] = repair(truth, SEGMENT.lost, SAMPLE_RATE, name).audio
     lines = [["", "SNR_MS (dB)", "SNR_TD (dB)"]]
     for row, audio in fills.items():
         values = magnitude_snr(audio, truth, SEGMENT.lost), snr(audio, truth, SEGMENT.lost)

@@ -207,7 +207,9 @@ class ContextEncoder(lightning.LightningModule):
         self.comparisons[self.hparams.output].update(own)
         truth, lost = segments.cpu().double(), self.segment.lost
         for name, rival in self.rivals.items():
-            restored = torch.cat([rival(x[None], lost, self.segment.sample_rate) for x in truth])
+            restored = torch.cat(
+                [rival(x[None].masked_fill(lost, 0), lost[None], self.segment.sample_rate) for x in truth]
+            )
             self.comparisons[name].update(self._restored_scores(restored, truth), own)
             for share in self.shares:
                 improved = self.inpainter.improve(restored.to(segments), share=share).cpu().double()
