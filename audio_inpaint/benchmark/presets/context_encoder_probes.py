@@ -174,7 +174,7 @@ def _tones(
     flat = truth.flatten(0, 1)
     fills = {row: restored(path, flat) for row, path in paths.items()}
     parts = tqdm(flat.split(BATCH), desc="LPC", leave=False, disable=None)
-    fills["LPC"] = torch.cat([method(LPC)(part, SEGMENT.lost, SAMPLE_RATE) for part in parts])
+    fills["LPC"] = torch.cat([repair(part, SEGMENT.lost, SAMPLE_RATE, LPC).audio for part in parts])
     scores = {row: magnitude_snr(audio, flat, SEGMENT.lost).reshape(truth.shape[:2]) for row, audio in fills.items()}
     curves = {row: values.clamp(max=EXACT_DB).mean(-1).numpy() for row, values in scores.items()}
     columns = [frequencies, semitones(frequencies), *curves.values()]
