@@ -6,14 +6,17 @@ INSTALLED := $(VENV)/.installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test mutants lint clean
+.PHONY: help demo demo-full test mutants lint clean
 
 help: ## list these commands
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
-		printf 'make %-7s %s\n' "$$name" "$$text"; done
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
+		printf 'make %-9s %s\n' "$$name" "$$text"; done
 
-demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about seven minutes; then open demo/report.html
+demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about three minutes; then open demo/report.html
 	$(RUN) demo/run.py
+
+demo-full: $(INSTALLED) ## the same with a deep prior fitted to every recording, about seven minutes
+	$(RUN) demo/run.py --full
 
 # One thread for each of the processes: small tensors gain nothing from more, and two processes would fight for cores.
 test: $(INSTALLED) ## run the tests

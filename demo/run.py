@@ -1,6 +1,6 @@
 """Damage the recordings in demo/clips, repair them, and write demo/report.html to hear and see the result.
 
-    python demo/run.py [--methods auto,janssen,dpai_fast] [--seed 0]
+    python demo/run.py [--methods auto,janssen] [--full] [--seed 0]
 
 Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods see
 zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done
@@ -23,16 +23,17 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import read, write
 from audio_inpaint.gap_files import resolve_gaps, write_labels
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.inference import restore_file
 from audio_inpaint.methods.contract import Method
 from audio_inpaint.methods.registry import method
 from audio_inpaint.random_gaps import random_gaps
+from audio_inpaint.repairing import repair_file
 from audio_inpaint.report import Item, Scores, score, write_report
 from audio_inpaint.scores.speech import pesq
 
 HERE = Path(__file__).parent
 OUTPUT, REPORT = HERE / "output", HERE / "report.html"
 TOTAL_MS, SHORTEST_MS, LONGEST_MS = 250, 20, 80
+FIT, FITTED = "dpai_fast", "music_16k"  # the deep prior takes a minute or two for each recording
 STRETCH = 2.5  # seconds that hold all gaps of a recording: a deep prior is fitted to them and a second around them
 
 
@@ -56,8 +57,8 @@ def repair(clip: Path, damaged: Path, labels: Path, methods: dict[str, Method]) 
     item = Item(clip.stem, rate, read(damaged)[0], {}, resolve_gaps(str(labels), rate, truth.shape[-1]), truth)
     for name, restore in methods.items():
         repaired = OUTPUT / f"{clip.stem}.{name}.wav"
-        result = restore_file(damaged, repaired, item.gaps, restore)
-        item.seconds[name], item.explanations[name] = result.elapsed, result.explanations
+        result = repair_file(damaged, repaired, item.gaps, restore, overwrite=True)
+        item.seconds[name], item.explanations[name] = result.seconds, result.explanations
         item.restored[name] = read(repaired)[0]
         print(f"{clip.stem}: {len(item.gaps)} gaps filled by {name} in {item.seconds[name]:.1f} s", flush=True)
     if clip.stem.startswith("speech") and find_spec("pesq"):
@@ -91,14 +92,18 @@ def table(items: list[Item]) -> Iterator[str]:
 def main() -> int:
     """Run the demonstration; returns the exit code, 2 for what the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--methods", default="auto,janssen,dpai_fast", help="see `audio-inpaint methods`; %(default)s")
+    parser.add_argument("--methods", default="auto,janssen", help="see `audio-inpaint methods`; %(default)s")
+    parser.add_argument("--full", action="store_true", help=f"{FIT} for every recording, not for {FITTED} alone")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()
     try:
         OUTPUT.mkdir(exist_ok=True)
         methods = {name: method(name) for name in options.methods.split(",")}
         clips = sorted((HERE / "clips").glob("*.flac"))
-        items = [repair(clip, *damage(clip, [options.seed, n]), methods) for n, clip in enumerate(clips)]
+        items = []
+        for n, clip in enumerate(clips):
+            fits = {FIT: method(FIT)} if options.full or clip.stem == FITTED else {}
+            items.append(repair(clip, *damage(clip, [options.seed, n]), methods | fits))
         details = {
             "Seed": str(options.seed),
             "Protocol": f"time: {TOTAL_MS} ms lost in gaps of {SHORTEST_MS} to {LONGEST_MS} ms, all in {STRETCH} s",
