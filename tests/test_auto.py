@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from alike import alike, one_mask
 from signals import noise
 
 from audio_inpaint.files.recording import write
-from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import extrapolate
 from audio_inpaint.methods.gap_workers import on_cores
 from audio_inpaint.methods.janssen import Janssen
@@ -50,7 +51,7 @@ def threads():
 @pytest.fixture(scope="module")
 def damaged():
     audio = bars(3, channels=2)
-    return audio, gap_mask(GAPS, audio.shape[-1])
+    return audio, one_mask(GAPS, audio.shape[-1])
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +59,13 @@ def alone(damaged):
     """What one process makes of it."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    yield Auto().explain(*damaged, RATE)
+    yield alike(Auto()).explain(*damaged, RATE)
     torch.set_num_threads(threads)
 
 
 def test_it_fills_as_recall_does_and_explains_the_same_mix(damaged, alone):
     audio, gap = damaged
-    theirs, others = Recall().explain(audio, gap, RATE)
+    theirs, others = alike(Recall()).explain(audio, gap, RATE)
     assert torch.equal(alone[0], theirs)
     assert [(one.gap, one.weights, one.sources) for one in alone[1]] == [(o.gap, o.weights, o.sources) for o in others]
     assert torch.equal(theirs[:, ~gap], audio[:, ~gap])
@@ -72,7 +73,7 @@ def test_it_fills_as_recall_does_and_explains_the_same_mix(damaged, alone):
 
 def test_any_number_of_processes_gives_the_same_bits(damaged, alone, threads):
     threads(3)
-    restored, told = Auto().explain(*damaged, RATE)
+    restored, told = alike(Auto()).explain(*damaged, RATE)
     assert torch.get_num_threads() == 3
     assert torch.equal(restored, alone[0])
     assert told == alone[1]
@@ -81,16 +82,16 @@ def test_any_number_of_processes_gives_the_same_bits(damaged, alone, threads):
 @pytest.mark.parametrize("value", [torch.nan, 1e30])
 def test_lost_values_change_no_bit_of_fill_or_expectation(damaged, alone, value):
     audio, gap = damaged
-    restored, told = Auto().explain(audio.masked_fill(gap, value), gap, RATE)
+    restored, told = alike(Auto()).explain(audio.masked_fill(gap, value), gap, RATE)
     assert torch.equal(restored, alone[0])
     assert told == alone[1]
 
 
 @pytest.mark.parametrize("length", [40, 700, 2500])
 def test_short_recordings_are_left_to_janssen(length):
-    audio, gap = noise(length), gap_mask([Gap(length // 2, length // 2 + 9)], length)
-    restored, [told] = Auto().explain(audio, gap, RATE)
-    assert torch.equal(restored, Janssen()(audio, gap, RATE))
+    audio, gap = noise(length), one_mask([Gap(length // 2, length // 2 + 9)], length)
+    restored, [told] = alike(Auto()).explain(audio, gap, RATE)
+    assert torch.equal(restored, alike(Janssen())(audio, gap, RATE))
     assert told.weights == {"janssen": 1.0}
     assert told.expected_snr is None
 
@@ -103,8 +104,8 @@ def test_expected_and_true_snr_go_together():
     pairs = []
     for seed, fresh in enumerate((0.02, 0.1, 0.3, 0.5, 1.0, 4.0)):
         audio = bars(fresh=fresh, seed=10 * seed)
-        gap = gap_mask([Gap(9000, 9200)], audio.shape[-1])
-        restored, [told] = Auto().explain(audio, gap, RATE)
+        gap = one_mask([Gap(9000, 9200)], audio.shape[-1])
+        restored, [told] = alike(Auto()).explain(audio, gap, RATE)
         pairs.append((told.expected_snr, float(snr(restored, audio, gap))))
     assert np.corrcoef(np.transpose(pairs))[0, 1] > 0.9
     assert pairs[0][0] > 12
@@ -113,7 +114,7 @@ def test_expected_and_true_snr_go_together():
 
 def test_evidence_is_that_of_a_literal_computation():
     audio = bars(channels=2, fresh=0.3)
-    gap = gap_mask([Gap(9000, 9300)], audio.shape[-1])
+    gap = one_mask([Gap(9000, 9300)], audio.shape[-1])
     scene = scene_of(audio, gap)
     trial = scene.trial(Gap(9000, 9300))
     own = np.array([[np.sum((f - t) ** 2) / np.sum(t**2) for f in fills.numpy()]
@@ -144,15 +145,15 @@ def test_evidence_is_that_of_a_literal_computation():
 
 def test_evidence_keeps_its_limits_where_all_is_exact_or_silent():
     audio = bars()
-    gap = gap_mask([Gap(9000, 9300)], audio.shape[-1])
+    gap = one_mask([Gap(9000, 9300)], audio.shape[-1])
     for signal in (audio, audio * 1e-12, torch.cat([audio[:, :9000], 0 * audio[:, 9000:]], 1)):
         trial = scene_of(signal, gap).trial(Gap(9000, 9300))
         assert trial is None or all(LOWEST <= value <= HIGHEST for value in evidence(trial, 100))
 
 
 def test_silence_expects_nothing():
-    gap = gap_mask([Gap(9000, 9300)], 20000)
-    restored, [told] = Auto().explain(torch.zeros(1, 20000), gap, RATE)
+    gap = one_mask([Gap(9000, 9300)], 20000)
+    restored, [told] = alike(Auto()).explain(torch.zeros(1, 20000), gap, RATE)
     assert not restored.any()
     assert told.expected_snr is None
 
@@ -163,7 +164,7 @@ def test_silence_expects_nothing():
 @pytest.mark.parametrize("side", [1, -1])
 def test_a_gap_at_an_end_is_rehearsed_on_the_side_that_there_is(side):
     audio = noise(8000).cumsum(-1)
-    gap = gap_mask([Gap(7600, 8000)], 8000)
+    gap = one_mask([Gap(7600, 8000)], 8000)
     literal = []
     for stop in (7600, 7200):
         truth = audio[:, stop - 400 : stop]
@@ -176,14 +177,14 @@ def test_a_gap_at_an_end_is_rehearsed_on_the_side_that_there_is(side):
 
 
 def test_a_tone_that_breaks_off_is_expected_to_go_on_and_noise_is_not():
-    gap = gap_mask([Gap(11600, 12000)], 12000)
-    sure, lost = (Auto().explain(x, gap, RATE)[1][0].expected_snr for x in (tone(12000), noise(12000)))
+    gap = one_mask([Gap(11600, 12000)], 12000)
+    sure, lost = (alike(Auto()).explain(x, gap, RATE)[1][0].expected_snr for x in (tone(12000), noise(12000)))
     assert sure > 15
     assert lost < 3
 
 
 def test_an_end_with_another_gap_before_it_expects_nothing():
-    gap = gap_mask([Gap(10900, 10950), Gap(11600, 12000)], 12000)
+    gap = one_mask([Gap(10900, 10950), Gap(11600, 12000)], 12000)
     assert at_the_end(scene_of(noise(12000), gap), Gap(11600, 12000)) is None
 
 

@@ -3,6 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from alike import alike
 from torch import nn
 from torch.nn.functional import conv1d
 
@@ -199,30 +200,30 @@ def test_the_error_is_that_of_the_known_samples():
 def test_known_samples_are_returned_bit_for_bit(dtype):
     audio, gap = tones(3000, channels=2).to(dtype), mask(3000, (0, 20), (1000, 1060), (2990, 3000))
     before = audio.clone()
-    restored = TINY(audio, gap, RATE)
+    restored = alike(TINY)(audio, gap, RATE)
     bits = {torch.float32: torch.int32, torch.float64: torch.int64}[dtype]
     assert restored.dtype == dtype
     assert restored.isfinite().all()
     assert torch.equal(restored[:, ~gap].view(bits), audio[:, ~gap].view(bits))
     assert torch.equal(audio, before)
-    assert not torch.equal(restored, Janssen()(audio, gap, RATE))
+    assert not torch.equal(restored, alike(Janssen())(audio, gap, RATE))
 
 
 def test_lost_values_change_no_bit_and_a_seed_gives_one_result():
     audio, gap = tones(3000), mask(3000, (2700, 2760))
     state = torch.get_rng_state()
-    restored = TINY(audio, gap, RATE)
+    restored = alike(TINY)(audio, gap, RATE)
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(99)
-    assert torch.equal(TINY(audio.masked_fill(gap, torch.nan), gap, RATE), restored)
-    assert not torch.equal(CatchAWaveform(epochs=2, width=2, seed=1)(audio, gap, RATE), restored)
+    assert torch.equal(alike(TINY)(audio.masked_fill(gap, torch.nan), gap, RATE), restored)
+    assert not torch.equal(alike(CatchAWaveform(epochs=2, width=2, seed=1))(audio, gap, RATE), restored)
 
 
 def test_above_8_khz_the_fill_is_janssens(monkeypatch):
     monkeypatch.setattr(catch_a_waveform, "RATES", (1000, 16000))
     audio, gap = tones(8000, 44100), mask(8000, (3000, 5000))
     audio = audio + 0.01 * torch.from_numpy(np.random.default_rng(0).standard_normal(audio.shape))
-    change = (TINY(audio, gap, 44100) - Janssen()(audio, gap, 44100))[0]
+    change = (alike(TINY)(audio, gap, 44100) - alike(Janssen())(audio, gap, 44100))[0]
     power = torch.fft.rfft(change).abs().square()
     assert power.sum() > 1
     assert power[round(8500 / 44100 * 8000) :].sum() < 1e-3 * power.sum()
@@ -242,7 +243,7 @@ def test_an_interrupted_fit_leaves_the_random_numbers_as_they_were(monkeypatch):
 @pytest.mark.parametrize("lost", [(), ((0, 3000),)], ids=["nothing", "everything"])
 def test_without_a_gap_or_without_sound_nothing_is_fitted(lost):
     audio = tones(3000)
-    restored = CatchAWaveform()(audio, mask(3000, *lost), RATE)
+    restored = alike(CatchAWaveform())(audio, mask(3000, *lost), RATE)
     assert torch.equal(restored, torch.zeros_like(audio) if lost else audio)
 
 

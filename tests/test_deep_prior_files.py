@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from alike import alike
 from test_resume import Configured
 from tiny_fits import RATE, SPANS, TINY, Watch, damaged, load, recipe, sound, store
 
@@ -203,7 +204,7 @@ def test_a_method_is_the_fit_of_the_command_and_leaves_nothing_behind(tmp_path, 
     audio, gap = sound(2).float(), damaged(sound(2), *SPANS).gap
     state = torch.get_rng_state()
 
-    restored = DeepPrior(str(TINY), steps=3)(torch.where(gap, math.nan, audio), gap.expand(2, -1), RATE)
+    restored = alike(DeepPrior(str(TINY), steps=3))(torch.where(gap, math.nan, audio), gap.expand(2, -1), RATE)
     assert torch.equal(torch.get_rng_state(), state)
 
     source = store(tmp_path / "in.wav", torch.where(gap, 0.0, audio), "FLOAT")
@@ -240,14 +241,14 @@ def test_a_method_takes_its_context_and_seeds_from_the_config(tmp_path):
     near = DeepPrior(str(config))
 
     assert near.context == 0.25
-    assert not torch.equal(near(audio, gap, RATE), DeepPrior(str(config), seeds=1)(audio, gap, RATE))
+    assert not torch.equal(near(audio, gap, RATE), alike(DeepPrior(str(config), seeds=1))(audio, gap, RATE))
 
 
 def test_a_method_has_nothing_to_do_without_gaps_and_nothing_to_go_by_without_samples():
     audio = sound()
     nothing, everything = torch.zeros(1, 4000, dtype=torch.bool), torch.ones(1, 4000, dtype=torch.bool)
-    assert torch.equal(DeepPrior(str(TINY))(audio, nothing, RATE), audio)
-    assert not DeepPrior(str(TINY))(audio, everything, RATE).any()
+    assert torch.equal(alike(DeepPrior(str(TINY)))(audio, nothing, RATE), audio)
+    assert not alike(DeepPrior(str(TINY)))(audio, everything, RATE).any()
 
 
 def test_a_method_needs_no_training_framework_to_restore():
@@ -260,7 +261,7 @@ from audio_inpaint.methods.registry import method
 torch.set_num_threads(1)
 audio, gap = torch.rand(1, 4000), torch.zeros(1, 4000, dtype=torch.bool)
 gap[:, 2000:2200] = True
-restored = method("dpai_fast:steps=2")(audio, gap, 8000)
+restored = alike(method("dpai_fast:steps=2"))(audio, gap, 8000)
 assert restored.isfinite().all() and torch.equal(restored[~gap], audio[~gap])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -291,4 +292,4 @@ def test_a_plain_fit_goes_on_to_the_same_bits():
 
 def test_a_fit_that_diverges_is_one_line():
     with pytest.raises(InputError, match="the fit diverged at"):
-        DeepPrior(str(TINY), learning_rate=1e30)(sound(), damaged(sound(), *SPANS).gap[None], RATE)
+        alike(DeepPrior(str(TINY), learning_rate=1e30))(sound(), damaged(sound(), *SPANS).gap[None], RATE)

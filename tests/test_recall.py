@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from alike import alike, one_mask
 from scipy.signal import firwin, lfilter
 from signals import noise
 
@@ -8,7 +9,7 @@ from audio_inpaint.dsp.autoregressive import burg
 from audio_inpaint.dsp.fast_burg import fast_burg
 from audio_inpaint.dsp.template_search import delayed
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
+from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.recall import Recall, Scene, neighbourhoods
@@ -26,15 +27,15 @@ def bars(rate=RATE, count=5, seconds=0.7, channels=1, seed=0):
 
 def in_the_middle(audio, rate=RATE, seconds=0.064):
     start = audio.shape[-1] // 2
-    return gap_mask([Gap(start, start + round(seconds * rate))], audio.shape[-1])
+    return one_mask([Gap(start, start + round(seconds * rate))], audio.shape[-1])
 
 
 @pytest.mark.parametrize("rate", [8000, 11025, 44100])
 def test_what_is_played_again_is_restored_almost_exactly(rate):
     audio = bars(rate, 3 if rate > 16000 else 5)
     gap = in_the_middle(audio, rate)
-    assert snr(Janssen()(audio, gap, rate), audio, gap) < 3
-    assert snr(Recall()(audio, gap, rate), audio, gap) > 30
+    assert snr(alike(Janssen())(audio, gap, rate), audio, gap) < 3
+    assert snr(alike(Recall())(audio, gap, rate), audio, gap) > 30
 
 
 def test_the_matches_are_the_other_bars_and_their_gains_add_up_to_the_level_of_this_one():
@@ -42,7 +43,7 @@ def test_the_matches_are_the_other_bars_and_their_gains_add_up_to_the_level_of_t
     audio[:, 2 * period : 3 * period] *= 0.5
     gap = in_the_middle(audio)
     start = audio.shape[-1] // 2
-    _, [told] = Recall(matches=4).explain(audio, gap, RATE)
+    _, [told] = alike(Recall(matches=4)).explain(audio, gap, RATE)
     assert told.gap == Gap(start, start + 512)
     loudest = told.sources[:4]
     assert sorted(source.start for source in loudest) == [start + lag * period for lag in (-2, -1, 1, 2)]
@@ -56,8 +57,8 @@ def test_channels_share_the_matches_and_have_their_own_gains():
     for bar in range(3):
         audio[:, bar * period : (bar + 1) * period] *= torch.tensor([[1.0 + bar], [2.0 - 0.3 * bar]])
     audio[:, 2 * period :] = noise(period, 2, seed=6)
-    gap = gap_mask([Gap(period // 2, period // 2 + 512)], audio.shape[-1])
-    restored, [told] = Recall(matches=1).explain(audio, gap, RATE)
+    gap = one_mask([Gap(period // 2, period // 2 + 512)], audio.shape[-1])
+    restored, [told] = alike(Recall(matches=1)).explain(audio, gap, RATE)
     assert told.sources[0].start == period // 2 + period
     assert told.sources[0].gains == pytest.approx((1 / 2, 2 / 1.7), rel=0.05)
     assert (snr(restored, audio, gap) > 20).all()
@@ -69,7 +70,7 @@ def test_without_repetition_it_is_no_worse_than_janssen():
         audio = noise(2 * RATE, seed=seed).cumsum(-1)
         audio = audio - torch.nn.functional.avg_pool1d(audio, 401, 1, 200)
         gap = in_the_middle(audio)
-        restored, janssen = Recall()(audio, gap, RATE), Janssen()(audio, gap, RATE)
+        restored, janssen = alike(Recall())(audio, gap, RATE), alike(Janssen())(audio, gap, RATE)
         gains.append(float(snr(restored, audio, gap) - snr(janssen, audio, gap)))
     assert np.mean(gains) > -0.1
 
@@ -78,22 +79,22 @@ def test_without_repetition_it_is_no_worse_than_janssen():
 def test_known_samples_are_returned_bit_for_bit(dtype):
     audio = bars(channels=2).to(dtype)
     audio[0, 10] = -0.0
-    gap = gap_mask([Gap(0, 40), Gap(9000, 9500), Gap(9550, 9551), Gap(20000, 20700)], audio.shape[-1])
+    gap = one_mask([Gap(0, 40), Gap(9000, 9500), Gap(9550, 9551), Gap(20000, 20700)], audio.shape[-1])
     before = audio.clone()
-    restored = Recall()(audio, gap, RATE)
+    restored = alike(Recall())(audio, gap, RATE)
     bits = {torch.float32: torch.int32, torch.float64: torch.int64}[dtype]
     assert restored.dtype == dtype
     assert torch.equal(restored[:, ~gap].view(bits), audio[:, ~gap].view(bits))
     assert torch.equal(audio, before)
-    assert torch.equal(Recall()(audio, gap, RATE), restored)
+    assert torch.equal(alike(Recall())(audio, gap, RATE), restored)
 
 
 @pytest.mark.parametrize("value", [torch.nan, 1e30])
 @pytest.mark.parametrize("rate", [8000, 16000])
 def test_lost_values_change_no_bit_of_the_result(value, rate):
     audio = bars(rate, 3)
-    gap = gap_mask([Gap(rate, rate + 600)], len(audio[0]))
-    assert torch.equal(Recall()(audio.masked_fill(gap, value), gap, rate), Recall()(audio, gap, rate))
+    gap = one_mask([Gap(rate, rate + 600)], len(audio[0]))
+    assert torch.equal(alike(Recall())(audio.masked_fill(gap, value), gap, rate), alike(Recall())(audio, gap, rate))
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])
@@ -120,14 +121,14 @@ def test_a_repetition_half_a_sample_off_the_grid_is_aligned():
     for repeat in range(2):
         start = round(repeat * period)
         audio[:, start : start + 6016] += delayed(bar, torch.tensor([start - repeat * period]))
-    gap = gap_mask([Gap(8700, 9212)], length)
-    assert snr(Recall(matches=1)(audio, gap, RATE), audio, gap) > 30
+    gap = one_mask([Gap(8700, 9212)], length)
+    assert snr(alike(Recall(matches=1))(audio, gap, RATE), audio, gap) > 30
 
 
 def test_single_precision_loses_nothing_that_can_be_heard():
     audio = (bars(16000, 3, channels=2) + 0.02 * noise(33600, 2, seed=4)).float()
-    gap = gap_mask([Gap(0, 300), Gap(16000, 16800), Gap(25000, 25600)], audio.shape[-1])
-    single, double = Recall()(audio, gap, 16000), Recall()(audio.double(), gap, 16000)
+    gap = one_mask([Gap(0, 300), Gap(16000, 16800), Gap(25000, 25600)], audio.shape[-1])
+    single, double = alike(Recall())(audio, gap, 16000), alike(Recall())(audio.double(), gap, 16000)
     assert single.dtype == torch.float32
     assert (snr(single.double(), double, gap) > 100).all()
 
@@ -136,8 +137,8 @@ def test_lost_samples_elsewhere_are_missing_and_not_silence():
     """The same place is lost in three of five bars: the two others restore it, and no lost bar is ever offered."""
     audio, period = bars(), round(0.7 * RATE)
     starts = [period // 2 + bar * period for bar in (0, 2, 3)]
-    gap = gap_mask([Gap(start, start + 512) for start in starts], audio.shape[-1])
-    restored, told = Recall().explain(audio, gap, RATE)
+    gap = one_mask([Gap(start, start + 512) for start in starts], audio.shape[-1])
+    restored, told = alike(Recall()).explain(audio, gap, RATE)
     assert snr(restored, audio, gap) > 30
     for each in told:
         assert len(each.sources) > 3
@@ -148,11 +149,11 @@ def test_lost_samples_beside_a_match_do_not_spoil_it():
     audio, period = bars(count=3), round(0.7 * RATE)
     audio[:, 2 * period :] = noise(period, seed=5)
     start = period // 2
-    gap = gap_mask([Gap(start, start + 512), Gap(start + period + 600, start + period + 900)], audio.shape[-1])
-    restored, [told, _] = Recall().explain(audio, gap, RATE)
+    gap = one_mask([Gap(start, start + 512), Gap(start + period + 600, start + period + 900)], audio.shape[-1])
+    restored, [told, _] = alike(Recall()).explain(audio, gap, RATE)
     assert told.sources[0].start == start + period
     assert told.sources[0].score > 0.999
-    own = gap_mask([Gap(start, start + 512)], audio.shape[-1])
+    own = one_mask([Gap(start, start + 512)], audio.shape[-1])
     assert snr(restored, audio, own) > 30
 
 
@@ -205,8 +206,8 @@ def test_fast_burg_predicts_a_tone_in_faint_noise_as_burg_does():
     ids=str,
 )
 def test_any_shape_of_gap_gives_sensible_values(lost):
-    audio, gap = noise(2000, 2), gap_mask([Gap(*span) for span in lost], 2000)
-    restored, told = Recall().explain(audio, gap, RATE)
+    audio, gap = noise(2000, 2), one_mask([Gap(*span) for span in lost], 2000)
+    restored, told = alike(Recall()).explain(audio, gap, RATE)
     assert restored.isfinite().all()
     assert [(each.gap.start, each.gap.stop) for each in told] == lost
     if not gap.all():
@@ -216,12 +217,12 @@ def test_any_shape_of_gap_gives_sensible_values(lost):
 def test_silence_stays_silence_and_tones_stay_tones():
     length = 2 * RATE
     t = torch.arange(length, dtype=torch.float64) / RATE
-    gap = gap_mask([Gap(0, 100), Gap(8000, 8512), Gap(12000, 12100)], length)
-    assert not Recall()(torch.zeros(1, length), gap, RATE).any()
+    gap = one_mask([Gap(0, 100), Gap(8000, 8512), Gap(12000, 12100)], length)
+    assert not alike(Recall())(torch.zeros(1, length), gap, RATE).any()
     tone = (0.3 * torch.sin(2 * torch.pi * 250 * t))[None]
-    assert snr(Recall()(tone, gap, RATE), tone, gap) > 40
+    assert snr(alike(Recall())(tone, gap, RATE), tone, gap) > 40
     half = torch.cat([torch.zeros_like(tone), tone])
-    restored = Recall()(half, gap, RATE)
+    restored = alike(Recall())(half, gap, RATE)
     assert not restored[0].any()
     assert snr(restored[1], tone[0], gap) > 40
 
@@ -229,7 +230,7 @@ def test_silence_stays_silence_and_tones_stay_tones():
 def test_level_scales_the_result_with_it():
     audio = bars()
     gap = in_the_middle(audio)
-    torch.testing.assert_close(Recall()(audio * 2**-20, gap, RATE) * 2**20, Recall()(audio, gap, RATE))
+    torch.testing.assert_close(alike(Recall())(audio * 2**-20, gap, RATE) * 2**20, alike(Recall())(audio, gap, RATE))
 
 
 def test_nothing_beyond_the_context_is_used():
@@ -237,7 +238,7 @@ def test_nothing_beyond_the_context_is_used():
     audio = noise(8 * rate).cumsum(-1)
     audio = audio - torch.nn.functional.avg_pool1d(audio, 401, 1, 200)
     start = 4 * rate
-    gap = gap_mask([Gap(start, start + 512)], len(audio[0]))
+    gap = one_mask([Gap(start, start + 512)], len(audio[0]))
     cut = slice(start - reach, start + 512 + reach)
     recall = Recall(context=2.0)
     part = recall(audio[:, cut], gap[cut], rate)
@@ -247,7 +248,7 @@ def test_nothing_beyond_the_context_is_used():
 def test_the_expected_snr_is_near_the_true_one_where_the_music_repeats():
     audio = bars() + 0.02 * noise(5 * round(0.7 * RATE), seed=3)
     gap = in_the_middle(audio)
-    restored, [told] = Recall().explain(audio, gap, RATE)
+    restored, [told] = alike(Recall()).explain(audio, gap, RATE)
     assert abs(told.expected_snr - float(snr(restored, audio, gap))) < 4
     assert list(told.weights) == list(told.errors) == ["janssen", "recall"]
     assert told.weights["recall"] > 0.95
@@ -257,24 +258,24 @@ def test_the_expected_snr_is_near_the_true_one_where_the_music_repeats():
 
 def test_a_long_gap_is_left_to_janssen_and_costs_no_quadratic_time():
     audio = bars(count=12)
-    gap = gap_mask([Gap(20_000, 45_000)], audio.shape[-1])
-    assert torch.equal(Recall()(audio, gap, RATE), Janssen()(audio, gap, RATE))
+    gap = one_mask([Gap(20_000, 45_000)], audio.shape[-1])
+    assert torch.equal(alike(Recall())(audio, gap, RATE), alike(Janssen())(audio, gap, RATE))
 
 
 def test_a_gap_left_to_janssen_says_so_and_is_what_janssen_makes_of_it():
     audio = noise(4000)
-    gap = gap_mask([Gap(0, 300), Gap(2000, 2300), Gap(2350, 2600), Gap(3900, 4000)], 4000)
-    restored, told = Recall().explain(audio, gap, RATE)
+    gap = one_mask([Gap(0, 300), Gap(2000, 2300), Gap(2350, 2600), Gap(3900, 4000)], 4000)
+    restored, told = alike(Recall()).explain(audio, gap, RATE)
     assert [explanation.weights for explanation in told] == 4 * [{"janssen": 1.0}]
-    assert torch.equal(restored, Janssen()(audio, gap, RATE))
+    assert torch.equal(restored, alike(Janssen())(audio, gap, RATE))
 
 
 def test_gaps_that_are_not_wanted_are_lost_but_stay_empty():
     audio = bars(count=6, channels=2)
     gaps = [Gap(4000, 4300), Gap(9000, 9300), Gap(14_000, 14_300), Gap(audio.shape[-1] - 200, audio.shape[-1])]
-    gap = gap_mask(gaps, audio.shape[-1])
-    whole, told = Recall().explain(audio, gap, RATE)
-    part, own = Recall().explain(audio, gap, RATE, [gaps[1], gaps[3]])
+    gap = one_mask(gaps, audio.shape[-1])
+    whole, told = alike(Recall()).explain(audio, gap, RATE)
+    part, own = alike(Recall()).explain(audio, gap, RATE, [gaps[1], gaps[3]])
     assert own == [told[1], told[3]]
     assert torch.equal(part[:, 9000:9300], whole[:, 9000:9300])
     assert torch.equal(part[:, gaps[3].start :], whole[:, gaps[3].start :])
@@ -285,8 +286,8 @@ def test_gaps_that_are_not_wanted_are_lost_but_stay_empty():
 def test_far_gaps_are_left_to_janssen_one_by_one_and_close_ones_together():
     audio = noise(40_000, 2)
     spans = [(0, 300), (9000, 12_000), (20_000, 23_000), (23_100, 26_000), (30_000, 32_500), (39_900, 40_000)]
-    gap = gap_mask([Gap(*span) for span in spans], 40_000)
-    assert torch.equal(Recall()(audio, gap, RATE), Janssen()(audio, gap, RATE))
+    gap = one_mask([Gap(*span) for span in spans], 40_000)
+    assert torch.equal(alike(Recall())(audio, gap, RATE), alike(Janssen())(audio, gap, RATE))
     parts = neighbourhoods([Gap(*span) for span in spans], 40_000, RATE)
     assert [len(mask_gaps(gap[part])) for part in parts] == [1, 1, 2, 1, 1]
     assert max(part.stop - part.start for part in parts) < 9000

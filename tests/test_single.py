@@ -2,9 +2,10 @@ from itertools import pairwise
 
 import pytest
 import torch
+from alike import one_mask
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
+from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.deep_prior.signal import Signal, withhold
 from audio_inpaint.training.data.single import SingleSignal
 
@@ -16,7 +17,7 @@ def noise(channels=1, length=4000, seed=0):
 
 
 def mask(*spans, length=4000):
-    return gap_mask([Gap(*span) for span in spans], length)[0]
+    return one_mask([Gap(*span) for span in spans], length)[0]
 
 
 @pytest.mark.parametrize("seed", range(5))

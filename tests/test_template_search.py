@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
+from alike import one_mask
 from signals import noise
 
 from audio_inpaint.dsp import template_search
 from audio_inpaint.dsp.template_search import TemplateSearch, delayed
-from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.gaps import Gap
 
 
 def literal_score(audio, gap, span, hole, lag):
@@ -21,7 +22,7 @@ def literal_score(audio, gap, span, hole, lag):
 def test_search_finds_the_best_correlation_of_a_literal_loop(rate):
     audio = noise(1500, 2).cumsum(-1)
     audio = audio - audio.mean(-1, keepdim=True)
-    gap = gap_mask([Gap(100, 130), Gap(700, 760), Gap(850, 900), Gap(1300, 1320)], 1500)
+    gap = one_mask([Gap(100, 130), Gap(700, 760), Gap(850, 900), Gap(1300, 1320)], 1500)
     audio = audio.masked_fill(gap, 0)
     span, hole = Gap(640, 870), Gap(700, 760)
     found = TemplateSearch(audio, gap, rate, 230)(span, hole, (-640, 1500 - 870), 8, 20)
@@ -54,7 +55,7 @@ def test_copies_are_found_in_all_blocks_of_a_long_recording(rate, at_once, monke
     for rank, place in enumerate(places):
         copy = template + 0.3 * rank * noise(template.shape[-1], 2, seed=place + 1)
         audio[:, place : place + template.shape[-1]] = copy
-    gap = gap_mask([Gap(start, start + size)], length)
+    gap = one_mask([Gap(start, start + size)], length)
     span = Gap(start - side, start + size + side)
     search = TemplateSearch(audio.masked_fill(gap, 0), gap, rate, span.stop - span.start)
     assert search.spectra.shape[1] > 3

@@ -5,12 +5,13 @@ import sys
 
 import pytest
 import torch
+from alike import alike, one_mask
 from tiny_checkpoint import random_checkpoint
 
 from audio_inpaint.cli import main
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import read, write
-from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.context_encoder.context_encoder import ContextEncoder, _pieces
 from audio_inpaint.methods.registry import method, names
 from audio_inpaint.nn import checkpoints
@@ -54,8 +55,8 @@ def test_a_shipped_checkpoint_is_half_the_size_and_restores_the_same(checkpoint,
     assert checkpoints.main([str(tmp_path / "none.ckpt"), str(tmp_path / "none.pt")]) == 2
     assert not (tmp_path / "none.pt").exists()
     assert (tmp_path / "ce_test.pt").stat().st_size < 0.6 * checkpoint.stat().st_size
-    audio, gap = noise(1, 8000), gap_mask([Gap(3000, 4000)], 8000)
-    full, half = (ContextEncoder(path)(audio, gap, 16000) for path in (checkpoint, tmp_path / "ce_test.pt"))
+    audio, gap = noise(1, 8000), one_mask([Gap(3000, 4000)], 8000)
+    full, half = (alike(ContextEncoder(path))(audio, gap, 16000) for path in (checkpoint, tmp_path / "ce_test.pt"))
     assert (full - half)[:, gap].square().mean() < 1e-3 * full[:, gap].square().mean()
 
 
@@ -77,15 +78,15 @@ def test_what_is_shipped_is_small_has_a_card_and_hears_a_steady_tone_through_a_g
     card = path.with_suffix(".md").read_text()
     assert all(word in card for word in ("licences", "config", "commit", "fit -c", "`burg`", "`janssen`"))
     time = torch.arange(8000, dtype=torch.float64) / 16000
-    audio, gap = 0.3 * torch.sin(2 * torch.pi * 440 * time)[None], gap_mask([Gap(3000, 4024)], 8000)
+    audio, gap = 0.3 * torch.sin(2 * torch.pi * 440 * time)[None], one_mask([Gap(3000, 4024)], 8000)
     # complex coefficients take far longer to learn: those networks are here for the paper's tables
-    assert snr(method(name)(audio, gap, 16000), audio, gap).item() > (5 if name.endswith("complex") else 10)
+    assert snr(alike(method(name))(audio, gap, 16000), audio, gap).item() > (5 if name.endswith("complex") else 10)
 
 
 def test_trained_networks_restore_without_the_training_framework():
     code = (
         "import sys, torch; from audio_inpaint.methods.registry import method;"
-        "method('ce_music')(torch.rand(1, 8000), torch.arange(8000) // 500 == 5, 16000);"
+        "alike(method('ce_music'))(torch.rand(1, 8000), torch.arange(8000) // 500 == 5, 16000);"
         "sys.exit(any(name in sys.modules for name in ('lightning', 'wandb', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -123,14 +124,14 @@ def test_files_that_are_no_checkpoints_are_refused_in_one_line(kind, checkpoint,
 @pytest.mark.parametrize("channels", [1, 2])
 def test_any_rate_and_channels_are_restored_and_known_samples_kept(rate, channels, checkpoint):
     audio = noise(channels, rate)
-    gap = gap_mask([Gap(rate // 2, rate // 2 + rate // 20)], rate)
-    restored = ContextEncoder(checkpoint)(audio, gap, rate)
+    gap = one_mask([Gap(rate // 2, rate // 2 + rate // 20)], rate)
+    restored = alike(ContextEncoder(checkpoint))(audio, gap, rate)
     assert torch.equal(restored[:, ~gap], audio[:, ~gap])
     assert restored.dtype == audio.dtype
     assert restored.isfinite().all()
-    assert not torch.equal(restored, method("janssen")(audio, gap, rate))
+    assert not torch.equal(restored, alike(method("janssen"))(audio, gap, rate))
     other = torch.where(gap, noise(channels, rate, 1), audio)
-    assert torch.equal(ContextEncoder(checkpoint)(other, gap, rate)[:, gap], restored[:, gap])
+    assert torch.equal(alike(ContextEncoder(checkpoint))(other, gap, rate)[:, gap], restored[:, gap])
 
 
 @pytest.mark.parametrize(
@@ -146,7 +147,7 @@ def test_any_rate_and_channels_are_restored_and_known_samples_kept(rate, channel
     ],
 )
 def test_gaps_of_any_length_and_place_are_filled_whole_by_the_network(gaps, constant):
-    audio, gap = noise(2, 16000), gap_mask(gaps, 16000)
+    audio, gap = noise(2, 16000), one_mask(gaps, 16000)
     restored = constant(audio, gap, 16000)
     assert (restored[:, gap] - 0.25).abs().max() < 1e-6
     assert torch.equal(restored[:, ~gap], audio[:, ~gap])
@@ -155,7 +156,7 @@ def test_gaps_of_any_length_and_place_are_filled_whole_by_the_network(gaps, cons
 def test_the_networks_fill_comes_back_to_other_sample_rates(constant):
     time = torch.arange(44100, dtype=torch.float64) / 44100
     audio = 0.25 + 0.0 * time[None]  # what is known goes on as the network has it
-    gap = gap_mask([Gap(20000, 22500)], 44100)
+    gap = one_mask([Gap(20000, 22500)], 44100)
     assert (constant(audio, gap, 44100)[:, gap] - 0.25).abs().max() < 1e-3
 
 
@@ -164,7 +165,7 @@ def test_short_gaps_grow_where_one_wants(enlarge, checkpoint, monkeypatch):
     trained, seen = ContextEncoder(checkpoint, enlarge), []
     monkeypatch.setattr(trained.inpainter, "improve", lambda x, lost, share: seen.append((x, lost)) or x)
     audio = torch.arange(16000, dtype=torch.float64)[None] / 16000
-    trained(audio, gap_mask([Gap(5000, 5600)], 16000), 16000)
+    trained(audio, one_mask([Gap(5000, 5600)], 16000), 16000)
     expected = 5000 - {"centred": 212, "forwards": 0, "backwards": 424}[enlarge] - 2048
     (segments, lost), *_ = seen
     assert segments[0, 0].item() == pytest.approx(expected / 16000, abs=1e-6)
@@ -190,6 +191,6 @@ def test_a_file_is_restored_from_a_checkpoint(checkpoint, tmp_path):
     arguments = [str(tmp_path / "damaged.wav"), "-o", str(tmp_path / "out.wav"), "--gaps", "0.1-0.15,0.5-0.6"]
     assert main(["inpaint", *arguments, "--method", str(checkpoint)]) == 0
     before, after = read(tmp_path / "damaged.wav")[0], read(tmp_path / "out.wav")[0]
-    gap = gap_mask([Gap(4410, 6615), Gap(22050, 26460)], 44100)
+    gap = one_mask([Gap(4410, 6615), Gap(22050, 26460)], 44100)
     assert torch.equal(before[:, ~gap], after[:, ~gap])
     assert not torch.equal(before[:, gap], after[:, gap])
