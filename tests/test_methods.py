@@ -12,6 +12,7 @@ from signals import noise
 from audio_inpaint.dsp.autoregressive import burg, interpolate
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods.burg import Burg, default_order, model_size
+from audio_inpaint.methods.deep_prior.presets import presets
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.registry import method, names
 from audio_inpaint.nn import checkpoints
@@ -292,24 +293,9 @@ def test_orders_and_contexts_follow_the_sample_rate():
     assert model_size(1000, 0.128, 16000) == (1000, 2048)
 
 
-@every_method
-def test_unusable_input_is_refused_in_one_line(restore):
-    gap = mask(100, (40, 50))
-    for audio, lost, message in [
-        (torch.zeros(100), gap, "channel, time"),
-        (torch.zeros(1, 100, dtype=torch.int16), gap, "floating point"),
-        (torch.zeros(1, 99), gap, "gap must be boolean"),
-        (torch.zeros(1, 100), gap.float(), "gap must be boolean"),
-        (torch.full((1, 100), torch.nan), gap, "NaN"),
-    ]:
-        with pytest.raises(InputError, match=message):
-            alike(restore)(audio, lost, RATE)
-
-
 @pytest.fixture
 def deep_prior_stub(monkeypatch):
-    stub = types.ModuleType("audio_inpaint.methods.deep_prior.deep_prior")
-    stub.presets = lambda: {"dpai": "a deep prior"}
+    stub = types.ModuleType("audio_inpaint.methods.deep_prior.method")
     stub.DeepPrior = lambda name: ("deep prior", name)
     monkeypatch.setitem(sys.modules, stub.__name__, stub)
 
@@ -317,7 +303,7 @@ def deep_prior_stub(monkeypatch):
 @pytest.mark.usefixtures("deep_prior_stub")
 def test_registry_names_classical_methods_first_and_builds_each():
     known = names()
-    trained = [*checkpoints.names(), "dpai"]
+    trained = [*checkpoints.names(), *presets()]
     assert next(iter(known)) == "auto"
     assert list(known)[-len(trained) :] == trained
     assert all("\n" not in line for line in known.values())

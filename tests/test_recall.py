@@ -240,7 +240,7 @@ def test_nothing_beyond_the_context_is_used():
     start = 4 * rate
     gap = one_mask([Gap(start, start + 512)], len(audio[0]))
     cut = slice(start - reach, start + 512 + reach)
-    recall = Recall(context=2.0)
+    recall = alike(Recall(context=2.0))
     part = recall(audio[:, cut], gap[cut], rate)
     torch.testing.assert_close(part, recall(audio, gap, rate)[:, cut], rtol=0, atol=1e-9)
 
