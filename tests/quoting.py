@@ -31,15 +31,15 @@ class Quoting:
     context = 0.5
 
     def __call__(self, audio, gap, sample_rate):
-        return self.explain(audio, gap, sample_rate)[0]
+        return self.explain(audio, gap, sample_rate, mask_gaps(gap))[0]
 
-    def explain(self, audio, gap, sample_rate, wanted=None):
+    def explain(self, audio, gap, sample_rate, wanted):
         filled, told = audio.clone(), []
-        for run in mask_gaps(gap):
-            long = run.stop - run.start > 300
-            filled[:, run.start : run.stop] = audio[:, run.start - BAR : run.stop - BAR]
-            gains = tuple(float(channel) / 10 for channel in range(1, 1 + len(audio)))
-            sources = (Source(run.start - BAR, 1.0, (1.0,) * len(audio)), Source(run.start + BAR, 0.6, gains))
+        for run in wanted:
+            long, own = len(run) > 300, slice(None) if run.channel is None else slice(run.channel, run.channel + 1)
+            filled[own, run.start : run.stop] = audio[own, run.start - BAR : run.stop - BAR]
+            gains = tuple(float(channel) / 10 for channel in range(1, 1 + len(audio[own])))
+            sources = (Source(run.start - BAR, 1.0, (1.0,) * len(gains)), Source(run.start + BAR, 0.6, gains))
             weights, errors = {"quote": 0.82, "plain": 0.18}, {"quote": 0.01, "plain": 2.0}
             told.append(Explanation(run, weights, errors, sources, 1.3 if long else 13.6))
         return torch.where(gap, filled, audio), told

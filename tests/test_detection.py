@@ -85,7 +85,7 @@ def test_twenty_random_gaps_are_found_and_nothing_else(tmp_path, sample_rate):
     signal = music(12, sample_rate, seed=sample_rate)
     gaps = random_gaps(len(signal), sample_rate, 1200, 7)
     assert len(gaps) == 20
-    signal[gap_mask(gaps, len(signal)).numpy()] = 0
+    signal[gap_mask(gaps, len(signal))[0].numpy()] = 0
     detections = found(tmp_path, signal, sample_rate)
     assert len(detections) == len(gaps)
     for detection, gap in zip(detections, gaps, strict=True):
@@ -240,15 +240,15 @@ def test_memory_does_not_grow_with_the_file(tmp_path):
 def test_a_file_that_is_no_audio_is_refused_in_one_line(tmp_path, content):
     path = tmp_path / "text.wav"
     path.write_bytes(content)
-    with pytest.raises(InputError, match="cannot read") as caught:
+    with pytest.raises(InputError, match=r"cannot be read|is empty") as caught:
         detect(path)
     assert "\n" not in str(caught.value)
-    with pytest.raises(InputError, match="cannot read"):
+    with pytest.raises(InputError, match="cannot be read"):
         detect(tmp_path / "missing.wav")
 
 
 def test_a_very_short_file_has_no_gaps(tmp_path):
-    for length in (0, 1, 7, 100):
+    for length in (1, 7, 100):
         assert found(tmp_path, music(1)[:length]) == []
 
 
@@ -260,8 +260,8 @@ def test_the_published_masked_clips(tmp_path):
         length = min(len(masked), len(original))
         silent = (masked[:length] == 0).all(axis=1)
         truth = silent & (original[:length] != 0).any(axis=1)
-        runs = gap_mask([gap for gap in mask_gaps(silent) if gap.stop - gap.start >= 32], length).numpy()
-        detected = gap_mask([d.gap for d in detect(folder / "masked.wav")], length).numpy()
+        runs = gap_mask([gap for gap in mask_gaps(silent) if gap.stop - gap.start >= 32], length)[0].numpy()
+        detected = gap_mask([d.gap for d in detect(folder / "masked.wav")], length)[0].numpy()
         hits, lost, claimed = hits + (detected & runs).sum(), lost + (truth & runs).sum(), claimed + detected.sum()
     assert hits / claimed > 0.99
     assert hits / lost > 0.96  # two of 68 gaps begin or end at an onset, like pauses

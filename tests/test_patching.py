@@ -9,8 +9,10 @@ import soundfile
 import torch
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.patching import Patch, write_patched
-from audio_inpaint.files.recording import BLOCK
+from audio_inpaint.files.patching import Fill
+from audio_inpaint.files.patching import write_patched as patched
+from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.gaps import Gap
 
 LENGTH = 4001
 PCM = ["PCM_16", "PCM_24", "PCM_32"]
@@ -54,13 +56,18 @@ def stored(path):
 
 def patch(start, stop, channels, seed=9):
     values = np.random.default_rng(seed).uniform(-0.9, 0.9, (len(channels), stop - start))
-    return Patch(start, tuple(channels), torch.from_numpy(values))
+    return Fill(Gap(start, stop, channels[0] if len(channels) == 1 else None), torch.from_numpy(values))
+
+
+def write_patched(source, output, fills):
+    with Reader(source) as reader:
+        return patched(reader, output, fills)
 
 
 def outside(length, channels, patches):
     known = np.ones((length, channels), bool)
     for p in patches:
-        known[p.start : p.stop, list(p.channels)] = False
+        known[p.gap.start : p.gap.stop, p.channels] = False
     return known
 
 
@@ -81,7 +88,7 @@ def test_lossless_files_come_back_bit_for_bit_outside_the_patches(tmp_path, suff
     step = step or 2.0 ** (1 - int(subtype.split("_")[1]))
     restored = soundfile.read(output, always_2d=True)[0]
     for p in patches:
-        error = restored[p.start : p.stop, list(p.channels)].T - p.audio.numpy()
+        error = restored[p.gap.start : p.gap.stop, p.channels].T - p.audio.numpy()
         assert np.abs(error).max() <= step * (0.5 + 1e-6)
 
 
@@ -116,7 +123,9 @@ def test_wav_chunks_of_other_programs_survive(tmp_path, size):
     source, output = tmp_path / "in.wav", tmp_path / "out.wav"
     source.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body)
 
-    write_patched(source, output, [Patch(500, (0,), torch.full((1, 100), 0.25))])
+    write_patched(
+        source, output, [Fill(Gap(500, 500 + torch.full((1, 100), 0.25).shape[-1], 0), torch.full((1, 100), 0.25))]
+    )
 
     at = source.read_bytes().index(b"data") + 8
     expected = bytearray(source.read_bytes())
@@ -152,14 +161,14 @@ def test_patches_that_cross_the_blocks_of_a_stream_arrive_whole(tmp_path, suffix
     p = patch(BLOCK - 5, 2 * BLOCK + 5, [0])
     write_patched(source, tmp_path / f"out{suffix}", [p])
     expected = stored(source)
-    expected[p.start : p.stop, 0] = np.rint(p.audio[0].numpy() * 2**15).astype(np.int64) * 2**16
+    expected[p.gap.start : p.gap.stop, 0] = np.rint(p.audio[0].numpy() * 2**15).astype(np.int64) * 2**16
     assert np.array_equal(stored(tmp_path / f"out{suffix}"), expected)
 
 
 def test_restored_integers_are_rounded_and_clipped_not_wrapped(tmp_path):
     source = make(tmp_path / "in.wav", "WAV", "PCM_16", np.zeros((100, 1)))
     values = torch.tensor([[2.0, -2.0, 1.0, -1.0, 0.6 / 32768, -0.6 / 32768, 0.4 / 32768]])
-    write_patched(source, tmp_path / "out.wav", [Patch(10, (0,), values)])
+    write_patched(source, tmp_path / "out.wav", [Fill(Gap(10, 10 + values.shape[-1], 0), values)])
     got = soundfile.read(tmp_path / "out.wav", dtype="int16")[0][10:17]
     assert got.tolist() == [32767, -32768, 32767, -32768, 1, -1, 0]
 
@@ -275,9 +284,11 @@ def test_a_full_disk_gives_one_line_and_no_half_file(tmp_path, suffix):
 import resource, sys
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.patching import write_patched
+from audio_inpaint.files.recording import Reader
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
-    write_patched(sys.argv[1], sys.argv[2], [])
+    with Reader(sys.argv[1]) as reader:
+        write_patched(reader, sys.argv[2], [])
 except InputError as error:
     print(error)
 """

@@ -7,12 +7,14 @@ import pytest
 import torch
 from browser import Elements, visit
 from quoting import BAR, RATE, Quoting, bars, record
+from repairs import restore_file
 
-from audio_inpaint.batch import Job, restore
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.report import Item, write_report
+from audio_inpaint.report.excerpts import report_items
 
 HOSTILE = "</script><img src=x onerror=\"document.title='pwned'\"> & 'quoted'"
 NEAR, LONG, FAR = Gap(10_000, 10_200), Gap(14_000, 14_400), Gap(100_000, 100_200)
@@ -120,8 +122,10 @@ def test_names_of_candidates_and_methods_cannot_add_markup(tmp_path):
 
 def test_excerpts_of_a_long_file_show_their_own_gaps_on_the_whole_files_timeline(tmp_path):
     source = record(tmp_path / "in.wav", [NEAR, Gap(300_000, 300_200)], 120)
-    job = Job(source, tmp_path / "out.wav", "10000:10200,300000:300200", "quoting", Quoting(), None, True)
-    first, second = data_of(page_of(tmp_path, *restore(job, several=False)))["items"]
+    result = restore_file(source, tmp_path / "out.wav", "10000:10200,300000:300200", Quoting())
+    with Reader(source) as reader:
+        items = list(report_items(reader, result, "quoting"))
+    first, second = data_of(page_of(tmp_path, *items))["items"]
     assert (first["total"], second["total"]) == (45.0, 45.0)
     for item, gap in ((first, NEAR), (second, Gap(300_000, 300_200))):
         (own,) = item["timelines"][0]["gaps"]
