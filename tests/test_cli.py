@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-import audio_inpaint.methods
+import audio_inpaint.methods.registry
 from audio_inpaint.cli import main
 from audio_inpaint.gap_files import read_gaps, write_labels
 from audio_inpaint.gaps import Gap
@@ -226,11 +226,11 @@ def test_an_unwritable_folder_gives_one_line(here, capsys):
 
 
 @pytest.mark.parametrize(
-    ("error", "code"), [(KeyboardInterrupt(), 130), (RuntimeError("no memory"), 2), (torch.linalg.LinAlgError("x"), 2)]
+    ("error", "code"), [(KeyboardInterrupt(), 130), (MemoryError(), 2), (torch.OutOfMemoryError("CUDA"), 2)]
 )
 def test_a_method_that_stops_leaves_no_half_file_and_no_traceback(here, capsys, monkeypatch, error, code):
     damaged(here / "in.wav")
-    monkeypatch.setattr(audio_inpaint.methods, "method", lambda name: Failing(error))
+    monkeypatch.setattr(audio_inpaint.methods.registry, "method", lambda name: Failing(error))
     assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", "6000:6480") == code
     assert len(capsys.readouterr().err.splitlines()) == 1
     assert os.listdir() == ["in.wav"]
@@ -244,7 +244,7 @@ def test_ctrl_c_while_writing_leaves_the_old_output(here, capsys, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("audio_inpaint.files.patching._overwrite", interrupted)
-    assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", "6000:6480") == 130
+    assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", "6000:6480", "--overwrite") == 130
     assert sorted(os.listdir()) == ["in.wav", "out.wav"]
     assert (here / "out.wav").read_text() == "old"
 
@@ -256,7 +256,7 @@ def test_detect_prints_a_table_and_writes_labels_that_inpaint_takes(here, capsys
         (gap,) = read_gaps(name, RATE)
         assert abs(gap.start - 6000) <= 1
         assert abs(gap.stop - 6480) <= 1
-        assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", name) == 0
+        assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", name, "--overwrite") == 0
     head, titles, row = capsys.readouterr().out.splitlines()[:3]
     assert head == "in.wav: 1 gap"
     assert titles.split() == ["start", "s", "end", "s", "ms", "channel", "kind", "confidence"]
@@ -279,13 +279,13 @@ def test_detect_never_writes_labels_over_audio_or_over_each_other(here, capsys):
     assert "two inputs" in refused(capsys, "detect", "a.wav", "a.flac", "-o", "labels")
 
 
-@pytest.mark.parametrize("given", [[], ["page.html"]])
+@pytest.mark.parametrize("given", [["--report"], ["--report-to", "page.html"]])
 def test_report_of_one_file_lies_beside_it_or_where_it_was_asked_for(here, given):
     damaged(here / "in.wav")
     soundfile.write("clean.wav", tone(), RATE)
-    arguments = ["in.wav", "-o", "out.wav", "--gaps", "6000:6480", "--truth", "clean.wav", "--report", *given]
+    arguments = ["in.wav", "-o", "out.wav", "--gaps", "6000:6480", "--truth", "clean.wav", *given]
     assert run("inpaint", *arguments) == 0
-    page = (here / (given[0] if given else "out.html")).read_text()
+    page = (here / (given[1] if len(given) > 1 else "out.html")).read_text()
     assert "auto" in page
     assert "audio-inpaint inpaint in.wav" in page
 
@@ -303,7 +303,7 @@ def test_report_of_a_folder_holds_every_file(here):
 def test_methods_lists_the_registry(capsys):
     assert run("methods") == 0
     listed = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert listed == list(audio_inpaint.methods.names())
+    assert listed == list(audio_inpaint.methods.registry.names())
     assert {"janssen", "burg"} <= set(listed)
 
 
@@ -358,3 +358,74 @@ def test_version_is_printed(capsys):
         main(["--version"])
     assert stop.value.code == 0
     assert capsys.readouterr().out.startswith("audio-inpaint ")
+
+
+def digests(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inpaint", "a.wav", "-o", "o.wav", "--gaps", "6000:6480", "--report-to", "b.wav"],
+        [
+            "inpaint",
+            "a.wav",
+            "-o",
+            "clean.wav",
+            "--gaps",
+            "6000:6480",
+            "--truth",
+            "clean.wav",
+            "--report",
+            "--overwrite",
+        ],
+        ["inpaint", "a.wav", "-o", "o.wav", "--gaps", "gaps.txt", "--labels", "gaps.txt", "--overwrite"],
+        ["inpaint", "a.wav", "-o", "b.wav", "--gaps", "6000:6480"],
+        ["inpaint", "a.wav", "-o", "link.wav", "--gaps", "6000:6480", "--overwrite"],
+        ["detect", "in.voc", "-o", "in.voc"],
+        ["detect", "in.voc", "-o", "in.voc", "--overwrite"],
+        ["ship", "x.ckpt", "-o", "x.ckpt", "--overwrite"],
+    ],
+)
+def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unasked(here, capsys, arguments):
+    damaged(here / "a.wav")
+    for name in ("b.wav", "clean.wav"):
+        soundfile.write(name, tone(), RATE)
+    (here / "in.voc").write_bytes((here / "a.wav").read_bytes())
+    (here / "link.wav").symlink_to("a.wav")
+    (here / "gaps.txt").write_text("0.375\t0.405\tmine\n")
+    (here / "x.ckpt").write_text("weights")
+    before = digests(here)
+    refused(capsys, *arguments)
+    assert digests(here) == before
+
+
+def test_a_finished_batch_passes_over_what_is_there(here, capsys):
+    (here / "in").mkdir()
+    damaged(here / "in" / "a.wav")
+    damaged(here / "in" / "b.wav")
+    arguments = ["inpaint", "in", "-o", "out", "--gaps", "6000:6480", "--skip-existing"]
+    assert run(*arguments) == 0
+    (here / "out" / "a.wav").unlink()
+    (here / "out" / "b.wav").write_text("kept")
+    assert run(*arguments) == 0
+    assert (here / "out" / "b.wav").read_text() == "kept"
+    assert (here / "out" / "a.wav").stat().st_size > 1000
+
+
+def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch):
+    damaged(here / "in.wav")
+    opened, sound, plain = [], soundfile.SoundFile, open
+
+    def counted(real):
+        def wrapper(file, *arguments, **options):
+            opened.append(str(file))
+            return real(file, *arguments, **options)
+
+        return wrapper
+
+    monkeypatch.setattr(soundfile, "SoundFile", counted(sound))
+    monkeypatch.setattr("builtins.open", counted(plain))
+    assert run("inpaint", "in.wav", "-o", "out.wav", "--report", "--labels", "filled.txt") == 0
+    assert opened.count("in.wav") == 2

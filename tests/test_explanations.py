@@ -9,11 +9,12 @@ import torch
 from quoting import BAR, RATE, Quoting, record
 from repairs import restore_file
 
-import audio_inpaint.methods
+import audio_inpaint.methods.registry
 from audio_inpaint.cli import main
 from audio_inpaint.gap_files import read_gaps
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.explanation import Explaining, Explanation
+from audio_inpaint.methods.contract import Explaining
+from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.janssen import Janssen
 
 NEAR, LONG, FAR = Gap(10_000, 10_200), Gap(14_000, 14_400), Gap(100_000, 100_200)
@@ -22,8 +23,10 @@ NEAR, LONG, FAR = Gap(10_000, 10_200), Gap(14_000, 14_400), Gap(100_000, 100_200
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    real = audio_inpaint.methods.method
-    monkeypatch.setattr(audio_inpaint.methods, "method", lambda name: Quoting() if name == "quoting" else real(name))
+    real = audio_inpaint.methods.registry.method
+    monkeypatch.setattr(
+        audio_inpaint.methods.registry, "method", lambda name: Quoting() if name == "quoting" else real(name)
+    )
     return tmp_path
 
 
@@ -115,7 +118,7 @@ def test_labels_tell_how_gaps_were_filled_and_can_be_given_back(here, capsys, na
     ]
     assert read_gaps(name, RATE) == [NEAR, LONG]
     first = (here / "out.wav").read_bytes()
-    assert run("inpaint", *arguments, "--gaps", name) == 0
+    assert run("inpaint", *arguments, "--gaps", name, "--overwrite") == 0
     assert (here / "out.wav").read_bytes() == first
 
 
@@ -125,7 +128,7 @@ def test_labels_of_single_channels_can_be_given_back(here):
     (here / "gaps.csv").write_text("start,end,channel\n1.25,1.275,2\n1.75,1.8,\n")
     arguments = ["inpaint", "in.wav", "--method", "quoting", "--gaps"]
     assert run(*arguments, "gaps.csv", "-o", "out.wav", "--labels", "filled.txt") == 0
-    assert [gap.channel for gap in read_gaps("filled.txt", RATE)] == [1, 0, 1]
+    assert [gap.channel for gap in read_gaps("filled.txt", RATE)] == [1, None]
     assert run(*arguments, "filled.txt", "-o", "again.wav") == 0
     assert (here / "again.wav").read_bytes() == (here / "out.wav").read_bytes()
 
@@ -144,7 +147,7 @@ def test_none_to_check_is_said_and_counted_once_for_all_channels(here, capsys):
     assert run(*arguments, "10000:10200") == 0
     assert ", none to check -> " in capsys.readouterr().out
     (here / "gaps.csv").write_text("start,end,channel\n1.25,1.275,2\n1.75,1.8,\n")
-    assert run(*arguments, "gaps.csv") == 0
+    assert run(*arguments, "gaps.csv", "--overwrite") == 0
     assert ", 1 to check -> " in capsys.readouterr().out
 
 
@@ -155,5 +158,5 @@ def test_labels_of_several_files_go_to_a_folder(here, capsys):
     assert run("inpaint", "a.wav", "b.wav", *arguments) == 0
     assert sorted(path.name for path in (here / "labels").iterdir()) == ["a.txt", "b.txt"]
     assert read_gaps("labels/b.txt", RATE) == [NEAR]
-    assert run("inpaint", "a.wav", "b.wav", "b.flac", *arguments) == 2
+    assert run("inpaint", "a.wav", "b.wav", "b.flac", *arguments, "--overwrite") == 2
     assert "two inputs would be written to labels/b.txt" in capsys.readouterr().err

@@ -322,7 +322,8 @@ from audio_inpaint.repairing import repair_file as restore_file
 from audio_inpaint.methods.recall.recall import Recall
 peaks = []
 for name, start in (("short", 88200), ("in", 44100 * 90)):
-    restore_file(f"{sys.argv[1]}/{name}.wav", f"{sys.argv[1]}/out.wav", [Gap(start, start + 400)], Recall((0.032,)))
+    source, output = (f"{sys.argv[1]}/{part}{name}.wav" for part in ("", "out_"))
+    restore_file(source, output, [Gap(start, start + 400)], Recall((0.032,)))
     peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 print(peaks[1] - peaks[0])
 """

@@ -86,7 +86,7 @@ def test_what_is_shipped_is_small_has_a_card_and_hears_a_steady_tone_through_a_g
 def test_trained_networks_restore_without_the_training_framework():
     code = (
         "import sys, torch; from audio_inpaint.methods.registry import method;"
-        "alike(method('ce_music'))(torch.rand(1, 8000), torch.arange(8000)[None] // 500 == 5, 16000);"
+        "method('ce_music')(torch.rand(1, 8000), torch.arange(8000)[None] // 500 == 5, 16000);"
         "sys.exit(any(name in sys.modules for name in ('lightning', 'wandb', 'matplotlib')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

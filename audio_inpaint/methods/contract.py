@@ -172,8 +172,11 @@ def channels_alike(
         gap: boolean (channel, time).
         sample_rate: Hz.
     """
+    groups = list(alike(gap))
+    if len(groups) == 1 and len(groups[0][0]) == len(audio):  # without a copy: the usual case
+        return restore(audio, groups[0][1], sample_rate)
     output = audio.clone()
-    for channels, lost in alike(gap):
+    for channels, lost in groups:
         output[channels] = restore(audio[channels], lost, sample_rate)
     return output
 

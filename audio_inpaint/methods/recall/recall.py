@@ -87,15 +87,15 @@ class Recall:
 
         Channels that lost the same samples are restored together. The gaps that are not wanted stay zero.
         """
-        output, explanations = silenced(audio, gap).clone(), []
+        known, output, explanations = silenced(audio, gap), None, []
         for channels, lost in alike(gap):
             own = of_channels(wanted, channels)
-            output[channels], told = self.restore(output[channels], lost, sample_rate, own)
-            if len(channels) == len(audio):
-                explanations += told
-            else:
-                explanations += [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
-        return output, explanations
+            if len(channels) == len(audio):  # without copies: this is the usual case, and recordings are long
+                return self.restore(known, lost, sample_rate, own)
+            output = known.clone() if output is None else output
+            output[channels], told = self.restore(known[channels], lost, sample_rate, own)
+            explanations += [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
+        return audio.clone() if output is None else output, explanations
 
     def restore(
         self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap]
@@ -107,7 +107,7 @@ class Recall:
         known, lost, runs = audio.cpu(), gap.cpu().clone(), mask_gaps(gap)
         runs = [run for run in runs if any(run.start < one.stop and one.start < run.stop for one in wanted)]
         if not runs or not known.any():
-            return known.to(audio), [left_to_janssen(run) for run in runs]
+            return known.clone().to(audio), [left_to_janssen(run) for run in runs]
         with one_thread() as cores:
             restored = on_cores(Scene(self, known, lost, sample_rate).restore, runs, cores)
             filled, left = known.clone(), []
