@@ -7,7 +7,8 @@ import numpy as np
 import soundfile
 
 from audio_inpaint.files import patching
-from audio_inpaint.files.recording import ENCODER_TAIL, Reader, stored, target
+from audio_inpaint.files.formats import stored, target
+from audio_inpaint.files.recording import ENCODER_TAIL, Reader
 from audio_inpaint.gaps import Gap, check_gaps, lost_runs
 
 

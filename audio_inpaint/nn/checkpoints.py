@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import struct
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +26,7 @@ FOLDER = folder("checkpoints")
 # What a `SpectralInpainter` is built from, among the hyperparameters of a training.
 _SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "normalised", "iterations")
 _PREFIX = "inpainter."
+_DAMAGED = (struct.error, pickle.UnpicklingError, zipfile.BadZipFile)  # of what is no checkpoint
 
 
 def names() -> dict[str, str]:
@@ -111,5 +113,13 @@ def _read(path: Path) -> dict:
         return torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise InputError(f"there is no checkpoint {path}") from None
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except (
+        OSError,
+        RuntimeError,
+        EOFError,
+        ValueError,
+        struct.error,
+        pickle.UnpicklingError,
+        zipfile.BadZipFile,
+    ) as error:
         raise InputError(f"{path} is damaged, or no checkpoint: fetch or train it again") from error
