@@ -20,7 +20,7 @@ def benchmark_data(results: Results) -> dict:
     return {
         "methods": results.methods,
         "scores": [
-            {"name": name, "label": one.label, "unit": one.unit, "better": 1 if one.higher_is_better else -1}
+            {"name": name, "label": one.label, "unit": one.unit, "better": {True: 1, False: -1, None: 0}[one.higher_is_better]}
             for name, one in ((name, SCORES[name]) for name in results.scores)
         ],
         "cases": [_case(rows[0].case) for rows in cases],

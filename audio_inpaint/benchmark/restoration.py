@@ -21,9 +21,9 @@ from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.contract import FromColumns, Method
 from audio_inpaint.repairing import repair
+from audio_inpaint.scores.columns import HOP_LENGTH, N_FFT
 
 PROTOCOLS = ("time", "columns")
-N_FFT, HOP_LENGTH = 2048, 512  # of the columns, at 16 kHz: the deep-prior paper's published code
 
 
 def restore(

@@ -20,11 +20,14 @@ function probability(p) {
   return p < 0.001 ? "< 0.001" : p.toFixed(p < 0.1 ? 3 : 2);
 }
 
-/** Whether `x` is the best of these values; of one value none is. */
+/** Whether `x` is the best of these values; of one value none is. Where `better` is 0, the one nearest to 0 is best. */
 function isBest(x, values, better) {
   const known = values.filter((y) => !Number.isNaN(y));
-  return known.length > 1 && known.every((y) => better * (x - y) >= 0);
+  return known.length > 1 && known.every((y) => (better ? better * (x - y) : Math.abs(y) - Math.abs(x)) >= 0);
 }
+
+/** What a list is sorted by: the score, or minus its distance from 0 where the one nearest to 0 is best. */
+const merit = (x, { better }) => (better ? x : -Math.abs(x));
 
 function best(cell) {
   cell.classList.add("best");
@@ -32,8 +35,8 @@ function best(cell) {
 }
 
 function arrow({ better }) {
-  const words = better > 0 ? "higher is better" : "lower is better";
-  return element("span", { class: "arrow", role: "img", "aria-label": words, title: words }, better > 0 ? "↑" : "↓");
+  const [words, sign] = better ? (better > 0 ? ["higher is better", "↑"] : ["lower is better", "↓"]) : ["nearest to 0 is best", "→0"];
+  return element("span", { class: "arrow", role: "img", "aria-label": words, title: words }, sign);
 }
 
 function options(select, names, all) {

@@ -10,7 +10,7 @@ from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.report.item import Item
 from audio_inpaint.report.page import number, table
-from audio_inpaint.scores.snr import snr
+from audio_inpaint.scores.snr import pooled_snr
 
 
 def gap_table(item: Item) -> str:
@@ -80,4 +80,4 @@ def _gap_snr(item: Item, audio: Tensor, gap: Gap) -> float:
     """The SNR in dB on those samples of a gap that the item holds."""
     channels = slice(None) if gap.channel is None else gap.channel
     lost = (channels, slice(max(0, gap.start), gap.stop))
-    return float(snr(audio[lost].detach().cpu().flatten(), item.truth[lost].detach().cpu().flatten()))
+    return float(pooled_snr(audio[lost].detach().cpu(), item.truth[lost].detach().cpu()))

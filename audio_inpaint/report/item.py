@@ -14,12 +14,12 @@ from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.report.page import count, number
 from audio_inpaint.report.spectrogram_picture import window_length
-from audio_inpaint.scores.lsd import lsd
-from audio_inpaint.scores.snr import snr
+from audio_inpaint.scores import registry
 
 Scores = dict[str, dict[str, float]]  # method -> metric -> value
 
 SNR, LSD = "SNR on lost samples (dB)", "LSD (dB)"
+_SCORED = {SNR: "snr_td", LSD: "lsd"}  # as `scores.registry` defines them
 
 
 @dataclass
@@ -82,11 +82,8 @@ def score(item: Item) -> Scores:
         truth = item.truth.detach().cpu()
         lost = gap_mask(item.gaps, length, channels)
         for name, audio in item.restored.items():
-            audio = audio.detach().cpu()
-            distances = [lsd(audio[channel], truth[channel], gap) for channel, gap in enumerate(lost) if gap.any()]
-            # one vector of all channels, so that their energies are added before the ratio
-            scores[name][SNR] = float(snr(audio[lost], truth[lost]))
-            scores[name][LSD] = float(torch.stack(distances).mean())
+            found = registry.score(_SCORED.values(), audio.detach().cpu(), truth, lost, item.sample_rate)
+            scores[name] = {label: found[key] for label, key in _SCORED.items()}
     return {name: computed | item.scores.get(name, {}) for name, computed in scores.items()}
 
 

@@ -26,8 +26,8 @@ function columns() {
     { ...amount("gaps", (row) => row.case.size, String), show: (row) => row.case.mask, up: 1 },
     { ...amount("at", (row) => placesOf(row.case)[0], String), show: (row) => where(row.case), up: 1 },
     { ...text("method", (row) => row.method), show: (row) => page.methods[row.method] },
-    ...page.scores.map((one, i) => ({ ...amount(one.head, (row) => row.scores[i], (x) => figure(x, i)), up: one.better, score: i })),
-    { ...amount(`${score().label} − ${page.methods[chosen.reference]}’s`, (row) => ahead(row), (x) => (Number.isNaN(x) ? "–" : signed(x))), up: score().better },
+    ...page.scores.map((one, i) => ({ ...amount(one.head, (row) => merit(row.scores[i], one), null), show: (row) => figure(row.scores[i], i), up: one.better || 1, score: i })),
+    { ...amount(`${score().label} − ${page.methods[chosen.reference]}’s`, (row) => ahead(row), (x) => (Number.isNaN(x) ? "–" : signed(x))), up: score().better || -1 },
     amount("time (s)", (row) => row.seconds, (x) => shown(x, 2)),
     amount("memory (MB)", (row) => row.memory, (x) => shown(x, 0)),
   ];

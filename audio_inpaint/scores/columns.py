@@ -6,25 +6,28 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
-from audio_inpaint.scores.snr import snr
+from audio_inpaint.scores.snr import pooled_snr
+
+N_FFT, HOP_LENGTH = 2048, 512  # of the columns, samples at 16 kHz: the deep-prior paper's published code
 
 
-def column_scores(stft: STFT, gap: Tensor, output: Tensor, truth: Tensor) -> dict[str, float]:
-    """SNR in dB under the `columns` protocol, on three sets of samples.
+def column_scores(preds: Tensor, target: Tensor, gap: Tensor, stft: STFT) -> dict[str, float]:
+    """Return the SNR in dB under the `columns` protocol on three sets of samples, energies of all channels added.
 
     Args:
+        preds: (channel, time), with the known columns put back.
+        target: (channel, time).
+        gap: boolean, (time,) or (channel, time).
         stft: whose columns centred in a gap were lost.
-        gap: (time,) boolean.
-        output: (channel, time), with the known columns put back.
-        truth: (channel, time).
 
     Returns:
         snr_whole: the whole signal; snr_affected: the samples under a lost column; snr_core: those under no observed
         column, the only ones that were lost; NaN where there are none, as with up to three columns in a row.
     """
+    gap = gap.expand(target.shape)
     lost, length = stft.centred(gap), gap.shape[-1]
     sets = {"whole": torch.ones_like(gap), "affected": stft.covered(lost, length), "core": ~stft.covered(~lost, length)}
     return {
-        f"snr_{name}": snr(output, truth, samples).mean().item() if samples.any() else math.nan
+        f"snr_{name}": float(pooled_snr(preds, target, samples)) if samples.any() else math.nan
         for name, samples in sets.items()
     }

@@ -7,25 +7,25 @@ from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.scores.checks import check
 from audio_inpaint.scores.frames import spectra
 
-# Bins this far (80 dB) below the loudest one of the original are equal to each other.
+# Bins this far (80 dB) below the loudest one of the target are equal to each other.
 _FLOOR = 1e-8
 
 
-def lsd(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 2048, hop_length: int = 512) -> Tensor:
+def lsd(preds: Tensor, target: Tensor, gap: Tensor, n_fft: int = 2048, hop_length: int = 512) -> Tensor:
     """Log-spectral distance in dB over the frames that overlap a lost sample.
 
     The root mean square over frequency of the difference of the two spectra in dB, averaged over frames. Levels more
     than 80 dB below the original's loudest bin in those frames count as 80 dB below it.
 
     Args:
-        restored: (..., time).
-        original: (..., time).
+        preds: (..., time).
+        target: (..., time).
         gap: true = lost, (time,).
         n_fft: window length of the centred, periodic Hann STFT, samples.
         hop_length: samples between frames.
 
     Returns:
-        dB, (...): 0 for an exact restoration, infinite for sound where the original is digital silence, NaN where a
+        dB, (...): 0 for an exact restoration, infinite for sound where the target is digital silence, NaN where a
         sample in those frames is.
 
     Raises:
@@ -33,10 +33,10 @@ def lsd(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 2048, hop_
 
     Source: Gray and Markel, 1976, "Distance measures for speech processing".
     """
-    check(restored, original, gap)
-    stft = STFT(n_fft, hop_length).to(original.device)
+    check(preds, target, gap)
+    stft = STFT(n_fft, hop_length).to(target.device)
     touched = stft.touched(gap)
-    powers = [spectra(stft, x.double(), touched).abs().square() for x in (restored, original)]
+    powers = [spectra(stft, x.double(), touched).abs().square() for x in (preds, target)]
     floor = _FLOOR * powers[1].amax((-2, -1), keepdim=True)
     above, truth = (power.maximum(floor) for power in powers)
     # equal powers differ by nothing, which their ratio would not say where both are zero

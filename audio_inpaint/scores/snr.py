@@ -1,4 +1,4 @@
-"""Signal-to-noise ratios of waveforms (SNR_TD) and of magnitudes (SNR_MS), and the normalised mean squared error."""
+"""Signal-to-noise ratios of waveforms (SNR_TD) and of magnitudes (SNR_MS), of each waveform and of all together."""
 
 import torch
 from torch import Tensor
@@ -9,30 +9,30 @@ from audio_inpaint.scores.checks import check
 from audio_inpaint.scores.frames import spectra
 
 
-def snr(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
+def snr(preds: Tensor, target: Tensor, gap: Tensor | None = None) -> Tensor:
     """Signal-to-noise ratio in dB of each waveform on its lost samples (SNR_TD).
 
     Args:
-        restored: (..., time).
-        original: (..., time).
+        preds: (..., time).
+        target: (..., time).
         gap: true = lost, (time,) or (..., time); None scores every sample.
 
     Returns:
-        dB, (...): infinite for an exact restoration, -infinity for an error where the original is silent, NaN where a
+        dB, (...): infinite for an exact restoration, -infinity for an error where the target is silent, NaN where a
         scored sample is.
 
     Raises:
         InputError: shapes differ, there are no samples, or none of them is lost.
     """
-    return -10 * error_ratio(restored, original, gap).log10()
+    return -10 * error_ratio(preds, target, gap).log10()
 
 
-def magnitude_snr(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 512, hop_length: int = 128) -> Tensor:
+def magnitude_snr(preds: Tensor, target: Tensor, gap: Tensor, n_fft: int = 512, hop_length: int = 128) -> Tensor:
     """Signal-to-noise ratio in dB of the magnitudes in the frames that lie wholly in the gap (SNR_MS).
 
     Args:
-        restored: (..., time).
-        original: (..., time).
+        preds: (..., time).
+        target: (..., time).
         gap: true = lost, (time,).
         n_fft: window length of the STFT, samples.
         hop_length: samples between frames.
@@ -45,8 +45,8 @@ def magnitude_snr(restored: Tensor, original: Tensor, gap: Tensor, n_fft: int = 
 
     Source: Marafioti et al., 2019, "A context encoder for audio inpainting", section 3.3.
     """
-    check(restored, original, gap)
-    return snr(*central_magnitudes(torch.stack([restored, original]), gap, n_fft, hop_length).flatten(-2))
+    check(preds, target, gap)
+    return snr(*central_magnitudes(torch.stack([preds, target]), gap, n_fft, hop_length).flatten(-2))
 
 
 def central_magnitudes(audio: Tensor, gap: Tensor, n_fft: int = 512, hop_length: int = 128) -> Tensor:
@@ -58,30 +58,35 @@ def central_magnitudes(audio: Tensor, gap: Tensor, n_fft: int = 512, hop_length:
     return spectra(stft, audio, inside).abs()
 
 
-def nmse(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
-    """Normalised mean squared error in dB over a set of waveforms, the mean inside the logarithm.
+def pooled_snr(preds: Tensor, target: Tensor, gap: Tensor | None = None) -> Tensor:
+    """Signal-to-noise ratio in dB of all samples together: the energies of all channels are added.
 
     Args:
-        restored: (..., time), every leading dimension an item of the set.
-        original: (..., time).
-        gap: true = lost, (time,) or (..., time), gives NMSE_miss; None gives NMSE_tot.
+        preds: any shape.
+        target: of the same shape.
+        gap: true = lost, of a shape that expands to theirs; None scores every sample.
 
     Returns:
-        dB, a scalar; the lower the better, 0 for silence in place of the scored samples.
+        dB, a scalar: infinite for an exact restoration, NaN where the original is silent or a scored sample is NaN.
 
     Raises:
         InputError: shapes differ, there are no samples, or none of them is lost.
-
-    Source: "Deep prior-based audio inpainting using multi-resolution harmonic convolutional neural networks", eq. 16.
     """
-    return 10 * error_ratio(restored, original, gap).mean().log10()
-
-
-def error_ratio(restored: Tensor, original: Tensor, gap: Tensor | None = None) -> Tensor:
-    """Energy of the error over that of the original on the lost samples, (...); see `snr` for arguments and errors."""
-    check(restored, original, gap)
+    check(preds, target)
     if gap is not None:
-        restored, original = restored.masked_fill(~gap, 0), original.masked_fill(~gap, 0)
-    error = (restored.double() - original.double()).square().sum(-1)
-    energy = original.double().square().sum(-1)
+        gap = gap.expand(target.shape)
+        preds, target = preds[gap], target[gap]
+        if not target.numel():
+            raise InputError("no sample is lost, so there is nothing to score: mark a gap, or score all samples")
+    ratio = snr(preds.flatten(), target.flatten())
+    return ratio if target.any() else torch.full_like(ratio, torch.nan)
+
+
+def error_ratio(preds: Tensor, target: Tensor, gap: Tensor | None = None) -> Tensor:
+    """Energy of the error over that of the target on the lost samples, (...); see `snr` for arguments and errors."""
+    check(preds, target, gap)
+    if gap is not None:
+        preds, target = preds.masked_fill(~gap, 0), target.masked_fill(~gap, 0)
+    error = (preds.double() - target.double()).square().sum(-1)
+    energy = target.double().square().sum(-1)
     return torch.where(error == 0, 0.0, error / energy)

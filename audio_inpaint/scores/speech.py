@@ -19,15 +19,15 @@ _PESQ_LONGEST = 19 * _RATE
 _STOI_SHORTEST = math.ceil((256 + 29 * 128) / 10000 * _RATE)  # 30 frames of 256 samples, 128 apart, at 10 kHz
 
 
-def pesq(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
+def pesq(preds: Tensor, target: Tensor, sample_rate: int) -> Tensor:
     """Perceptual evaluation of speech quality, wide band: a mean opinion score from about 1 to 4.64.
 
     The standard is made for recordings of some ten seconds. One of more than 19 s is scored in equal parts of less, and
     gets the mean of those in which there is speech.
 
     Args:
-        restored: (..., time).
-        original: (..., time).
+        preds: (..., time).
+        target: (..., time).
         sample_rate: hertz; other rates than 16 kHz are resampled.
 
     Returns:
@@ -39,7 +39,7 @@ def pesq(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
 
     Source: ITU-T P.862.2.
     """
-    package = _package("pesq")
+    package = require("pesq")
 
     def score(clean: np.ndarray, degraded: np.ndarray) -> float:
         parts, scores = math.ceil(len(clean) / _PESQ_LONGEST), []
@@ -53,23 +53,23 @@ def pesq(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
                 return math.nan
         return math.fsum(scores) / len(scores) if scores else math.nan
 
-    return _each(score, restored, original, sample_rate)
+    return _each(score, preds, target, sample_rate)
 
 
-def pesq_gain(restored: Tensor, damaged: Tensor, original: Tensor, sample_rate: int) -> Tensor:
+def pesq_gain(preds: Tensor, target: Tensor, damaged: Tensor, sample_rate: int) -> Tensor:
     """What a restoration adds to the PESQ of the damaged speech, (...); see `pesq` for arguments and errors.
 
     Source: "Deep prior-based audio inpainting using multi-resolution harmonic convolutional neural networks", eq. 17.
     """
-    return pesq(restored, original, sample_rate) - pesq(damaged, original, sample_rate)
+    return pesq(preds, target, sample_rate) - pesq(damaged, target, sample_rate)
 
 
-def stoi(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
+def stoi(preds: Tensor, target: Tensor, sample_rate: int) -> Tensor:
     """Short-time objective intelligibility, at most 1.
 
     Args:
-        restored: (..., time).
-        original: (..., time).
+        preds: (..., time).
+        target: (..., time).
         sample_rate: hertz; other rates than 16 kHz are resampled.
 
     Returns:
@@ -80,7 +80,7 @@ def stoi(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
 
     Source: Taal et al., 2011, "An algorithm for intelligibility prediction of time-frequency weighted noisy speech".
     """
-    package = _package("pystoi")
+    package = require("pystoi")
 
     def score(clean: np.ndarray, degraded: np.ndarray) -> float:
         if len(clean) < _STOI_SHORTEST:
@@ -92,24 +92,29 @@ def stoi(restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
             except RuntimeWarning:
                 return math.nan
 
-    return _each(score, restored, original, sample_rate)
+    return _each(score, preds, target, sample_rate)
 
 
-def _package(name: str) -> ModuleType:
+def require(name: str) -> ModuleType:
+    """Import the package of a score.
+
+    Raises:
+        InputError: it is missing.
+    """
     try:
         return import_module(name)
     except ImportError:
         raise InputError(f"this score needs the package {name}: pip install audio-inpaint[metrics]") from None
 
 
-def _each(score: Callable, restored: Tensor, original: Tensor, sample_rate: int) -> Tensor:
-    """The score of each waveform at 16 kHz; a silent original and samples that are not finite have none."""
-    check(restored, original)
-    both = torch.stack([original, restored]).detach().double().cpu()
+def _each(score: Callable, preds: Tensor, target: Tensor, sample_rate: int) -> Tensor:
+    """The score of each waveform at 16 kHz; a silent target and samples that are not finite have none."""
+    check(preds, target)
+    both = torch.stack([target, preds]).detach().double().cpu()
     if sample_rate != _RATE:
         from torchaudio.functional import resample
 
         both = resample(both, sample_rate, _RATE)
     pairs = both.reshape(2, -1, both.shape[-1]).numpy().swapaxes(0, 1)
     scores = [score(*pair) if np.isfinite(pair).all() and pair[0].any() else math.nan for pair in pairs]
-    return torch.tensor(scores, dtype=torch.float64).reshape(original.shape[:-1])
+    return torch.tensor(scores, dtype=torch.float64).reshape(target.shape[:-1])

@@ -7,10 +7,47 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.scores.registry import SCORES, Score
-from audio_inpaint.scores.spread import Spread
+
+
+class Spread(Metric):
+    """Collects one score per example; computes their mean, and the standard deviation beside it.
+
+    Scores that are not finite (a silent original has none) are left out and counted in `left_out`.
+
+    Args:
+        options: of every torchmetrics.Metric.
+    """
+
+    full_state_update = False
+    higher_is_better = True
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        for name in ("total", "squares", "count", "left_out"):
+            self.add_state(name, torch.zeros((), dtype=torch.float64), dist_reduce_fx="sum")
+        # A MetricCollection takes two metrics for one if their states are equal after the first batch, as they are
+        # where neither has a score yet. Not a number equals nothing.
+        self.add_state("unlike_any_other", torch.tensor(torch.nan), dist_reduce_fx="sum")
+
+    def update(self, scores: Tensor) -> None:
+        """Take in the scores of a batch, any shape."""
+        scores = scores.detach().double()
+        finite = scores[scores.isfinite()]
+        self.total += finite.sum()
+        self.squares += finite.square().sum()
+        self.count += finite.numel()
+        self.left_out += scores.numel() - finite.numel()
+
+    def compute(self) -> dict[str, Tensor]:
+        """`mean`, `std` (of the population) and `count` of the scores; NaN without a score, `std` of a single one too."""
+        mean = self.total / self.count
+        deviation = (self.squares / self.count - mean.square()).clamp(min=0).sqrt()
+        deviation = deviation.masked_fill(self.count < 2, torch.nan)
+        return {"mean": mean, "std": deviation, "count": self.count}
 
 
 class ScoreSpread(Spread):
@@ -27,30 +64,31 @@ class ScoreSpread(Spread):
         super().__init__(**options)
         self.sample_rate = sample_rate
 
-    def update(self, restored: Tensor, original: Tensor, gap: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, gap: Tensor) -> None:
         """Take in a batch.
 
         Args:
-            restored: (batch, channel, time).
-            original: (batch, channel, time).
-            gap: true = lost, (time,) or (batch, time); the damaged audio had zeros there.
+            preds: (batch, channel, time).
+            target: (batch, channel, time).
+            gap: true = lost, (time,), (batch, time) or (batch, channel, time); the damaged audio had zeros there.
 
         Raises:
             InputError: shapes differ, or the score's package is missing.
         """
-        super().update(self._scores(restored, original, gap))
+        super().update(self._scores(preds, target, gap))
 
-    def _scores(self, restored: Tensor, original: Tensor, gap: Tensor) -> Tensor:
-        shape = original.shape
-        if len(shape) != 3 or restored.shape != shape or gap.shape not in (shape[2:], shape[::2]):
-            shapes = [tuple(x.shape) for x in (restored, original, gap)]
+    def _scores(self, preds: Tensor, target: Tensor, gap: Tensor) -> Tensor:
+        shape = target.shape
+        if len(shape) != 3 or preds.shape != shape or gap.shape not in (shape[2:], shape[::2], shape):
+            shapes = [tuple(x.shape) for x in (preds, target, gap)]
             raise InputError(
-                f"a batch is two times (batch, channel, time), and (time,) or (batch, time); these are {shapes}"
+                "a batch is two times (batch, channel, time), and a gap (time,), (batch, time) or (batch, channel, time); "
+                f"these are {shapes}"
             )
-        gaps = gap.expand(shape[0], shape[2])
+        gaps = (gap.unsqueeze(-2) if gap.dim() < 3 else gap).expand(shape)
         scores = [
             self.score.function(*pair, pair[1].masked_fill(lost, 0), lost, self.sample_rate)
-            for *pair, lost in zip(restored, original, gaps, strict=True)
+            for *pair, lost in zip(preds, target, gaps, strict=True)
         ]
         return torch.tensor(scores, dtype=torch.float64, device=self.device)
 
@@ -98,6 +136,20 @@ class ODG(ScoreSpread):
     score = SCORES["odg"]
 
 
+class LevelBias(ScoreSpread):
+    """Level of the fills over that of what they replace in dB, mean over bands; 0 is best."""
+
+    score = SCORES["level_bias"]
+    higher_is_better = None
+
+
+class LevelError(ScoreSpread):
+    """Magnitude of that level in dB, mean over bands."""
+
+    score = SCORES["level_abs"]
+    higher_is_better = False
+
+
 class NMSE(ScoreSpread):
     """Normalised mean squared error in dB, one number: the mean over examples is inside the logarithm.
 
@@ -115,9 +167,9 @@ class NMSE(ScoreSpread):
         super().__init__(sample_rate, **options)
         self.score = SCORES["nmse_tot" if whole else "nmse_miss"]
 
-    def update(self, restored: Tensor, original: Tensor, gap: Tensor) -> None:
+    def update(self, preds: Tensor, target: Tensor, gap: Tensor) -> None:
         """Take in a batch; see `ScoreSpread.update`."""
-        Spread.update(self, 10 ** (self._scores(restored, original, gap) / 10))
+        Spread.update(self, 10 ** (self._scores(preds, target, gap) / 10))
 
     def compute(self) -> Tensor:
         """The error's level, NaN where no example has one."""

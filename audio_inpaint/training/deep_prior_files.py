@@ -30,8 +30,8 @@ from audio_inpaint.repairing import FileRepair, fills_of, gaps_of
 from audio_inpaint.report import write_report
 from audio_inpaint.report.excerpts import report_items
 from audio_inpaint.scores.columns import column_scores
-from audio_inpaint.scores.lsd import lsd
-from audio_inpaint.scores.snr import nmse, snr
+from audio_inpaint.scores.registry import BY_PROTOCOL, score
+from audio_inpaint.scores.snr import pooled_snr
 from audio_inpaint.spans import Shape, Span, spans
 from audio_inpaint.training.resume import CHECKPOINT, CountedSteps
 
@@ -222,8 +222,8 @@ class Files:
                     )
                     if truth is not None:
                         kept = [one.moved(-span.start) for one in of_channels(span.gaps, channels)]
-                        score = self._scores(lost, kept, output, truth, reader.sample_rate)
-                        scores.append((span.start / reader.sample_rate, score))
+                        own = self._scores(output, truth, lost, reader.sample_rate, kept)
+                        scores.append((span.start / reader.sample_rate, own))
                 return whole, []
 
             shape = Shape(reader.channels, reader.length, reader.sample_rate)
@@ -237,23 +237,23 @@ class Files:
             repair = FileRepair(job.output, reader.length, reader.sample_rate, seconds, gaps, fills, notes=notes)
             items = report_items(reader, repair, "deep prior", clean)
             write_report(folder / "report.html", items, shlex.join(sys.argv))
-        regions = [score for _, score in scores]
+        regions = [own for _, own in scores]
         record = {"file": job.file.name, "protocol": self.form, "seconds": round(seconds, 1), "regions": regions}
         with replacing(folder / SCORES) as temporary:
             temporary.write_text(json.dumps(_finite(record), indent=1, allow_nan=False) + "\n")
-        for start, score in scores:
-            line = ", ".join(f"{name} {value:.2f}" for name, value in score.items() if isinstance(value, float))
+        for start, own in scores:
+            line = ", ".join(f"{name} {value:.2f}" for name, value in own.items() if isinstance(value, float))
             print(f"{job.file} from {start:.3f} s ({self.form}): {line} dB")
         print(f"{job.file} -> {job.output}; curves, pictures and {folder / 'report.html'}", flush=True)
         for note in notes:
             print(f"{job.output}: {note}", flush=True)
 
-    def _scores(self, gap: Tensor, gaps: Sequence[Gap], output: Tensor, truth: Tensor, sample_rate: int) -> dict:
+    def _scores(self, output: Tensor, truth: Tensor, gap: Tensor, sample_rate: int, gaps: Sequence[Gap]) -> dict:
         """Return scores of a fit in dB, those of its protocol alone."""
         if self.form == "time":
-            return time_scores(gap, output, truth, gaps)
+            return time_scores(output, truth, gap, sample_rate, gaps)
         prior = self.model.prior
-        return column_scores(STFT.at(sample_rate, prior.n_fft, prior.hop_length), gap, output, truth)
+        return column_scores(output, truth, gap, STFT.at(sample_rate, prior.n_fft, prior.hop_length))
 
 
 def _place(span: Span, channels: Sequence[int], reader: Reader) -> str:
@@ -295,22 +295,28 @@ def _finite(value: object) -> object:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def time_scores(gap: Tensor, output: Tensor, truth: Tensor, gaps: Sequence[Gap] | None = None) -> dict:
-    """Scores in dB under the `time` protocol, on lost samples; nmse_tot and lsd with the known samples in their place.
+# of a fit; those of speech need packages that may be missing, and ODG takes long
+_SCORED = [name for name, one in BY_PROTOCOL["time"].items() if one.unit == "dB"]
+
+
+def time_scores(
+    preds: Tensor, target: Tensor, gap: Tensor, sample_rate: int, gaps: Sequence[Gap] | None = None
+) -> dict[str, float | list[float]]:
+    """Return the registry's scores in dB, with the known samples in their place, and some of the network's own output.
 
     Args:
-        gap: (time,) boolean.
-        output: (channel, time), the network's.
-        truth: (channel, time).
+        preds: (channel, time), the network's whole output.
+        target: (channel, time).
+        gap: boolean, (time,) or (channel, time).
+        sample_rate: Hz.
         gaps: those that have a score each; all by default.
+
+    Returns:
+        scores by name; network_snr: SNR of the whole output; snr_of_gaps: SNR_TD of each gap.
     """
-    restored = torch.where(gap, output, truth)
     pieces = [slice(one.start, one.stop) for one in (mask_gaps(gap) if gaps is None else gaps)]
     return {
-        "snr": snr(output, truth, gap).mean().item(),
-        "nmse_miss": nmse(output, truth, gap).item(),
-        "nmse_tot": nmse(restored, truth).item(),
-        "lsd": lsd(restored, truth, gap).mean().item(),
-        "network_snr": snr(output, truth).mean().item(),
-        "snr_of_gaps": [round(snr(output[:, piece], truth[:, piece]).mean().item(), 3) for piece in pieces],
+        **score(_SCORED, torch.where(gap, preds, target), target, gap, sample_rate),
+        "network_snr": pooled_snr(preds, target).item(),
+        "snr_of_gaps": [round(pooled_snr(preds[:, piece], target[:, piece]).item(), 3) for piece in pieces],
     }

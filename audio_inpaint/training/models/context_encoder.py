@@ -15,10 +15,11 @@ from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.losses import mixed_squared_error, weighted_nmse
 from audio_inpaint.methods.registry import method
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
-from audio_inpaint.scores.comparison import RESTORED, Comparison, table, write_table
-from audio_inpaint.scores.snr import magnitude_snr, snr
-from audio_inpaint.scores.spread import Spread
+from audio_inpaint.scores import registry
+from audio_inpaint.scores.snr import snr
+from audio_inpaint.scores.torch_metrics import Spread
 from audio_inpaint.training.callbacks import Reconstruction
+from audio_inpaint.training.comparison import RESTORED, Comparison, table, write_table
 
 
 class ContextEncoder(lightning.LightningModule):

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.methods.deep_prior.prior import Prior
 from audio_inpaint.methods.deep_prior.signal import Signal
-from audio_inpaint.scores.snr import snr
+from audio_inpaint.scores.snr import pooled_snr
 from audio_inpaint.training.callbacks import Reconstruction
 
 
@@ -55,7 +55,7 @@ class DeepPrior(lightning.LightningModule):
             with torch.autocast(self.device.type, enabled=False):
                 restored = self.prior.restored(signal)
             self.log("validation_loss", self.prior.validation_loss(restored, signal), batch_size=1)
-            self.log("snr", snr(restored, target, where).mean(), prog_bar=True, batch_size=1)
+            self.log("snr", pooled_snr(restored, target, where), prog_bar=True, batch_size=1)
 
     def on_validation_model_eval(self) -> None:
         """Leave the batch statistics in use."""

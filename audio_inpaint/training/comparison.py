@@ -1,13 +1,14 @@
 """Scores of several methods on the same examples: mean and spread of each, and how far one is ahead of another."""
 
 import csv
+import math
 from collections.abc import Mapping
 from pathlib import Path
 
 from torch import Tensor, nn
 
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.scores.spread import Spread
+from audio_inpaint.scores.torch_metrics import Spread
 
 RESTORED = ("snr_ms", "snr_td")  # of restored audio, dB
 COLUMNS = ("method", "segments", *(f"{name}{kind}" for name in RESTORED for kind in ("", "_std", "_ahead", "_error")))
@@ -37,12 +38,14 @@ class Comparison(nn.Module):
             self.ahead[name].update((reference or scores)[name].to(values) - values)
 
     def compute(self) -> dict[str, float]:
-        """Means, standard deviations, the mean lead of the reference, and that lead's standard error."""
+        """Means, standard deviations, the mean lead of the reference and its standard error; NaN for what is unknown."""
         row = {"segments": int(self.scores["snr_td"].compute()["count"])}
         for name in RESTORED:
             own, ahead = (spread[name].compute() for spread in (self.scores, self.ahead))
             row |= {name: float(own["mean"]), f"{name}_std": float(own["std"])}
-            row |= {f"{name}_ahead": float(ahead["mean"]), f"{name}_error": float(ahead["std"] / ahead["count"].sqrt())}
+            # the deviation is the population's, the error of a mean that of the sample: NaN for a single segment
+            error = ahead["std"] / (ahead["count"] - 1).sqrt()
+            row |= {f"{name}_ahead": float(ahead["mean"]), f"{name}_error": float(error)}
         return row
 
 
@@ -52,8 +55,9 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
     for method, row in rows.items():
         cells = [method, str(row["segments"])]
         for name in RESTORED:
-            own = f"{row[name]:.2f} ({row[f'{name}_std']:.2f})"
-            ahead = "" if len(lines) == 1 else f"{row[f'{name}_ahead']:+.2f} ± {row[f'{name}_error']:.2f}"
+            own = f"{_shown(row[name])} ({_shown(row[f'{name}_std'])})"
+            ahead = f"{_shown(row[f'{name}_ahead'], '+.2f')} ± {_shown(row[f'{name}_error'])}"
+            ahead = "" if len(lines) == 1 else ahead
             cells += [own, ahead]
         lines.append(cells)
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
@@ -65,7 +69,7 @@ def table(rows: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def write_table(path: Path, rows: Mapping[str, Mapping[str, float]]) -> None:
-    """Write the same as a CSV file, in full precision.
+    """Write the same as a CSV file, in full precision; a cell is empty where there is no number.
 
     Raises:
         InputError: it cannot be written.
@@ -73,4 +77,9 @@ def write_table(path: Path, rows: Mapping[str, Mapping[str, float]]) -> None:
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, COLUMNS)
         writer.writeheader()
-        writer.writerows({"method": method, **row} for method, row in rows.items())
+        for method, row in rows.items():
+            writer.writerow({"method": method} | {name: "" if math.isnan(x) else x for name, x in row.items()})
+
+
+def _shown(value: float, form: str = ".2f") -> str:
+    return "–" if math.isnan(value) else format(value, form)
