@@ -164,7 +164,7 @@ def test_a_method_for_columns_gets_columns_and_others_the_core():
             return audio.clone()
 
     assert torch.equal(
-        restore(Columns(), audio, gaps, RATE, "columns"), observe(audio, one_mask(gaps, 12000), RATE) + 1
+        restore(Columns(), audio, gaps, RATE, "columns"), observe(audio, one_mask(gaps, 12000), RATE)[0] + 1
     )
     restore(Samples(), audio, gaps, RATE, "columns")
     assert seen["samples"] == 3 * 512 + 1
