@@ -214,7 +214,7 @@ def test_each_fit_has_its_own_seeds_and_the_models_record_them(tmp_path):
     cli = Idle(["deep_prior", "-c", TINY, "--model.seed=5"])
     models = [cli.fresh(tmp_path, seed)[1] for seed in (0, 1, 0)]
     assert [model.hparams.seed for model in models] == [5, 6, 5]
-    weights = [next(model.net.parameters()).detach() for model in models]
+    weights = [next(model.prior.net.parameters()).detach() for model in models]
     assert weights[0].equal(weights[2])
     assert not weights[0].equal(weights[1])
 
