@@ -30,14 +30,6 @@ def test_no_score_has_no_mean():
     assert Spread().compute()["mean"].isnan()
 
 
-def test_a_single_score_has_no_deviation():
-    spread = Spread()
-    spread.update(torch.tensor([3.0]))
-    result = spread.compute()
-    assert result["mean"] == 3
-    assert result["std"].isnan()
-
-
 def test_metrics_without_a_score_in_the_first_batch_stay_apart_in_a_collection():
     class Sum(Spread):
         def update(self, a, b):
