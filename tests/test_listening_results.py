@@ -328,6 +328,16 @@ def test_table_and_figure_are_written(tmp_path, records, capsys):
         command(tmp_path / "results", "--figure", tmp_path / "figure.docx")
 
 
+@pytest.mark.parametrize("option", ["-o", "--figure"])
+@pytest.mark.parametrize("given", [".", "00_p0.json"])
+def test_the_answers_of_a_participant_are_never_written_over(tmp_path, option, given):
+    save(tmp_path, *table_iii()[:2])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match="is the answers of a participant itself"):
+        command(tmp_path / given, option, tmp_path / "00_p0.json")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
 def test_help_imports_nothing_heavy():
     script = (
         "import argparse, sys; from audio_inpaint.commands.listening import add_commands; "

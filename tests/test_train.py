@@ -119,7 +119,12 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(tmp_path):
     source = store(tmp_path / "in.wav")
     arguments = ["deep_prior", "-c", TINY, "--trainer.max_steps=300", "--input", source, "--gaps=0.1-0.12"]
     process = subprocess.Popen(
-        command(*arguments, "--output", tmp_path / "out"), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        command(*arguments, "--output", tmp_path / "out"),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        # Python answers no Ctrl-C where it is ignored at its start, as shells have it for jobs in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "step 30 of" not in process.stderr.readline():
         assert process.poll() is None

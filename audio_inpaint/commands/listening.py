@@ -101,10 +101,19 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 def _results(arguments: argparse.Namespace) -> int:
+    from audio_inpaint.files.paths import Paths
     from audio_inpaint.listening import mushra, plausibility
     from audio_inpaint.listening.analysis import write_rows
     from audio_inpaint.listening.responses import collected
 
+    paths = Paths()
+    for name in map(Path, arguments.input):
+        for file in name.iterdir() if name.is_dir() else [name]:
+            paths.reads(file, "the answers of a participant")
+    for name, what in ((arguments.output, "the table"), (arguments.figure, "the figure")):
+        if name is not None:
+            paths.writes(name, what)
+    paths.check(overwrite=True)
     responses, broken = collected(arguments.input)
     for line in broken:
         print(f"audio-inpaint: error: {line}", file=sys.stderr)
