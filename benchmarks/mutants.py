@@ -3,6 +3,7 @@
 Run it from the repository: `python benchmarks/mutants.py`, or `make mutants`. It ends with 1 if more than 2 survive.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -91,6 +92,7 @@ def outcome(mutant: tuple[str, str, str]) -> str:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     for file, old, _ in MUTANTS:
         if (count := (ROOT / "audio_inpaint" / file).read_text().count(old)) != 1:
             sys.exit(f"{file} holds {count} times, not once: {old!r}")
