@@ -177,7 +177,7 @@ def test_the_demonstration_repairs_every_recording(tmp_path, monkeypatch, capsys
     demonstration = imported(ROOT / "demo" / "run.py")
     monkeypatch.setattr(demonstration, "OUTPUT", tmp_path / "output")
     monkeypatch.setattr(demonstration, "REPORT", tmp_path / "report.html")
-    monkeypatch.setattr(demonstration, "FIT", "dpai_fast:steps=2")  # in place of minutes
+    monkeypatch.setattr(demonstration, "STEPS", 2)  # in place of minutes
     monkeypatch.setattr(sys, "argv", ["run.py", "--methods", "burg", "--seed", "3"])
     assert demonstration.main() == 0
     printed = capsys.readouterr().out
