@@ -93,9 +93,7 @@ def main() -> int:
     """Run the demonstration; returns the exit code, 2 for what the user can mend."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--methods", default="auto,janssen", help="see `audio-inpaint methods`; %(default)s")
-    parser.add_argument(
-        "--full", action="store_true", help=f"all steps of {FIT} for every recording, in place of {STEPS} for {FITTED}"
-    )
+    parser.add_argument("--full", action="store_true", help=f"fit {FIT} to every recording, all its steps")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()
     try:
