@@ -12,10 +12,10 @@ help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
 		printf 'make %-9s %s\n' "$$name" "$$text"; done
 
-demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about three minutes; then open demo/report.html
+demo: $(INSTALLED) ## damage and repair the recordings in demo/clips, about two minutes; then open demo/report.html
 	$(RUN) demo/run.py
 
-demo-full: $(INSTALLED) ## the same with a deep prior fitted to every recording, about seven minutes
+demo-full: $(INSTALLED) ## the same with a deep prior fitted to every recording, many minutes more
 	$(RUN) demo/run.py --full
 
 # One thread for each of the processes: small tensors gain nothing from more, and two processes would fight for cores.
@@ -39,7 +39,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "$(PYTHON) is not Python 3.11 or newer: install one and name it, as in make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
 		echo "the venv module of $(PYTHON) is missing: install it, on Debian by apt-get install python3-venv" >&2; exit 1; }
-	@echo "making $(VENV): a minute or two, 5 GB"
+	@echo "making $(VENV): about three minutes, 5 GB"
 	@$(PYTHON) -m venv $(VENV)
 	@$(PIP) -e '.[dev,train]'
 	@$(PIP) -e '.[metrics]' >$(VENV)/metrics.log 2>&1 || \

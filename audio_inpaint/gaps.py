@@ -77,7 +77,7 @@ def _as_gap(one: object) -> Gap:
         values = [None if value is None else _whole(value) for value in one]
         if len(values) not in (2, 3) or None in values[:2]:
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # OverflowError: infinite
         raise InputError(
             f"{one!r:.60} is not a gap: give (start, stop) in samples, with a channel if need be"
         ) from None

@@ -3,9 +3,10 @@
     python benchmarks/calibration.py music=data/open/music notes=data/open/notes speech=FOLDER [--limit 100] [--test]
 
 Of each recording, at 16 kHz and in mono, one gap of 20 to 200 ms (log-uniform) at a random place is restored alone,
-and one of the same length at its end. The first command prints the constants of `audio_inpaint/methods/auto.py`, fitted
-by least squares on the validation split of data sets and on all files of other folders; `--test` takes the test split
-and prints how the constants that are there do: correlation of expected and achieved SNR, slope and bias.
+and one of the same length at its end. The first command prints the constants of
+`audio_inpaint/methods/recall/auto.py`, fitted by least squares on the validation split of data sets and on all files of
+other folders; `--test` takes the test split and prints how the constants that are there do: correlation of expected
+and achieved SNR, slope and bias.
 """
 
 import argparse

@@ -17,7 +17,7 @@ SEGMENTS = 1000
 
 
 def damaged(rows: int, sample_rate: int, gap_ms: float) -> tuple[torch.Tensor, torch.Tensor]:
-    """Noisy tones with one gap between 128 ms of context, (rows, time) and (time,)."""
+    """Noisy tones with one gap between 128 ms of context, both (rows, time)."""
     context, lost = round(0.128 * sample_rate), round(gap_ms * sample_rate / 1000)
     time_axis = torch.arange(2 * context + lost, dtype=torch.float64) / sample_rate
     generator = torch.Generator().manual_seed(0)
@@ -26,7 +26,7 @@ def damaged(rows: int, sample_rate: int, gap_ms: float) -> tuple[torch.Tensor, t
     audio = 0.1 * torch.sin(2 * torch.pi * pitch * time_axis).sum(1) + 0.01 * noise
     gap = torch.zeros(len(time_axis), dtype=torch.bool)
     gap[context : context + lost] = True
-    return audio, gap
+    return audio, gap.expand(rows, -1)
 
 
 def main() -> None:
@@ -40,8 +40,8 @@ def main() -> None:
         for name, took in times.items():
             print(f"  {rate} Hz  {name:<22}{1000 * took:8.1f} ms   x{took / times['burg']:.2f} of burg")
     audio, gap = damaged(SEGMENTS, 16000, 64)
-    loop = seconds(lambda: [Burg().restore(row[None], gap, 16000) for row in audio], repeats=1)
-    batch = seconds(lambda: Burg().restore(audio, gap, 16000), repeats=1)
+    loop = seconds(lambda: [Burg()(row[None], gap[:1], 16000) for row in audio], repeats=1)
+    batch = seconds(lambda: Burg()(audio, gap, 16000), repeats=1)
     print(f"burg, {SEGMENTS} segments of one 64 ms gap, 16 kHz")
     print(f"  one by one {loop:.2f} s   batched {batch:.2f} s   x{loop / batch:.2f} faster")
 

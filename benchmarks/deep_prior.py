@@ -14,7 +14,6 @@ import json
 import resource
 import subprocess
 import sys
-import tempfile
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -62,56 +61,42 @@ def _ignoring_layout(to):
     return plain
 
 
+def prepared(preset, gaps, **changes):
+    """Return a fit of a preset to five seconds of noise at 16 kHz with gaps, (start, stop) in samples."""
+    import torch
+
+    from audio_inpaint.methods.deep_prior.config import Config
+
+    config = Config.load(preset).changed(enough=0.0, **changes)
+    torch.manual_seed(0)
+    gap = torch.zeros(80000, dtype=torch.bool)
+    for start, stop in gaps:
+        gap[start:stop] = True
+    return config.fit(config.signal(0.1 * torch.randn(1, 80000), gap, 16000))
+
+
 def measure(preset, form, precision, steps, threads):
     """Fit a few steps in this process; prints seconds a step, processor seconds a step and peak memory in GB."""
-    import lightning
     import torch
 
     torch.set_num_threads(threads)
     if form == "textbook":
         use_textbook_form()
-    from audio_inpaint.training.cli import Preset, quiet
-
-    overrides = [f"--trainer.max_steps={steps + 1}", f"--trainer.precision={precision}", "--trainer.callbacks=null"]
-    overrides += ["--trainer.logger=false", "--trainer.enable_checkpointing=false", "--trainer.accelerator=cpu"]
-    overrides += ["--trainer.enable_progress_bar=false", "--trainer.limit_val_batches=0"]
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        trainer, model, data = Preset(preset, overrides).fresh(Path(folder))
-    torch.manual_seed(0)
-    audio = torch.randn(1, 80000) * 0.1
-    gap = torch.zeros(80000, dtype=torch.bool)
-    for start in range(8000, 72000, 10000):
-        gap[start : start + 960] = True
-    data.load(audio, gap, 16000)
+    gaps = [(start, start + 960) for start in range(8000, 72000, 10000)]
     clocks = []
-
-    class Clock(lightning.Callback):
-        def on_train_batch_end(self, *_):
-            clocks.append((time.perf_counter(), time.process_time()))
-
-    trainer.callbacks.append(Clock())
-    trainer.fit(model, datamodule=data)
+    fit = prepared(preset, gaps, steps=steps + 1, precision=precision)
+    fit.run(lambda *_: clocks.append((time.perf_counter(), time.process_time())))
     wall, cpu = (min(b[i] - a[i] for a, b in pairwise(clocks)) for i in (0, 1))
     print(json.dumps({"wall": wall, "cpu": cpu, "memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6}))
 
 
 def flops(preset):
     """GFLOP of the convolutions of one step, forward and backward, on five seconds at 16 kHz."""
-    import torch
     from torch.utils.flop_counter import FlopCounterMode
 
-    from audio_inpaint.training.cli import Preset, quiet
-
-    with tempfile.TemporaryDirectory() as folder, quiet():
-        trainer, model, data = Preset(preset, ["--trainer.accelerator=cpu"]).fresh(Path(folder))
-    gap = torch.zeros(80000, dtype=torch.bool)
-    gap[40000:41000] = True
-    data.load(torch.randn(1, 80000), gap, 16000)
-    trainer.datamodule = data
-    model.trainer = trainer
-    model.setup("fit")
+    prior = prepared(preset, [(40000, 41000)], steps=1).prior
     with FlopCounterMode(display=False) as counter:
-        model(model.noise).abs().square().mean().backward()
+        prior(prior.noise).abs().square().mean().backward()
     return counter.get_total_flops() / 1e9
 
 

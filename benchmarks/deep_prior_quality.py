@@ -4,7 +4,7 @@
 
 Protocol `time`: random gaps of 40-80 ms from a seed in the first seconds of the first channel of each clip. For each
 clip and method one line: SNR on all lost samples, mean SNR of the gaps, log-spectral distance, and seconds. What stands
-behind `--` are changes of the config in YAML, such as "{steps: 300, level: 1, net: {depth: 4}}".
+behind `--` are changes of the config in YAML, such as "{steps: 300, level: 1, net: {harmonic: false}}".
 """
 
 import argparse
@@ -44,14 +44,15 @@ def main():
             rate = reader.sample_rate
             truth = reader.read(0, min(reader.length, round(options.seconds * rate)))[:1]
         gaps = random_gaps(truth.shape[-1], rate, options.total_ms, options.seed)
-        gap = gap_mask(gaps, truth.shape[-1])[0]
+        gap = gap_mask(gaps, truth.shape[-1])
         for name in options.methods.split(","):
             restore = DeepPrior(Config.load(name).changed(**changes)) if name in presets() else method(name)
             began = time.perf_counter()
             restored = restore(truth.masked_fill(gap, 0), gap, rate)
             seconds = time.perf_counter() - began
             each = [snr(restored[:, g.start : g.stop], truth[:, g.start : g.stop]).item() for g in gaps]
-            scores = snr(restored, truth, gap).item(), statistics.mean(each), lsd(restored, truth, gap).item(), seconds
+            whole = snr(restored, truth, gap[0]).item()
+            scores = whole, statistics.mean(each), lsd(restored, truth, gap[0]).item(), seconds
             print(f"{clip[-40:]:40}  {name:12}  " + "  ".join(f"{score:6.2f}" for score in scores), flush=True)
 
 

@@ -3,6 +3,7 @@
 Run it from the repository: `python benchmarks/mutants.py`, or `make mutants`. It ends with 1 if more than 2 survive.
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -22,7 +23,7 @@ A = "methods/recall/auto.py"
 N = "methods/recall/recollection.py"
 H = "methods/recall/rehearsal.py"
 J, B, C, S = "methods/janssen.py", "methods/burg.py", "dsp/coherence.py", "dsp/template_search.py"
-P, F, G = "files/patching.py", "files/recording.py", "gaps.py"
+P, F, G, W = "files/patching.py", "files/recording.py", "gaps.py", "files/formats.py"
 # File, old text, which stands there exactly once, new text.
 MUTANTS = [
     (N, "return coherent(total, target, (slice(before, hole.start), slice(hole.stop, after)), sample_rate), gains",
@@ -55,7 +56,7 @@ MUTANTS = [
     (H, "_SHARPNESS = 8", "_SHARPNESS = 1"),
     (H, ".log().mean(0).exp()", ".mean(0)"),
     (S, "abs(match.lag - other.lag) >= spacing", "abs(match.lag - other.lag) >= 0"),
-    (J, "iterations: int = 2", "iterations: int = 1"),
+    (J, "iterations: Count = 2", "iterations: Count = 1"),
     (J, "if run.start - before.stop < width // 2:", "if False:"),
     (J, "torch.where(peak > limit, limit / peak, 1.0)", "1.0"),
     (B, "_LOUDEST = 2.0", "_LOUDEST = 200.0"),
@@ -64,10 +65,10 @@ MUTANTS = [
     (B, "* (-excess.amax(-1, keepdim=True) * t).exp()", "* 1.0"),
     (P, "return place if np.array_equal(samples.T, reader.read(0, count).numpy(), equal_nan=True) else None",
      "return place"),
-    (F, "* width > 0xFFFF0000:", "* width > 0xFFFF0000 * 100:"),
+    (W, "* width > 0xFFFF0000:", "* width > 0xFFFF0000 * 100:"),
     (F, "ENCODER_TAIL = 0.05", "ENCODER_TAIL = 5.0"),
-    (F, "np.rint(samples * full)", "np.trunc(samples * full)"),
-    (F, "-full, full - 1)", "-full, full)"),
+    (W, "np.rint(samples * full)", "np.trunc(samples * full)"),
+    (W, "-full, full - 1)", "-full, full)"),
     (G, "start <= merged[-1].stop", "start < merged[-1].stop"),
     (G, "if gap.channel in (None, channel)]", "if gap.channel == channel]"),
 ]  # fmt: skip
@@ -91,6 +92,7 @@ def outcome(mutant: tuple[str, str, str]) -> str:
 
 
 def main() -> int:
+    argparse.ArgumentParser(description=__doc__.partition("\n")[0]).parse_args()
     for file, old, _ in MUTANTS:
         if (count := (ROOT / "audio_inpaint" / file).read_text().count(old)) != 1:
             sys.exit(f"{file} holds {count} times, not once: {old!r}")

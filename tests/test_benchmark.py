@@ -237,6 +237,21 @@ def test_the_command_writes_tables_masks_and_the_report(tmp_path, capsys):
         assert [row["snr_td"] for row in csv.DictReader(file)] == [row["snr_td"] for row in rows]
 
 
+def test_recordings_and_given_masks_are_never_written_over(tmp_path, capsys):
+    place, out = folder(tmp_path / "clips", kinds=("music",), each=1), tmp_path / "out"
+    command = ["benchmark", "-o", str(out), "--methods", "silence", "--workers", "1"]
+    assert main([*command, str(place), "--gap-ms", "20", "--seed", "3", "--audio"]) == 0
+    (out / "rows.csv").write_bytes(kept := (out / "masks.json").read_bytes())
+    assert main([*command, "--masks", str(out / "rows.csv")]) == 2
+    assert "is the file of masks" in capsys.readouterr().err
+    assert main([*command, str(sound := next((out / "audio").rglob("original.flac"))), "--audio"]) == 2
+    assert "--audio would replace" in capsys.readouterr().err
+    assert sound.is_file()
+    assert (out / "rows.csv").read_bytes() == kept
+    assert main([*command, "--masks", str(out / "masks.json")]) == 0  # the seed stays in it
+    assert (out / "masks.json").read_bytes() == kept
+
+
 def test_columns_have_scores_of_their_own(tmp_path, capsys):
     place = folder(tmp_path / "clips", kinds=("music",), each=1)
     options = ["benchmark", str(place), "-o", str(tmp_path / "out"), "--columns", "4", "--methods", "silence"]

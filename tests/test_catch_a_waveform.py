@@ -236,7 +236,7 @@ def test_an_interrupted_fit_leaves_the_random_numbers_as_they_were(monkeypatch):
     monkeypatch.setattr(catch_a_waveform, "fit", interrupted)
     state = torch.get_rng_state()
     with pytest.raises(KeyboardInterrupt):
-        TINY(tones(3000), mask(3000, (1000, 1060)), RATE)
+        alike(TINY)(tones(3000), mask(3000, (1000, 1060)), RATE)
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -261,7 +261,7 @@ from audio_inpaint.methods.registry import method
 torch.set_num_threads(1)
 audio, gap = torch.rand(1, 4000), torch.zeros(1, 4000, dtype=torch.bool)
 gap[:, 2000:2200] = True
-restored = alike(method("dpai_fast:steps=2"))(audio, gap, 8000)
+restored = method("dpai_fast:steps=2")(audio, gap, 8000)
 assert restored.isfinite().all() and torch.equal(restored[~gap], audio[~gap])
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

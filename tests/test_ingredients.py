@@ -241,7 +241,7 @@ def test_neighbouring_gaps_are_solved_together(monkeypatch):
 
 
 def test_a_second_iteration_is_worth_a_decibel_for_tones():
-    """2.8 dB on the mean of these."""
+    """2.6 dB on the mean of these."""
     gains, t = [], torch.arange(8000, dtype=torch.float64) / RATE
     for seed in range(3):
         pitch = 2 * torch.pi * (220 + 7 * seed)

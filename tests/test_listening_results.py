@@ -11,6 +11,7 @@ import pytest
 from matplotlib.image import imread
 from scipy import stats
 
+from audio_inpaint.cli import main
 from audio_inpaint.commands.listening import add_commands
 from audio_inpaint.errors import InputError
 from audio_inpaint.listening import mushra, plausibility
@@ -317,8 +318,8 @@ def test_who_did_not_finish_is_named_and_counted(tmp_path):
 @pytest.mark.parametrize("records", [table_iii(), rated()], ids=["plausibility", "mushra"])
 def test_table_and_figure_are_written(tmp_path, records, capsys):
     (tmp_path / "results").mkdir()
-    table, figure = tmp_path / "results.csv", tmp_path / "figure.png"
-    assert command(save(tmp_path / "results", *records), "-o", table, "--figure", figure) == 0
+    table, figure = tmp_path / "results.csv", tmp_path / "results" / "figure.png"
+    assert [command(save(tmp_path / "results", *records), "-o", table, "--figure", figure) for _ in "12"] == [0, 0]
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["item"] for row in rows} == {"(all)", *(answer["item"] for answer in records[0]["answers"])}
@@ -326,6 +327,16 @@ def test_table_and_figure_are_written(tmp_path, records, capsys):
     assert "Who fills best, and where?" in capsys.readouterr().out
     with pytest.raises(InputError, match="should end in one of"):
         command(tmp_path / "results", "--figure", tmp_path / "figure.docx")
+
+
+@pytest.mark.parametrize("option", ["-o", "--figure"])
+@pytest.mark.parametrize("given", [".", "00_p0.json"])
+def test_the_answers_of_a_participant_are_never_written_over(tmp_path, option, given, capsys):
+    save(tmp_path, *table_iii()[:2])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["listening-results", str(tmp_path / given), option, str(tmp_path / "00_p0.json")]) == 2
+    assert "is the answers of a participant itself" in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_help_imports_nothing_heavy():

@@ -283,6 +283,18 @@ def test_options_that_do_not_fit_are_refused(tmp_path):
     assert not (tmp_path / "test.html").exists()
 
 
+def test_no_page_is_written_over_a_sound(tmp_path):
+    folder, link = stimuli(tmp_path / "stimuli"), tmp_path / "test.html"
+    sound = sorted(folder.rglob("*.flac"))[0]
+    link.symlink_to(sound)
+    before = sound.read_bytes()
+    for page in (sound, link, tmp_path / "new.wav"):
+        with pytest.raises(InputError, match="audio"):
+            command("listening-test", folder, "-o", page, "--kind", "mushra")
+    assert sound.read_bytes() == before
+    assert not (tmp_path / "new.wav").exists()
+
+
 def test_telephone_recordings_have_no_use_for_a_low_pass(tmp_path):
     for name in ("original", "damaged", "alpha"):
         (tmp_path / "item").mkdir(exist_ok=True)

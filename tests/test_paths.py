@@ -1,5 +1,7 @@
 """What a command reads is never written, and what exists is replaced only if that was asked for."""
 
+import os
+
 import pytest
 import soundfile
 from test_cli import RATE, damaged, refused, run, tone
@@ -16,30 +18,21 @@ def digests(folder):
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("command", "words"),
     [
-        ["inpaint", "a.wav", "-o", "o.wav", "--gaps", "6000:6480", "--report-to", "b.wav"],
-        [
-            "inpaint",
-            "a.wav",
-            "-o",
-            "clean.wav",
-            "--gaps",
-            "6000:6480",
-            "--truth",
-            "clean.wav",
-            "--report",
-            "--overwrite",
-        ],
-        ["inpaint", "a.wav", "-o", "o.wav", "--gaps", "gaps.txt", "--labels", "gaps.txt", "--overwrite"],
-        ["inpaint", "a.wav", "-o", "b.wav", "--gaps", "6000:6480"],
-        ["inpaint", "a.wav", "-o", "link.wav", "--gaps", "6000:6480", "--overwrite"],
-        ["detect", "in.voc", "-o", "in.voc"],
-        ["detect", "in.voc", "-o", "in.voc", "--overwrite"],
-        ["ship", "x.ckpt", "-o", "x.ckpt", "--overwrite"],
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report-to b.wav", "should end in .html"),
+        ("inpaint a.wav -o clean.wav --truth clean.wav", "add --report"),
+        ("inpaint a.wav -o clean.wav --gaps 6000:6480 --truth clean.wav --report --overwrite", "the truth itself"),
+        ("inpaint a.wav -o o.wav --labels gaps.txt --gaps gaps.txt --overwrite", "the list of gaps itself"),
+        ("inpaint a.wav -o b.wav --gaps 6000:6480", "add --overwrite"),
+        ("inpaint a.wav -o link.wav --gaps 6000:6480 --overwrite", "the input a.wav itself"),
+        ("detect in.voc -o in.voc", "name for audio"),
+        ("detect in.voc -o in.voc --overwrite", "name for audio"),
+        ("ship x.ckpt -o x.ckpt", "the checkpoint itself"),
+        ("ship x.ckpt -o x.ckpt --overwrite", "the checkpoint itself"),
     ],
 )
-def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unasked(here, capsys, arguments):
+def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unasked(here, capsys, command, words):
     damaged(here / "a.wav")
     for name in ("b.wav", "clean.wav"):
         soundfile.write(name, tone(), RATE)
@@ -48,7 +41,7 @@ def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unaske
     (here / "gaps.txt").write_text("0.375\t0.405\tmine\n")
     (here / "x.ckpt").write_text("weights")
     before = digests(here)
-    refused(capsys, *arguments)
+    assert words in refused(capsys, *command.split())
     assert digests(here) == before
 
 
@@ -80,3 +73,27 @@ def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch)
     monkeypatch.setattr("builtins.open", counted(plain))
     assert run("inpaint", "in.wav", "-o", "out.wav", "--report", "--labels", "filled.txt") == 0
     assert opened.count("in.wav") == 2
+
+
+def test_several_files_of_one_name_are_refused_before_any_work(here, capsys):
+    for folder in ("x", "y"):
+        (here / folder).mkdir()
+        damaged(here / folder / "a.wav")
+    assert "two inputs" in refused(capsys, "inpaint", "x", "y", "-o", "out", "--gaps", "6000:6480")
+
+
+def test_an_unwritable_folder_gives_one_line(here, capsys):
+    if os.geteuid() == 0:
+        pytest.skip("root may write anywhere")
+    damaged(here / "in.wav")
+    (here / "out").mkdir(mode=0o500)
+    assert "ermission" in refused(capsys, "inpaint", "in.wav", "-o", "out/out.wav", "--gaps", "6000:6480")
+
+
+def test_detect_never_writes_labels_over_audio_or_over_each_other(here, capsys):
+    for name in ("a.wav", "a.flac"):
+        damaged(here / name)
+    before = (here / "a.wav").read_bytes()
+    assert "name for audio" in refused(capsys, "detect", "a.wav", "-o", "a.wav")
+    assert (here / "a.wav").read_bytes() == before
+    assert "two inputs" in refused(capsys, "detect", "a.wav", "a.flac", "-o", "labels")

@@ -17,7 +17,7 @@ def noise(channels=1, length=4000, seed=0):
 
 
 def mask(*spans, length=4000):
-    return one_mask([Gap(*span) for span in spans], length)[0]
+    return one_mask([Gap(*span) for span in spans], length)
 
 
 @pytest.mark.parametrize("seed", range(5))

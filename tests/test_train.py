@@ -119,7 +119,12 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(tmp_path):
     source = store(tmp_path / "in.wav")
     arguments = ["deep_prior", "-c", TINY, "--trainer.max_steps=300", "--input", source, "--gaps=0.1-0.12"]
     process = subprocess.Popen(
-        command(*arguments, "--output", tmp_path / "out"), stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+        command(*arguments, "--output", tmp_path / "out"),
+        stderr=subprocess.PIPE,
+        text=True,
+        env=ENVIRONMENT,
+        # Python answers no Ctrl-C where it is ignored at its start, as shells have it for jobs in the background
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     while "step 30 of" not in process.stderr.readline():
         assert process.poll() is None
@@ -214,7 +219,7 @@ def test_each_fit_has_its_own_seeds_and_the_models_record_them(tmp_path):
     cli = Idle(["deep_prior", "-c", TINY, "--model.seed=5"])
     models = [cli.fresh(tmp_path, seed)[1] for seed in (0, 1, 0)]
     assert [model.hparams.seed for model in models] == [5, 6, 5]
-    weights = [next(model.net.parameters()).detach() for model in models]
+    weights = [next(model.prior.net.parameters()).detach() for model in models]
     assert weights[0].equal(weights[2])
     assert not weights[0].equal(weights[1])
 

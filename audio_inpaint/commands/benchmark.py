@@ -153,10 +153,32 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
     if unknown := [name for name in scores if name not in scoring.BY_PROTOCOL[protocol]]:
         known = ", ".join(scoring.BY_PROTOCOL[protocol])
         raise InputError(f"no score of the protocol {protocol} is called {unknown[0]!r}; choose from {known}")
-    cases.write(setting.folder / "masks.json", chosen, setting.seed)
+    if _check(chosen, arguments):
+        cases.write(setting.folder / "masks.json", chosen, setting.seed)
     results = setting.benchmark(methods_of(arguments.methods), chosen, scores, protocol)
     print(statistics.text_table(statistics.summaries(results), results.methods))
     return _report(setting, results, arguments.audio)
+
+
+def _check(chosen: "list[Case]", arguments: argparse.Namespace) -> bool:
+    """Refuse to write over a recording or over the masks that were given; returns whether masks.json is to be written.
+
+    Every process of torchrun or SLURM looks at the same output.
+    """
+    from audio_inpaint.files.paths import Paths, identity, inside
+
+    folder, paths = Path(arguments.output), Paths()
+    for sound in dict.fromkeys(case.recording.path for case in chosen):
+        if arguments.audio and inside(sound, folder / "audio"):
+            raise InputError(f"--audio would replace {folder / 'audio'}, where the recording {sound} lies")
+        paths.reads(sound, "a recording")
+    again = arguments.masks is not None and identity(arguments.masks) == identity(folder / "masks.json")
+    if arguments.masks:
+        paths.reads(arguments.masks, "the file of masks")
+    for name in ("masks.json", "rows.csv", "table.csv", "results.json", "report.html")[again:]:
+        paths.writes(folder / name, "the result")
+    paths.check(overwrite=True)
+    return not again
 
 
 def methods_of(text: str) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _test(arguments: argparse.Namespace) -> int:
+    from audio_inpaint.files.paths import Paths
     from audio_inpaint.listening.levels import TARGET, equalised
     from audio_inpaint.listening.page import write_test
     from audio_inpaint.listening.stimuli import ANCHORS, questions
@@ -89,6 +90,9 @@ def _test(arguments: argparse.Namespace) -> int:
     if unknown := [name for name in anchors if name not in (*ANCHORS, "damaged")]:
         raise InputError(f"no anchor is called {unknown[0]}: choose among {', '.join(ANCHORS)} and damaged")
     methods = _names("--methods", arguments.methods)
+    paths = Paths()
+    paths.writes_text(arguments.output, "the page")  # and so over no stimulus
+    paths.check(overwrite=True)
     read = questions(arguments.stimuli, arguments.kind, methods, anchors, arguments.items, arguments.seed)
     asked, loudness = equalised(read)
     test = write_test(arguments.output, asked, arguments.kind, arguments.title, arguments.seed)
@@ -101,10 +105,22 @@ def _test(arguments: argparse.Namespace) -> int:
 
 
 def _results(arguments: argparse.Namespace) -> int:
+    from audio_inpaint.files.paths import Paths
     from audio_inpaint.listening import mushra, plausibility
     from audio_inpaint.listening.analysis import write_rows
     from audio_inpaint.listening.responses import collected
 
+    paths = Paths()
+    for name in map(Path, arguments.input):
+        # other files of a folder, such as the figure of an earlier call, are not read
+        folder = [file for file in name.iterdir() if file.suffix.lower() in (".json", ".csv")] if name.is_dir() else []
+        for file in folder or [name]:
+            paths.reads(file, "the answers of a participant")
+    if arguments.output is not None:
+        paths.writes_text(arguments.output, "the table")
+    if arguments.figure is not None:
+        paths.writes(arguments.figure, "the figure")
+    paths.check(overwrite=True)
     responses, broken = collected(arguments.input)
     for line in broken:
         print(f"audio-inpaint: error: {line}", file=sys.stderr)
