@@ -20,6 +20,7 @@ from audio_inpaint.methods.deep_prior.method import DeepPrior
 from audio_inpaint.methods.deep_prior.presets import presets
 from audio_inpaint.methods.registry import method, names
 from audio_inpaint.scores.columns import column_scores
+from audio_inpaint.scores.registry import SCORES
 from audio_inpaint.training.cli import main
 from audio_inpaint.training.deep_prior_files import Files, fit, time_scores
 
@@ -126,7 +127,7 @@ def test_scores_of_lost_samples_are_stored_with_the_protocol(tmp_path):
     scores, whole = record["regions"][0], load(tmp_path / "out/in/network.wav")
     lost, original = np.r_[1500:1700, 2600:2740], load(clean)
     assert record["protocol"] == "time"
-    assert scores["snr"] == pytest.approx(ratio(whole, original, lost), abs=1e-4)
+    assert scores["snr_td"] == pytest.approx(ratio(whole, original, lost), abs=1e-4)
     assert scores["nmse_miss"] == pytest.approx(-ratio(whole, original, lost), abs=1e-4)
     assert scores["nmse_tot"] == pytest.approx(
         10 * math.log10(((whole - original)[:, lost] ** 2).sum() / (original**2).sum()), abs=1e-4
@@ -146,7 +147,7 @@ def test_scores_of_lost_columns_name_the_samples_that_no_column_covers():
             if 0 <= sample < 4000:
                 under[bool(gap[64 * frame])][sample] = True
 
-    scores = column_scores(stft, gap, output, truth)
+    scores = column_scores(output, truth, gap, stft)
 
     estimate, original = output.numpy(), truth.numpy()
     assert scores["snr_whole"] == pytest.approx(ratio(estimate, original, np.arange(4000)))
@@ -171,12 +172,35 @@ def test_scores_of_silence_are_written_as_null(tmp_path):
     source = store(tmp_path / "in.wav", silence + 0.1)
     restore(recipe(steps=1), source, tmp_path / "out", "1500:1700", truth=store(tmp_path / "clean.wav", silence))
     scores = json.loads((tmp_path / "out/in/scores.json").read_text())["regions"][0]
-    assert scores["snr"] is None
+    assert scores["snr_td"] is None
+
+
+@pytest.mark.parametrize("quiet", [0.0, 1e-3])
+def test_a_fit_has_the_registrys_scores_whatever_its_channels_are(quiet):
+    """A quiet channel that was filled badly once ruled NMSE_miss, and a silent one made LSD infinite."""
+    truth, gap = sound(2), damaged(sound(2), *SPANS).gap
+    output = truth + 0.03 * torch.randn(truth.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    truth[1] *= quiet
+    own = time_scores(output, truth, gap, RATE)
+    restored = torch.where(gap, output, truth)
+    for name in ("snr_td", "snr_ms", "lsd", "nmse_miss", "nmse_tot", "level_bias", "level_abs"):
+        expected = SCORES[name].function(restored, truth, truth.masked_fill(gap, 0), gap, RATE)
+        assert own[name] == pytest.approx(expected, nan_ok=True)
+        assert name == "snr_ms" or math.isfinite(own[name])
+    assert own["nmse_miss"] == pytest.approx(-ratio(output.numpy(), truth.numpy(), np.r_[1500:1700, 2600:2740]))
+
+
+def test_column_scores_add_the_energies_of_channels():
+    stft, truth = STFT(256, 64), sound(2)
+    truth[1] *= 0.01
+    output = truth + 0.01 * torch.randn(truth.shape, dtype=torch.float64)
+    scores = column_scores(output, truth, damaged(truth, (1500, 2100)).gap, stft)
+    assert scores["snr_whole"] == pytest.approx(ratio(output.numpy(), truth.numpy(), np.arange(4000)))
 
 
 def test_a_perfect_output_scores_without_bound():
     truth = sound()
-    assert time_scores(damaged(truth, *SPANS).gap, truth, truth)["snr"] == math.inf
+    assert time_scores(truth, truth, damaged(truth, *SPANS).gap, RATE)["snr_td"] == math.inf
 
 
 # -- the methods of `inpaint` ---------------------------------------------------------------------------------------

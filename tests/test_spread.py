@@ -6,7 +6,7 @@ import torch
 from torchmetrics import MetricCollection
 from two_processes import in_two_processes
 
-from audio_inpaint.scores.spread import Spread
+from audio_inpaint.scores.torch_metrics import Spread
 
 
 def test_mean_and_deviation_are_those_of_all_scores():
@@ -28,6 +28,14 @@ def test_scores_that_are_no_numbers_are_left_out_and_counted():
 
 def test_no_score_has_no_mean():
     assert Spread().compute()["mean"].isnan()
+
+
+def test_a_single_score_has_no_deviation():
+    spread = Spread()
+    spread.update(torch.tensor([3.0]))
+    result = spread.compute()
+    assert result["mean"] == 3
+    assert result["std"].isnan()
 
 
 def test_metrics_without_a_score_in_the_first_batch_stay_apart_in_a_collection():

@@ -11,6 +11,9 @@ from audio_inpaint.files.recording import Reader
 
 Number = float | str | None  # of JSON, which has no infinity and no NaN
 
+# what the page sorts by: up, down, or towards zero
+_BETTER = {True: 1, False: -1, None: 0}
+
 
 def benchmark_data(results: Results) -> dict:
     """Everything but sound, as JSON holds it; methods, scores and cases are told by their places."""
@@ -20,7 +23,12 @@ def benchmark_data(results: Results) -> dict:
     return {
         "methods": results.methods,
         "scores": [
-            {"name": name, "label": one.label, "unit": one.unit, "better": {True: 1, False: -1, None: 0}[one.higher_is_better]}
+            {
+                "name": name,
+                "label": one.label,
+                "unit": one.unit,
+                "better": {True: 1, False: -1, None: 0}[one.higher_is_better],
+            }
             for name, one in ((name, SCORES[name]) for name in results.scores)
         ],
         "cases": [_case(rows[0].case) for rows in cases],

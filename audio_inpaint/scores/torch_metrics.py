@@ -43,7 +43,7 @@ class Spread(Metric):
         self.left_out += scores.numel() - finite.numel()
 
     def compute(self) -> dict[str, Tensor]:
-        """`mean`, `std` (of the population) and `count` of the scores; NaN without a score, `std` of a single one too."""
+        """Return `mean`, `std` (of the population) and `count`; NaN without a score, and the `std` of a single one too."""
         mean = self.total / self.count
         deviation = (self.squares / self.count - mean.square()).clamp(min=0).sqrt()
         deviation = deviation.masked_fill(self.count < 2, torch.nan)
@@ -82,7 +82,7 @@ class ScoreSpread(Spread):
         if len(shape) != 3 or preds.shape != shape or gap.shape not in (shape[2:], shape[::2], shape):
             shapes = [tuple(x.shape) for x in (preds, target, gap)]
             raise InputError(
-                "a batch is two times (batch, channel, time), and a gap (time,), (batch, time) or (batch, channel, time); "
+                "a batch is twice (batch, channel, time), and a gap (time,), (batch, time) or (batch, channel, time); "
                 f"these are {shapes}"
             )
         gaps = (gap.unsqueeze(-2) if gap.dim() < 3 else gap).expand(shape)

@@ -38,7 +38,7 @@ class Comparison(nn.Module):
             self.ahead[name].update((reference or scores)[name].to(values) - values)
 
     def compute(self) -> dict[str, float]:
-        """Means, standard deviations, the mean lead of the reference and its standard error; NaN for what is unknown."""
+        """Return means, standard deviations, the mean lead of the reference and its error; NaN for what is unknown."""
         row = {"segments": int(self.scores["snr_td"].compute()["count"])}
         for name in RESTORED:
             own, ahead = (spread[name].compute() for spread in (self.scores, self.ahead))

@@ -38,7 +38,8 @@ from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.repairing import repair
 from audio_inpaint.report.spectrogram_picture import figure
-from audio_inpaint.scores.snr import magnitude_snr, snr
+from audio_inpaint.scores.registry import score
+from audio_inpaint.scores.snr import magnitude_snr
 
 TONES, QUICK_TONES = 800, 120  # frequencies from 20 Hz to 8 kHz; 800 are the published code's
 PHASES = (0.0, 0.25, 0.5, 0.75)  # of pi; pi itself only turns the sign
@@ -75,8 +76,8 @@ def fig7(setting: Setting) -> Outcome:
         fills[row] = repair(truth, SEGMENT.lost, SAMPLE_RATE, name).audio
     lines = [["", "SNR_MS (dB)", "SNR_TD (dB)"]]
     for row, audio in fills.items():
-        values = magnitude_snr(audio, truth, SEGMENT.lost), snr(audio, truth, SEGMENT.lost)
-        lines.append([row, *(f"{float(value):.2f}" for value in values)])
+        values = score(("snr_ms", "snr_td"), audio, truth, SEGMENT.lost, SAMPLE_RATE).values()
+        lines.append([row, *(f"{value:.2f}" for value in values)])
     write_lines(setting.folder / "ce-fig7.csv", lines)
     panels = {"original": truth[0]} | {row: audio[0] for row, audio in fills.items() if row != "Janssen"}
     with replacing(setting.folder / "ce-fig7.png") as temporary:
