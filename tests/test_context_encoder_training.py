@@ -15,7 +15,7 @@ import pytest
 import soundfile
 import torch
 from alike import alike
-from tone_shards import RATE, SAMPLES, arguments, run, write_tones
+from tone_shards import SAMPLES, arguments, run, write_tones
 
 from audio_inpaint.losses import weighted_nmse
 from audio_inpaint.methods.registry import method
@@ -261,7 +261,7 @@ def test_the_test_scores_network_and_rivals_on_the_same_segments(trained, shards
     inpainter, truth = checkpoints.load(trained / "checkpoints/best.ckpt"), segments(shards, "test")
     lost, restored = inpainter.segment.lost, inpainter.restore(truth)
     burg = alike(method("burg"))
-    rival = torch.cat([burg(x[None].double(), lost, RATE) for x in truth])
+    rival = torch.cat([burg(x[None].double(), lost, 16000) for x in truth])
     others = {"burg": rival}
     for share in (0.5, 1.0):
         others[f"burg, {share:.0%} magnitude"] = inpainter.improve(rival.float(), share=share).double()

@@ -22,7 +22,8 @@ def reference(fill, truth, rate, bands=24):
     window = get_window(("hann"), n + 1)[1:]  # periodic: zero one sample before the gap, and one after it
     frequencies = np.fft.rfftfreq(n, 1 / rate)
     powers = [np.abs(np.fft.rfft(x * window)) ** 2 for x in (fill, truth)]
-    edges = np.geomspace(max(50, rate / n), rate / 2, bands + 1)
+    lowest = max(50, rate / n)
+    edges = [*(lowest * (rate / 2 / lowest) ** (band / bands) for band in range(bands)), rate / 2]
     energies = []
     for low, high in pairwise(edges):
         last = high == edges[-1]

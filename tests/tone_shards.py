@@ -11,7 +11,7 @@ from shard_files import flac
 from audio_inpaint.training.cli import main
 
 TINY = Path(__file__).parent / "tiny_ce.yaml"
-RATE, SAMPLES = 4000, 6400  # five segments of the tiny config
+RATE, SAMPLES = 16000, 6400  # five segments of the tiny config
 
 
 def write_tones(folder):
@@ -20,7 +20,7 @@ def write_tones(folder):
         random = np.random.default_rng(seed)
         with webdataset.TarWriter(str(folder / f"{name}-000000.tar")) as tar:
             for number in range(count):
-                frequency, phase = random.uniform(50, 1000, (3, 1)), random.uniform(0, 6, (3, 1))
+                frequency, phase = random.uniform(200, 4000, (3, 1)), random.uniform(0, 6, (3, 1))
                 audio = 0.2 * np.sin(2 * np.pi * frequency * np.arange(SAMPLES) / RATE + phase).sum(0)
                 metadata = json.dumps({"sample_rate": RATE, "samples": SAMPLES}).encode()
                 tar.write({"__key__": f"{number:05d}", "flac": flac(audio), "json": metadata})

@@ -74,6 +74,8 @@ def pooled_snr(preds: Tensor, target: Tensor, gap: Tensor | None = None) -> Tens
     """
     check(preds, target)
     if gap is not None:
+        if gap.shape[-1:] != target.shape[-1:]:
+            raise InputError(f"the gap of shape {tuple(gap.shape)} is not as long as the audio {tuple(target.shape)}")
         gap = gap.expand(target.shape)
         preds, target = preds[gap], target[gap]
         if not target.numel():

@@ -43,7 +43,7 @@ class Spread(Metric):
         self.left_out += scores.numel() - finite.numel()
 
     def compute(self) -> dict[str, Tensor]:
-        """Return `mean`, `std` (of the population) and `count`; NaN without a score, and the `std` of a single one too."""
+        """Return `mean`, `std` (of the population) and `count`; NaN without a score, as is the `std` of one."""
         mean = self.total / self.count
         deviation = (self.squares / self.count - mean.square()).clamp(min=0).sqrt()
         deviation = deviation.masked_fill(self.count < 2, torch.nan)
