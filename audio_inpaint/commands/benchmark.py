@@ -46,7 +46,9 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "the reference of paired differences; %(default)s; or FILE.py:CLASS, MODULE:CLASS",
     )  # fmt: skip
     parser.add_argument(
-        "--scores", metavar="A,B", help="snr_td, snr_ms, lsd, nmse_tot, nmse_miss, pesq, pesq_gain, stoi, odg"
+        "--scores",
+        metavar="A,B",
+        help="snr_td, snr_ms, lsd, level_bias, level_abs, nmse_tot, nmse_miss, pesq, pesq_gain, stoi, odg",
     )
     gaps = parser.add_mutually_exclusive_group()
     gaps.add_argument(
