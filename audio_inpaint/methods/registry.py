@@ -17,7 +17,7 @@ import hashlib
 import inspect
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
 from audio_inpaint.methods import foreign, sources
-from audio_inpaint.methods.options import parsed
+from audio_inpaint.methods.option_text import parsed
 from audio_inpaint.nn import checkpoints
 
 if TYPE_CHECKING:
@@ -104,21 +104,26 @@ def register(name: str, factory: Any, description: str = "") -> None:
     _REGISTERED[name] = factory, description
 
 
-def method(spec: str) -> Method:
-    """Build a method by its name, with options if the name has some.
+def method(spec: str, **options: Any) -> Method:
+    """Build a method by its name.
+
+    Args:
+        spec: the name, with options if need be ("janssen:iterations=5").
+        options: more of them, as values.
 
     Raises:
         InputError: there is no such method, or it does not take such options.
+
+    >>> method("janssen:iterations=5", order=100)
+    Janssen(iterations=5, order=100, context=0.128)
     """
-    name, options = split(spec)
-    factory, arguments = resolved(name)
+    factory, arguments, values = _read(spec, options)
     if _is_method(factory):
-        return _bound(spec, factory, options)
-    values = parsed(spec, factory, options, len(arguments))
+        return _bound(factory, values)
     try:
         return factory(*arguments, **values)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError) or not options:
+    except ValueError as error:
+        if isinstance(error, InputError) or not values:
             raise
         raise InputError(f"{spec}: {error}") from error
 
@@ -188,10 +193,10 @@ def fingerprint(spec: str) -> str:
     network that its file names, and of everything that these import within the package or from local files.
 
     Raises:
-        InputError: there is no such method, or its file is missing.
+        InputError: there is no such method, its file is missing, or it does not take such options.
     """
-    name, _ = split(spec)
-    starts, own = _made_of(name)
+    _read(spec)
+    starts, own = _made_of(split(spec)[0])
     code = sources.digest(sources.closure(starts))
     return hashlib.sha256(f"{spec} {code}".encode() + own).hexdigest()
 
@@ -213,8 +218,6 @@ def _made_of(name: str) -> tuple[list[str | Path], bytes]:
         return [_DEEP_PRIOR, *_networks(yaml.safe_load(content))], content
     if name in (installed := _installed()):
         return [installed[name].module], installed[name].value.encode()
-    _check(name)
-    foreign.loaded(name)  # says what is missing
     return [foreign.start(name)], b""
 
 
@@ -323,9 +326,17 @@ def _is_method(factory: Any) -> bool:
     return len(needed) >= 3
 
 
-def _bound(spec: str, function: Callable, options: dict[str, str]) -> Method:
+def _read(spec: str, options: Mapping[str, Any] | None = None) -> tuple[Any, tuple, dict[str, Any]]:
+    """Return what builds a method, its arguments that are no options, and its options as values."""
+    name, texts = split(spec)
+    factory, arguments = resolved(name)
+    skip = 3 if _is_method(factory) else len(arguments)
+    return factory, arguments, parsed(spec, factory, texts, options, skip)
+
+
+def _bound(function: Callable, options: dict[str, Any]) -> Method:
     """Bind options to a function that is a method; its attributes, such as `context`, stay."""
     if not options:
         return function
-    bound = functools.partial(function, **parsed(spec, function, options, skip=3))
+    bound = functools.partial(function, **options)
     return functools.update_wrapper(bound, function) if inspect.isroutine(function) else bound

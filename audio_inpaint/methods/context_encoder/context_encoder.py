@@ -14,12 +14,13 @@ from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, repaired
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import Range
+from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.nn.checkpoints import load
 
 _BATCH = 64  # segments at a time, which bounds memory
 
 
+@checked
 class ContextEncoder:
     """Restore each gap by a network that was trained on one length of gap and one sample rate.
 
@@ -46,6 +47,7 @@ class ContextEncoder:
 
     Raises:
         InputError: the checkpoint cannot be used.
+        ValueError: an option is out of range.
     """
 
     def __init__(
@@ -55,10 +57,6 @@ class ContextEncoder:
         phases: Literal["filled", "reconstructed"] = "filled",
         share: Annotated[float, Range(0, 1)] = 0.5,
     ):
-        if enlarge not in ("centred", "forwards", "backwards"):
-            raise ValueError(f"a gap is enlarged centred, forwards or backwards, not {enlarge!r}")
-        if phases not in ("filled", "reconstructed"):
-            raise ValueError(f"phases are filled or reconstructed, not {phases!r}")
         self.inpainter, self.enlarge = load(checkpoint), enlarge
         self.improves = phases == "filled" and self.inpainter.output == "magnitude"
         self.first, self.share = Janssen(), share
