@@ -19,7 +19,7 @@ from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods.contract import FromColumns, Method
+from audio_inpaint.methods.contract import FromColumns, Method, restored_columns
 from audio_inpaint.repairing import repair
 from audio_inpaint.scores.columns import HOP_LENGTH, N_FFT
 
@@ -50,7 +50,7 @@ def restore(
     gap = gap_mask(gaps, audio.shape[-1])[0]
     damaged, lost = damage(audio, gap, sample_rate, protocol)
     if protocol == "columns" and isinstance(method, FromColumns):
-        return method.columns(damaged, gap, sample_rate).double()
+        return restored_columns(method, damaged, gap, sample_rate, device).double()
     if not bool(lost.any()):
         return damaged
     # in single precision, as `inpaint` gives it the samples of files of up to 24 bits

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from audio_inpaint.benchmark.cases import Case
     from audio_inpaint.benchmark.setting import Setting
 
+_USUAL = "janssen,burg,silence"  # methods
+
 NOTES = """\
 Clean audio is taken from folders, searched recursively; KIND=FOLDER names the kind of sound, which otherwise is the
 sub-folder's name. A folder in FMA's or NSynth's layout gives its test split alone. Every method gets the same gaps,
@@ -41,9 +43,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="clean audio: FOLDER, FILE or KIND=FOLDER")
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for tables, masks and report.html")
     parser.add_argument(
-        "--methods", default="janssen,burg,silence", metavar="A,B",
-        help="as `methods` lists them, checkpoint files, or either with options (janssen:iterations=5); the first is "
-        "the reference of paired differences; %(default)s; or FILE.py:CLASS, MODULE:CLASS",
+        "--methods", metavar="A,B",
+        help="as `methods` lists them, checkpoint files, FILE.py:CLASS or MODULE:CLASS, each with options if need be "
+        f"(janssen:iterations=5); the first is the reference of paired differences; {_USUAL} if left out; a preset "
+        "compares them beside its own",
     )  # fmt: skip
     parser.add_argument(
         "--scores",
@@ -130,13 +133,14 @@ def _setting(arguments: argparse.Namespace) -> "Setting":
         sources=tuple(arguments.sources),
         command=arguments.line,
         device=checked_device(arguments.device),
+        methods=methods_of(arguments.methods or ""),
     )
 
 
 def _preset(setting: "Setting", name: str) -> int:
     from audio_inpaint.benchmark.presets import preset
 
-    outcome = preset(name)(setting)
+    outcome = preset(name, setting.methods)(setting)
     print(outcome.table)
     if outcome.results is None:
         print(f"results: {setting.folder}")
@@ -157,7 +161,7 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
         raise InputError(f"no score of the protocol {protocol} is called {unknown[0]!r}; choose from {known}")
     if _check(chosen, arguments):
         cases.write(setting.folder / "masks.json", chosen, setting.seed)
-    results = setting.benchmark(methods_of(arguments.methods), chosen, scores, protocol)
+    results = setting.benchmark(setting.methods or methods_of(_USUAL), chosen, scores, protocol)
     print(statistics.text_table(statistics.summaries(results), results.methods))
     return _report(setting, results, arguments.audio)
 

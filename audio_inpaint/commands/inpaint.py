@@ -97,9 +97,10 @@ class Job:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be repaired."""
+    from audio_inpaint.methods.device import checked_device
     from audio_inpaint.methods.registry import method
 
-    restorer, device = method(arguments.method), _device(arguments.device)
+    restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, several, page = _plan(arguments)
     failed, done = [], 0
     with _report(page) as report:
@@ -163,20 +164,6 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
         paths.writes_text(page, "the report", (".html",))
     paths.check(arguments.overwrite)
     return jobs, several, page
-
-
-def _device(name: str | None) -> str | None:
-    """Return the name of a device that there is."""
-    import torch
-
-    if name is None:
-        return None
-    try:
-        torch.empty(1, device=name).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0][:150]
-        raise InputError(f"--device {name} cannot be used here: {reason}") from error
-    return name
 
 
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":

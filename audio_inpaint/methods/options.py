@@ -166,7 +166,7 @@ def described(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(map(str, arguments))
     if origin in (Union, types.UnionType):
-        return " or ".join(described(one) for one in arguments)
+        return " or ".join(described(one) for one in arguments if not (one is int and float in arguments))
     if listed(kind):
         return f"a list, such as [a,b], each {described(arguments[0])}" if arguments else "a list, such as [a,b]"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}

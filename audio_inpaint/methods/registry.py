@@ -121,11 +121,14 @@ def method(spec: str, **options: Any) -> Method:
     if _is_method(factory):
         return _bound(factory, values)
     try:
-        return factory(*arguments, **values)
+        built = factory(*arguments, **values)
     except ValueError as error:
         if isinstance(error, InputError) or not values:
             raise
         raise InputError(f"{spec}: {error}") from error
+    if not callable(built):
+        raise InputError(f"{spec} is no method: it must be something to call with audio, gap, sample_rate")
+    return built
 
 
 def resolved(name: str) -> tuple[Any, tuple]:
@@ -147,7 +150,7 @@ def resolved(name: str) -> tuple[Any, tuple]:
     if name in _presets():
         return import_module(_DEEP_PRIOR).DeepPrior, (name,)
     if name in (installed := _installed()):
-        return installed[name].load(), ()
+        return foreign.loaded(f"{installed[name].module}:{installed[name].attr}"), ()
     _check(name)
     return foreign.loaded(name), ()
 
@@ -303,8 +306,9 @@ def _check(name: str) -> None:
     """Refuse a name of no method, with what might have been meant."""
     if name in (known := names()):
         return
-    first = name.split(":")[0]
-    if first in known:
+    first, before = name.split(":")[0], name.rpartition(":")[0]
+    if first in known or (foreign.is_foreign(before) and not foreign.is_foreign(name)):
+        first = first if first in known else before
         raise InputError(f"{name}: options are written NAME=VALUE, such as {first}:NAME=VALUE,NAME=VALUE")
     if not foreign.is_foreign(name):
         raise InputError(

@@ -103,22 +103,23 @@ def table3(setting: Setting) -> Outcome:
 def table4(setting: Setting) -> Outcome:
     """SNR_MS and ODG of restored gaps of 64 ms."""
     cases = excerpts(setting)
-    results = benchmark(setting, cases, methods, ("snr_ms", "odg"))
+    results = benchmark(setting, cases, beside(methods, setting), ("snr_ms", "odg"))
     return _published(setting, "ce-table4", f"Table 4: restored gaps of 64 ms; {CELLS}", results)
 
 
 def table5(setting: Setting) -> Outcome:
     """SNR_TD of restored gaps of 64 ms, with the paired t-test against linear prediction."""
     cases = excerpts(setting)
-    results = benchmark(setting, cases, methods, ("snr_td",))
+    results = benchmark(setting, cases, beside(methods, setting), ("snr_td",))
     return _published(setting, "ce-table5", f"Table 5: restored gaps of 64 ms; {CELLS}", results)
 
 
 def table6(setting: Setting) -> Outcome:
     """SNR_MS of gaps of 48 ms: the mean over the three ways to enlarge them for the networks for 64 ms."""
     cases = excerpts(setting, gap_ms=SHORT_MS)
-    results = benchmark(setting, cases, enlarging, ("snr_ms",))
-    scores = scores_of(results, enlarging)
+    compared = beside(enlarging, setting)
+    results = benchmark(setting, cases, compared, ("snr_ms",))
+    scores = scores_of(results, compared)
     for kind in cases:
         ways = [own for way in ENLARGED if (own := scores.get((kind, f"enlarged {way}", "snr_ms")))]
         if ways:
@@ -131,6 +132,16 @@ def table6(setting: Setting) -> Outcome:
     notes = (OTHERS, means, *absent(list(cases), ["magnitude"]))
     table = PaperTable(title, scores, PAPER["ce-table6"], "LPC", notes)
     return Outcome(publish(table, setting.folder, "ce-table6"), results)
+
+
+def beside(rows: Callable[[str], Mapping[str, str]], setting: Setting) -> Callable[[str], dict[str, str]]:
+    """Add the setting's methods to a table's rows, under their own names."""
+
+    def all_rows(kind: str) -> dict[str, str]:
+        own = rows(kind)
+        return {**own, **{name: name for name in setting.methods if name not in own.values()}}
+
+    return all_rows
 
 
 def enlarging(kind: str) -> dict[str, str]:
@@ -184,7 +195,7 @@ def scores_of(results: Results, rows: Callable[[str], Mapping[str, str]]) -> dic
 
 
 def _published(setting: Setting, name: str, title: str, results: Results) -> Outcome:
-    scores = scores_of(results, methods)
+    scores = scores_of(results, beside(methods, setting))
     kinds = list(dict.fromkeys(kind for kind, _, _ in scores))
     table = PaperTable(title, scores, PAPER[name], "LPC", (OTHERS, *absent(kinds)))
     return Outcome(publish(table, setting.folder, name), results)

@@ -162,7 +162,7 @@ def fitted(setting: Setting, case: Case, names: Sequence[str]) -> dict[str, Fitt
 
     def part(rank: int, ranks: int) -> list:
         for name in names[rank::ranks]:
-            _fit(fits[name], case, _config(setting, name), QUICK_VALIDATED if setting.quick else VALIDATED)
+            _fit(fits[name], case, setting, _config(setting, name))
         return []
 
     shared(part)
@@ -185,14 +185,14 @@ def _config(setting: Setting, name: str) -> Config:
     return config.changed(**QUICK, net=QUICK_NETS[name]) if setting.quick else config
 
 
-def _fit(own: Fitted, case: Case, config: Config, validated: int) -> None:
+def _fit(own: Fitted, case: Case, setting: Setting, config: Config) -> None:
     """Run a fit, from its checkpoint if it was interrupted, and keep its curves and snapshots."""
     if own.record.is_file():
         return
     own.folder.mkdir(parents=True, exist_ok=True)
     truth, sample_rate = case.recording.audio()
     damaged, gap = _damaged(case)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device, validated = setting.device or "cpu", QUICK_VALIDATED if setting.quick else VALIDATED
     run = config.fit(config.signal(damaged, gap, sample_rate, truth).to(device))
     checkpoint, curves = own.folder / "fit.pt", {"loss": [], "validation_loss": []}
     if checkpoint.is_file():

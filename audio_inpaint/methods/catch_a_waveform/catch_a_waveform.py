@@ -64,19 +64,22 @@ class CatchAWaveform:
     context: Context = 2.5
     longest: Seconds = 5.0
 
+    gpu = True
+
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""
         return channels_alike(self.restore, audio, gap, sample_rate)
 
     def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore channels that lost the same samples, gap (time,)."""
+        device, audio, gap = audio.device, audio.cpu(), gap.cpu()
         known = damaged(audio, gap)
         if not gap.any() or not known.any():
             return repaired(audio, gap, known)
         filled, level, length = Janssen().restore(known, gap, sample_rate), known.abs().max(), len(gap)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)  # all that is random is drawn there
-            scales = pyramid((filled / level).float(), gap, sample_rate)
+            scales = pyramid((filled / level).float().to(device), gap.to(device), sample_rate)
             low = level * reconstruction(scales, self.width, self.epochs).to(filled)
         output = filled + resampled(low, length) - resampled(resampled(filled, low.shape[-1]), length)
         for run in mask_gaps(gap):
