@@ -19,13 +19,15 @@ from types import MappingProxyType
 
 import torch
 
-from audio_inpaint.benchmark import cache
+from audio_inpaint import repairing, spans
+from audio_inpaint.benchmark import cache, restoration
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.restoration import measured, restore
 from audio_inpaint.benchmark.results import Failure, Results, Row, kept, rebuilt
 from audio_inpaint.benchmark.scoring import SCORES, score
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods import registry as methods
+from audio_inpaint.methods import sources
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.nn import checkpoints
 
@@ -51,6 +53,9 @@ class Outcome:
     reason: str = ""
     fresh: bool = True
 
+
+# between a case and what is restored of it, beside the method
+_LOOP = [Path(module.__file__) for module in (restoration, repairing, spans)]
 
 Progress = Callable[["Tally"], None]
 
@@ -144,9 +149,12 @@ def run(
 
 
 def _fingerprint(name: str) -> str:
-    """Return a method's fingerprint; a damaged checkpoint has one too, since its cases fail one by one in a worker."""
+    """Return a hash of a method, and of the loop that calls it.
+
+    A damaged checkpoint has one too, since its cases fail one by one in a worker.
+    """
     try:
-        return methods.fingerprint(name)
+        return f"{methods.fingerprint(name)} {sources.digest(_LOOP)}"
     except InputError:
         path = checkpoints.find(methods.split(name)[0])
         if path is None or not path.is_file():

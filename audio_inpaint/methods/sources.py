@@ -11,8 +11,8 @@ import hashlib
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -47,7 +47,7 @@ def closure(starts: Iterable[str | Path]) -> list[Path]:
             continue
         found.add(file)
         top = name.split(".")[0]
-        for imported in _imports(file, name):
+        for imported in _imports(file.read_bytes(), name, file.name == "__init__.py"):
             left += _files(imported, str(_root(file, name)), top)
     return sorted(found)
 
@@ -113,13 +113,15 @@ def _top(name: str, beside: str, installed: bool) -> Path | None:
     return None if elsewhere and not installed else place
 
 
-def _imports(file: Path, name: str) -> Iterator[str]:
-    """Yield the dotted names that a file imports, relative ones made absolute."""
+@lru_cache(1024)
+def _imports(content: bytes, name: str, is_package: bool) -> list[str]:
+    """Return the dotted names that a module's source imports, relative ones made absolute."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, OSError, ValueError):
-        return
-    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return []
+    package = name.split(".") if is_package else name.split(".")[:-1]
+    found: list[str] = []
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()
@@ -127,10 +129,11 @@ def _imports(file: Path, name: str) -> Iterator[str]:
             left += node.orelse
             continue
         if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names)
+            found += (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f"{base}.{one.name}" if base else one.name for one in node.names)
+            found += (f"{base}.{one.name}" if base else one.name for one in node.names)
         else:
             left += ast.iter_child_nodes(node)
+    return found
