@@ -73,7 +73,11 @@ _REGISTERED: dict[str, tuple[Any, str]] = {}
 
 
 def names() -> dict[str, str]:
-    """Name every method and describe it in one line, the default first."""
+    """Name every method and describe it in one line, the default first.
+
+    >>> list(names())[:3]
+    ['auto', 'janssen', 'recall']
+    """
     own = {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
     given = {name: description for name, (_, description) in _REGISTERED.items()}
     installed = {name: f"from {point.value.split(':')[0]}" for name, point in _installed().items()}
