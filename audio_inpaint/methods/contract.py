@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -53,7 +54,8 @@ class Explaining(Method, Protocol):
     ) -> tuple[Tensor, list[Explanation]]:
         """Restore audio (channel, time) where gap (channel, time) is true, and explain the fills of the wanted gaps.
 
-        The other gaps are as lost, but need not be filled.
+        A gap of all channels is explained at once or channel by channel. The other gaps are as lost, but need not be
+        filled.
         """
         ...
 
@@ -104,7 +106,8 @@ def restored(
     bits = torch.int32 if audio.dtype == torch.float32 else torch.int64
     if not bool(((output.view(bits) == audio.view(bits)) | gap).all()):
         raise ContractError(f"{name} changed samples outside the gaps: return the known ones bit for bit")
-    return output, [one for one in explanations if one.gap in set(wanted)]
+    asked = set(wanted)  # a gap of all channels may be explained channel by channel
+    return output, [one for one in explanations if {one.gap, replace(one.gap, channel=None)} & asked]
 
 
 def restored_columns(
