@@ -174,6 +174,13 @@ def test_table_4_has_the_magnitudes_snr_and_the_odg(setting, networks):
     assert all(cell in outcome.table for cell in ("7.7 (4.3)", "6.3 (5.1)", "-0.8 (0.2)"))
 
 
+def test_a_table_has_a_row_for_a_method_of_ones_own(setting, networks):
+    own = replace(setting, methods=("silence", networks["music"]["complex"]))  # the second is there already, for music
+    table = tables.table5(own).table
+    assert table.count("silence") == 2
+    assert [row["row"] for row in rows(setting.folder / "ce-table5.csv") if row["row"] == "silence"] == ["silence"] * 2
+
+
 def test_table_6_averages_the_three_ways_to_enlarge_a_gap(setting, networks):
     outcome = preset("ce-table6")(setting)
     assert {gap.stop - gap.start for case in outcome.results.cases for gap in case.mask.gaps} == {768}
