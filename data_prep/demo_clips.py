@@ -1,7 +1,7 @@
 """Make the demonstration's recordings from freely licensed Debian packages.
 
 Needs a Debian or Ubuntu machine with apt-get (after apt-get update) and dpkg-deb; nothing is installed.
-The committed music_16k.flac, which published figures are of, was resampled by torchaudio; made anew it differs by -50 dB.
+The committed music_16k.flac, which published figures are of, was resampled by torchaudio; a new one differs by -50 dB.
 """
 
 import argparse

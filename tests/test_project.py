@@ -1,4 +1,4 @@
-"""The project as a newcomer meets it: README, demonstration, Makefile and packaging."""
+"""The project as a newcomer meets it: README, demonstration and Makefile."""
 
 import importlib.util
 import os
@@ -7,8 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +14,8 @@ import pytest
 import soundfile
 import torch
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from tiny_checkpoint import random_checkpoint
 
-import audio_inpaint
-import audio_inpaint.files.configs
 from audio_inpaint.cli import _parser, main
 from audio_inpaint.files.recording import read, write
 from audio_inpaint.gap_files import read_gaps, write_labels
@@ -30,7 +24,6 @@ from data_prep.command import main as prepare_data
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RATE, GAPS = 16000, [Gap(1600, 2400), Gap(36960, 37760)]  # 0.1-0.15 and 2.31-2.36 s, as in the README
 
 
@@ -248,82 +241,6 @@ def test_make_says_in_one_line_what_python_lacks(make, target):
         said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
         assert len(said) == 1
         assert words in said[0]
-
-
-# ---- packaging
-
-
-def requirements():
-    project = PROJECT["project"]
-    extras = project["optional-dependencies"]
-    return [
-        Requirement(line) for line in (*project["dependencies"], *(line for lines in extras.values() for line in lines))
-    ]
-
-
-def pins():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonicalize_name(name): version for name, version in pairs}
-
-
-def test_constraints_pin_a_version_that_suits_every_dependency():
-    pinned = pins()
-    for requirement in requirements():
-        version = pinned.get(canonicalize_name(requirement.name))
-        assert version is not None, requirement
-        assert requirement.specifier.contains(version, prereleases=True), requirement
-
-
-def test_constraints_pin_all_that_the_dependencies_bring():
-    pinned, seen = pins(), set()
-    waiting = [(requirement.name, tuple(requirement.extras)) for requirement in requirements()]
-    while waiting:
-        name, extras = waiting.pop()
-        if (name, extras) in seen:
-            continue
-        seen.add((name, extras))
-        assert canonicalize_name(name) in pinned, name
-        try:
-            lines = distribution(name).requires or []
-        except PackageNotFoundError:  # what needed a compiler is not here
-            continue
-        for further in map(Requirement, lines):
-            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-                waiting.append((further.name, tuple(further.extras)))
-
-
-def test_torch_and_torchaudio_are_pinned_as_a_pair():
-    assert pins()["torch"] == pins()["torchaudio"]
-
-
-def test_version_is_that_of_the_project():
-    if audio_inpaint.__version__ == "0+unknown":
-        pytest.skip("the package is not installed")
-    assert audio_inpaint.__version__ == PROJECT["project"]["version"]
-    assert f"[{PROJECT['project']['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def test_wheels_carry_the_configs_where_the_package_looks_for_them(tmp_path, monkeypatch):
-    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    for source, target in wheel["force-include"].items():
-        shutil.copytree(ROOT / source, tmp_path / target)
-    (tmp_path / "audio_inpaint" / "files").mkdir()
-    for name in ("configs.py", "shipped.py"):
-        shutil.copy(ROOT / "audio_inpaint" / "files" / name, tmp_path / "audio_inpaint" / "files")
-    shipped = imported(tmp_path / "audio_inpaint" / "files" / "shipped.py")
-    monkeypatch.setitem(sys.modules, "audio_inpaint.files.shipped", shipped)
-    installed = imported(tmp_path / "audio_inpaint" / "files" / "configs.py")
-    assert installed.find("dpai.yaml").read_bytes() == (audio_inpaint.files.configs.FOLDER / "dpai.yaml").read_bytes()
-    assert installed.find("dpai.yaml").is_relative_to(tmp_path)
-
-
-def test_the_image_copies_only_files_that_exist_and_are_not_ignored():
-    lines = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    copied = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
-    kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(copied) == sorted(kept)
-    assert all((ROOT / name).exists() for name in copied)
 
 
 # ---- what is committed
