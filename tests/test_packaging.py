@@ -1,8 +1,10 @@
 """What is declared: dependencies and what imports them, their pins, version, citation, image."""
 
 import ast
+import itertools
 import re
 import sys
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -15,7 +17,7 @@ import audio_inpaint
 from audio_inpaint.extras import TRAIN
 
 ROOT = Path(__file__).parents[1]
-# Of the package, what needs the extra `train`. In other rooms, what needs an extra is imported by `needed` or `require`.
+# What needs the extra `train` as a whole; other rooms import what an extra brings by `needed` or `require`.
 TRAINING = ("training", "benchmark/presets", "listening/figure.py", "scores/torch_metrics.py")
 # Lightning imports these where a config asks for them: its command line, and two of its loggers.
 BY_LIGHTNING = {"jsonargparse", "tensorboard", "wandb"}
@@ -46,6 +48,11 @@ def imports(path):
         left += [(child, guard) for child in ast.iter_child_nodes(node)]
 
 
+@cache
+def distributions():
+    return packages_distributions()
+
+
 def imported(*folders, rooms=None, guards=(None,)):
     """The distributions that the files of these folders import, Python's own and this project's left out.
 
@@ -53,7 +60,7 @@ def imported(*folders, rooms=None, guards=(None,)):
         rooms: True for the rooms that need the extra `train` alone, False for the others alone.
         guards: how they are imported.
     """
-    owners, own = packages_distributions(), {"audio_inpaint", "data_prep", *(path.stem for path in ROOT.glob("*/*.py"))}
+    owners, own = distributions(), {"audio_inpaint", "data_prep", *(path.stem for path in ROOT.glob("*/*.py"))}
     found = set()
     for file in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
         inside = any(file.is_relative_to(ROOT / "audio_inpaint" / room) for room in TRAINING)
@@ -101,7 +108,7 @@ def pins():
 
 def test_constraints_pin_a_version_that_suits_every_dependency():
     pinned = pins()
-    for requirement in sum(REQUIREMENTS.values(), []):
+    for requirement in itertools.chain(*REQUIREMENTS.values()):
         version = pinned.get(canonicalize_name(requirement.name))
         assert version is not None, requirement
         assert requirement.specifier.contains(version, prereleases=True), requirement
