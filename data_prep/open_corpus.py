@@ -1,7 +1,7 @@
-"""Build a corpus of freely licensed recordings in the layouts of FMA and NSynth: python -m data_prep.open_corpus
+"""Build a corpus of freely licensed recordings in the layouts of FMA and NSynth.
 
-    python -m data_prep.open_corpus -o corpus           # 16.6 h of music, 10,000 notes
-    python -m data_prep.open_corpus -o small --small    # a minute or two: for a look, and for tests
+    audio-inpaint-data open-corpus -o corpus           # 16.6 h of music, 10,000 notes
+    audio-inpaint-data open-corpus -o small --small    # a minute or two: for a look, and for tests
 
 The recordings are those that Debian 12 packages carry. Needs Debian or Ubuntu with apt-get (after apt-get update),
 fluidsynth for the notes and ffmpeg for the whole corpus's music; no package is installed. Packages that are in
@@ -58,7 +58,7 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and build the corpus; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_prep.open_corpus",
+        prog="audio-inpaint-data open-corpus",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,16 +75,12 @@ def main(arguments: list[str] | None = None) -> int:
             raise InputError("--workers must be at least 1")
         counts = build(options.out, options.small, kinds, options.workers)
     except (InputError, OSError) as error:
-        print(f"data_prep.open_corpus: error: {error}", file=sys.stderr)
+        print(f"audio-inpaint-data open-corpus: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("data_prep.open_corpus: interrupted; the same command continues", file=sys.stderr)
+        print("audio-inpaint-data open-corpus: interrupted; the same command continues", file=sys.stderr)
         return 130
     unit = {"music": "clips of 30 s, in FMA's layout", "notes": "notes of 4 s, in NSynth's layout"}
     for kind, count in counts.items():
         print(f"{options.out / kind}: {count} {unit[kind]}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

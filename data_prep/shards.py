@@ -1,8 +1,8 @@
-"""Turn NSynth, FMA or a folder of audio into shards to train from: python -m data_prep.shards fma fma_small.zip ...
+"""Turn NSynth, FMA or a folder of audio into shards to train from.
 
-    python -m data_prep.shards fma fma_small.zip fma_metadata.zip -o shards/fma
-    python -m data_prep.shards nsynth nsynth-train.jsonwav.tar.gz nsynth-valid.jsonwav.tar.gz -o shards/nsynth
-    python -m data_prep.shards folder recordings -o shards/mine
+    audio-inpaint-data shards fma fma_small.zip fma_metadata.zip -o shards/fma
+    audio-inpaint-data shards nsynth nsynth-train.jsonwav.tar.gz nsynth-valid.jsonwav.tar.gz -o shards/nsynth
+    audio-inpaint-data shards folder recordings -o shards/mine
 
 Work that was interrupted continues where it was when the same command is given again.
 """
@@ -151,7 +151,7 @@ def _summary(shards: list[Shard], sample_rate: int) -> dict:
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, write the shards, print what they hold; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_prep.shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="audio-inpaint-data shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=SOURCES, help="layout of the sources")
     parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="published archives, or folders")
@@ -170,10 +170,10 @@ def main(arguments: list[str] | None = None) -> int:
             options.kind, options.sources, options.out, options.sample_rate, options.workers, options.shard_size
         )
     except (InputError, OSError) as error:
-        print(f"data_prep.shards: error: {error}", file=sys.stderr)
+        print(f"audio-inpaint-data shards: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("data_prep.shards: interrupted; the same command continues", file=sys.stderr)
+        print("audio-inpaint-data shards: interrupted; the same command continues", file=sys.stderr)
         return 130
     for name, split in manifest["splits"].items():
         print(
@@ -183,7 +183,3 @@ def main(arguments: list[str] | None = None) -> int:
     if any(split["refused"] for split in manifest["splits"].values()):
         print(f"{options.out / 'manifest.json'} names the refused files and why")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -116,7 +116,7 @@ def test_silent_gaps_and_short_recordings_are_left_out(tmp_path, setting):
 
 def test_what_the_user_can_mend_is_said(tmp_path, setting, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"python -m data_prep\.open_corpus -o data/open --small"):
+    with pytest.raises(InputError, match=r"audio-inpaint-data open-corpus -o data/open --small"):
         material.excerpts(replace(setting, sources=()))
     with pytest.raises(InputError, match="music=FOLDER"):
         material.excerpts(replace(setting, sources=(f"speech={tmp_path / 'music'}",)))

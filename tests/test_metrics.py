@@ -1,4 +1,5 @@
 import sys
+import time
 
 import librosa
 import numpy as np
@@ -176,6 +177,17 @@ def test_speech_scores_agree_across_sample_rates_and_take_batches(score):
     at_16 = score(*(x[..., ::3] for x in (preds, target)), 16000)  # the voice holds nothing above 4 kHz
     torch.testing.assert_close(at_48, at_16, atol=0.1, rtol=0)
     assert bool((at_48 < score(target, target, 48000)).all())
+
+
+def test_speech_scores_at_an_odd_rate_take_no_minutes():
+    """44,101 Hz and 16 kHz have no common divisor, for which a polyphase resampler makes millions of coefficients."""
+    pytest.importorskip("pystoi")
+    target = voice(44101, 1)
+    preds = target + 0.02 * waves(len(target))
+    began = time.monotonic()
+    score = stoi(preds, target, 44101)
+    assert time.monotonic() - began < 20
+    torch.testing.assert_close(score, stoi(preds, target, 44100), atol=1e-3, rtol=0)
 
 
 def test_pesq_of_more_utterances_than_its_package_takes_is_the_mean_of_two_halves():

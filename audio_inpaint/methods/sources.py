@@ -17,14 +17,15 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
-_INSTALLED = [
-    Path(place).resolve()
-    for place in {
+_INSTALLED = {
+    place
+    for folder in (
         *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
         *site.getsitepackages(),
         site.getusersitepackages(),
-    }
-]
+    )
+    for place in (Path(folder).absolute(), Path(folder).resolve())
+}
 _NAME_EVERYTHING = (_PACKAGE / "__init__.py", _PACKAGE / "methods" / "registry.py")
 
 
@@ -108,9 +109,10 @@ def _top(name: str, beside: str, installed: bool) -> Path | None:
         place = Path(spec.origin)
     else:
         return None
-    place = place.resolve()
-    elsewhere = any(place.is_relative_to(folder) for folder in _INSTALLED)
-    return None if elsewhere and not installed else place
+    # some installers put links into the folder of packages: what they point to is as installed as the link
+    either = place.absolute(), place.resolve()
+    elsewhere = any(one.is_relative_to(folder) for one in either for folder in _INSTALLED)
+    return None if elsewhere and not installed else either[1]
 
 
 @lru_cache(1024)

@@ -111,7 +111,7 @@ def _leave_interrupts(worker: int) -> None:
 
 
 class Shards(lightning.LightningDataModule):
-    """Segments of the recordings in WebDataset shards, as `python -m data_prep.shards` writes them.
+    """Segments of the recordings in WebDataset shards, as `audio-inpaint-data shards` writes them.
 
     A batch is float32 (batch, time). What the global batches of a training hold follows from the seed, the epoch and
     `streams`, and neither from the number of ranks nor of workers. A run that goes on from a checkpoint in the midst of
