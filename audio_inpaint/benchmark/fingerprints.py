@@ -1,6 +1,6 @@
 """What cached results are made of: fills of their method and of all that leads to it, scores of their own sources.
 
-A score that is changed is computed again from the fills that are there; a method or anything on the way from a recording
+A changed score is computed again from the fills that are there; a changed method, or anything on the way from a recording
 to it makes new fills, and so new scores.
 """
 
