@@ -1,4 +1,4 @@
-"""The command `audio-inpaint-data`: `shards` and `open-corpus`, each with its own options."""
+"""The command `audio-inpaint-data`: each of its commands has its own options."""
 
 import sys
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from audio_inpaint.extras import needed
 _COMMANDS = {
     "shards": ("data_prep.shards", "turn FMA, NSynth or a folder of audio into shards to train from"),
     "open-corpus": ("data_prep.open_corpus", "build a corpus of freely licensed recordings from Debian packages"),
+    "demo-clips": ("data_prep.demo_clips", "make the demonstration's recordings from Debian packages"),
 }
 
 

@@ -42,6 +42,23 @@ def replacing_folder(path: Path, own: re.Pattern[str]) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def check_folder(path: Path, mark: str) -> None:
+    """Refuse a folder for results that holds other files than results.
+
+    Args:
+        path: the folder, which need not be there.
+        mark: name of what earlier work of the same kind leaves in it; a folder that has it is continued.
+
+    Raises:
+        InputError: it holds files, but not the mark; or it is no folder, or cannot be read.
+    """
+    try:
+        if os.path.lexists(path) and next(path.iterdir(), None) is not None and not (path / mark).exists():
+            raise InputError(f"{path} holds other files: name a new folder")
+    except OSError as error:
+        raise InputError(f"the output {path} must be a folder: {reason(error)}") from error
+
+
 def remove_folder(path: Path, own: re.Pattern[str]) -> None:
     """Remove a folder that `replacing_folder` made, if it is there; any other is left alone."""
     if path.is_dir() and _is_own(path, own):
