@@ -10,13 +10,14 @@ from pathlib import Path
 
 import lightning
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.configs import find
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.ranks import share
 from audio_inpaint.training.resume import CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
@@ -86,6 +87,25 @@ class _Parser(LightningArgumentParser):
         raise InputError(_one_line(message))
 
 
+class Record(SaveConfigCallback):
+    """Saves the configuration of a run beside its results, unless that would replace the file that was read."""
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Save it.
+
+        Raises:
+            InputError: a configuration that was read lies where the run writes.
+        """
+        paths, folder = Paths(), Path(trainer.log_dir)
+        paths.makes(folder)
+        for given in self.config.get("config") or ():
+            paths.reads(str(given), "the configuration")
+        for name in (self.config_filename, "hparams.yaml", "metrics.csv"):
+            paths.writes(folder / name, "the record of the run", kept=True)
+        paths.check()
+        super().setup(trainer, pl_module, stage)
+
+
 class InpaintCLI(LightningCLI):
     """The command line of training: model and data by class path, everything by YAML."""
 
@@ -94,6 +114,7 @@ class InpaintCLI(LightningCLI):
             trainer_class=Trainer,
             parser_class=_Parser,
             seed_everything_default=0,
+            save_config_callback=Record,
             save_config_kwargs={"overwrite": True},
             subclass_mode_model=True,
             subclass_mode_data=True,
@@ -178,6 +199,19 @@ class InpaintCLI(LightningCLI):
     @property
     def _trains(self) -> bool:
         return self.subcommand not in ("validate", "test", "predict")
+
+    def before_fit(self) -> None:
+        """Refuse to begin a training in the folder of another, whose checkpoints it would replace.
+
+        Raises:
+            InputError: there are some, and the run does not go on from one.
+        """
+        root = Path(self.trainer.default_root_dir)
+        if not self.config_init[self.subcommand].ckpt_path and any((root / CHECKPOINTS).glob("*.ckpt")):
+            raise InputError(
+                f"{root} holds a training: go on with it by --ckpt_path=last, or name another "
+                "--trainer.default_root_dir"
+            )
 
     def before_validate(self) -> None:
         """Find the checkpoint: the config's is `last` or `best` of the run, or a file.
