@@ -18,7 +18,7 @@ def here(tmp_path, monkeypatch):
 
 
 def digests(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,8 @@ def digests(folder):
         ("inpaint a.wav -o o.wav --labels gaps.txt --gaps gaps.txt --overwrite", "the list of gaps itself"),
         ("inpaint a.wav -o b.wav --gaps 6000:6480", "add --overwrite"),
         ("inpaint a.wav -o link.wav --gaps 6000:6480 --overwrite", "the input a.wav itself"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --method my.py:My --labels my.py --overwrite", "the method's file"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --method ./my.py:My --labels soft.py --overwrite", "method's file"),
         ("detect in.voc -o in.voc", "name for audio"),
         ("detect in.voc -o in.voc --overwrite", "name for audio"),
         ("ship x.ckpt -o x.ckpt", "the checkpoint itself"),
@@ -44,6 +46,8 @@ def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unaske
     (here / "link.wav").symlink_to("a.wav")
     (here / "gaps.txt").write_text("0.375\t0.405\tmine\n")
     (here / "x.ckpt").write_text("weights")
+    (here / "my.py").write_text("class My:\n    def __call__(self, audio, gap, sample_rate): return audio.clone()\n")
+    (here / "soft.py").symlink_to("my.py")
     before = digests(here)
     assert words in refused(capsys, *command.split())
     assert digests(here) == before

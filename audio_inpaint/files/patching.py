@@ -60,7 +60,7 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         Lines that the user should read about what the output format could not keep.
 
     Raises:
-        InputError: either file cannot be used, or they are the same.
+        InputError: either file cannot be used, or they are the same, or the output's format cannot hold known samples.
     """
     output = Path(output)
     paths = Paths()
@@ -81,7 +81,10 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
 
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
-        return [f"{container} is re-encoded, which changes all samples a little: a .wav output keeps them as they are"]
+        other = ".flac" if container in ("WAV", "RF64") else ".wav"
+        return [
+            f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"
+        ]
     bits = BITS.get(subtype)
     if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
         return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
@@ -124,6 +127,8 @@ def _stream(
     reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill]
 ) -> None:
     """Write the file anew block by block, with its text fields."""
+    if subtype in BITS:
+        fills = [Fill(fill.gap, fill.audio.clamp(-1, 1)) for fill in fills]
     with create(output, container, subtype, reader.sample_rate, reader.channels) as file:
         for name, text in reader.metadata().items():
             with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
@@ -133,6 +138,11 @@ def _stream(
                 fill.into(block, start)
             if subtype not in ("FLOAT", "DOUBLE") and not bool(torch.isfinite(block).all()):
                 raise InputError(f"{reader.path} has samples that are no numbers, which {container} cannot hold")
+            if subtype in BITS and bool((block.abs() > 1).any()):  # known ones, which would be clipped
+                raise InputError(
+                    f"{reader.path} has samples beyond full scale, which {container} cannot hold: "
+                    "name an output ending in .wav"
+                )
             file.write(stored(block.T.numpy(), subtype))
     if container == reader.format == "FLAC":
         with replacing(output) as retagged:

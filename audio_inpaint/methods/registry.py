@@ -147,6 +147,15 @@ def resolved(name: str) -> tuple[Any, tuple]:
     return foreign.loaded(name), ()
 
 
+def file_of(spec: str) -> Path | None:
+    """Return the file that a method's name gives, a checkpoint or code; None for a name without one."""
+    name, _ = split(spec)
+    if not foreign.is_foreign(name):
+        return checkpoints.find(name)
+    place = foreign.start(name)
+    return place if isinstance(place, Path) else None
+
+
 def split(spec: str) -> tuple[str, dict[str, str]]:
     """Split a method's name from its options, as text; commas in brackets belong to a value.
 
