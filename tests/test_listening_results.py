@@ -319,7 +319,11 @@ def test_who_did_not_finish_is_named_and_counted(tmp_path):
 def test_table_and_figure_are_written(tmp_path, records, capsys):
     (tmp_path / "results").mkdir()
     table, figure = tmp_path / "results.csv", tmp_path / "results" / "figure.png"
-    assert [command(save(tmp_path / "results", *records), "-o", table, "--figure", figure) for _ in "12"] == [0, 0]
+    arguments = [save(tmp_path / "results", *records), "-o", table, "--figure", figure]
+    assert command(*arguments) == 0
+    with pytest.raises(InputError, match="exists: name another file, or add --overwrite"):
+        command(*arguments)
+    assert command(*arguments, "--overwrite") == 0
     with table.open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert {row["item"] for row in rows} == {"(all)", *(answer["item"] for answer in records[0]["answers"])}

@@ -130,6 +130,30 @@ def test_pipes_and_devices_are_refused_before_any_work(here, capsys, command, ki
     assert sorted(path.name for path in here.iterdir()) == ["a.wav", "odd", "odd.html"]
 
 
+LONG = 300 * "x"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"inpaint a.wav -o {LONG}.wav --gaps 6000:6480",
+        f"inpaint a.wav a.wav -o {LONG} --gaps 6000:6480",
+        f"inpaint {LONG}.wav -o o.wav --gaps 6000:6480",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --labels {LONG}.txt",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report-to {LONG}.html",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report --truth {LONG}.wav",
+        f"detect a.wav -o {LONG}.txt",
+        "inpaint a.wav -o loop.wav --gaps 6000:6480 --overwrite",
+        "inpaint loop.wav -o o.wav --gaps 6000:6480 --overwrite",
+    ],
+)
+def test_names_that_no_disk_takes_are_one_line_before_any_work(here, capsys, command):
+    damaged(here / "a.wav")
+    (here / "loop.wav").symlink_to("loop.wav")
+    refused(capsys, *command.split())
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "loop.wav"]
+
+
 @pytest.mark.parametrize("output", ["a.wav", "./a.wav", "sub/../a.wav", "hard.wav", "soft.wav", "ABSOLUTE"])
 @pytest.mark.parametrize("python", [True, False])
 def test_no_name_of_the_input_is_written(here, capsys, output, python):

@@ -150,7 +150,7 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
             paths.reads(truth, "the truth")
-        skipped = arguments.skip_existing and output.is_file()
+        skipped = arguments.skip_existing and os.path.isfile(output)
         paths.writes(output, "the output", kept=skipped)
         if skipped:
             print(f"{file}: skipped, {output} exists")
@@ -241,7 +241,7 @@ def _truth(job: Job, reader: "Reader"):
     if job.truth is None:
         yield None
         return
-    if job.truth.is_dir():
+    if os.path.isdir(job.truth):
         raise InputError(f"{job.truth} holds nothing for {job.file.name}: expected a file of that name")
     with Reader(job.truth) as truth:
         if (truth.sample_rate, truth.channels, truth.length) != (reader.sample_rate, reader.channels, reader.length):

@@ -82,9 +82,7 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
         other = ".flac" if container in ("WAV", "RF64") else ".wav"
-        return [
-            f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"
-        ]
+        return [f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"]
     bits = BITS.get(subtype)
     if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
         return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason
 from audio_inpaint.files.formats import FORMATS
 
 # Further suffixes of sound and of pictures with sound, which no text is written to.
@@ -116,6 +117,12 @@ class Paths:
                 raise InputError(f"the output {folder} must be a folder: {error.strerror}") from error
 
     def _check_place(self, path: Path, what: str, overwrite: bool) -> None:
+        try:
+            os.stat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:  # too long a name, links in a circle, a folder that may not be entered
+            raise InputError(f"{what} {_short(path)} cannot be written: {reason(error)}") from error
         if path.is_dir():
             raise InputError(f"{what} {path} is a folder: name a file")
         if path.exists() and not path.is_file():
@@ -139,6 +146,11 @@ def identity(path: str | Path) -> tuple:
         folder, name = os.path.split(folder)
         missing = f"{name}/{missing}"
     return *identity(folder), missing.casefold() if _folds(folder) else missing
+
+
+def _short(path: Path) -> str:
+    text = str(path)
+    return text if len(text) <= 100 else f"{text[:60]}...{text[-30:]}"
 
 
 def _around(path: str | Path) -> Iterator[str]:
@@ -183,7 +195,7 @@ def inputs(names: Sequence[str]) -> tuple[list[Path], bool]:
     files: list[Path] = []
     folder = False
     for name in map(Path, names):
-        if not name.is_dir():
+        if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
             files.append(name)
             continue
         folder = True
@@ -258,17 +270,17 @@ def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
 def _folder(name: str, several: bool, paths: Paths) -> Path | None:
     """Return the folder that outputs of that name go to; None where it names a file."""
     place = Path(name)
-    if place.is_dir():
+    if os.path.isdir(place):
         return place
     if several:
-        if place.exists():
+        if os.path.exists(place):
             raise InputError(f"the output {place} must be a folder for several files, and is a file")
-        if not place.parent.is_dir():
+        if not os.path.isdir(place.parent):
             raise InputError(f"the folder {place.parent} of the output does not exist: create it first")
         paths.makes(place)
         return place
     parent = place if name.endswith(("/", "\\")) else place.parent
-    if not parent.is_dir():
+    if not os.path.isdir(parent):
         raise InputError(f"the folder {parent} of the output does not exist: create it first")
     return None
 
