@@ -15,6 +15,8 @@ import torch
 
 from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.paths import Paths
 from data_prep.packages import download, downloaded, unpack
 
 CACHE = Path("~/.cache/audio_inpaint").expanduser()
@@ -167,14 +169,22 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--cache", type=Path, default=CACHE, help="folder for the packages (default: ~/.cache/audio_inpaint)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace clips that exist")
     options = parser.parse_args(arguments)
+    paths = Paths()
+    paths.makes(options.out)
+    paths.writes(options.out / "LICENCES.md", "the list of licences")
+    for clip in CLIPS:
+        paths.writes(options.out / clip.name, "the clip")
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        paths.check(options.overwrite)
         for clip in CLIPS:
             audio = cut(fetch(clip.package, options.cache) / clip.source, clip)
             print(check(audio, clip))
-            soundfile.write(options.out / clip.name, audio, clip.sample_rate, subtype="PCM_16")
-        (options.out / "LICENCES.md").write_text(licences(), encoding="utf-8")
+            with replacing(options.out / clip.name) as temporary:
+                soundfile.write(temporary, audio, clip.sample_rate, subtype="PCM_16")
+        with replacing(options.out / "LICENCES.md") as temporary:
+            temporary.write_text(licences(), encoding="utf-8")
     except (InputError, OSError, soundfile.LibsndfileError) as error:
         print(f"audio-inpaint-data demo-clips: error: {error}", file=sys.stderr)
         return 2

@@ -13,11 +13,13 @@ import sys
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.folders import check_folder
 from data_prep import open_music, open_notes, packages
 from data_prep.open_notes import Instrument
 from data_prep.parallel import available_cores
 
-KINDS = ("music", "notes")
+RECORDS = {"music": open_music.RECORDS, "notes": open_notes.RECORDS}  # by which a corpus is known that goes on
+KINDS = tuple(RECORDS)
 # Of disk, packages and what is unpacked of them included; measured 7,000, 1,640, 460 and 95.
 SPACE_MB = {("music", False): 7500, ("notes", False): 1800, ("music", True): 500, ("notes", True): 120}
 
@@ -32,7 +34,8 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
         workers: processes; the corpus does not depend on it.
 
     Raises:
-        InputError: a program, a package or disk space is missing, which is told before anything is downloaded.
+        InputError: the folder of a kind holds other files, or a program, a package or disk space is missing, which is
+            told before anything is downloaded.
     """
     music = [package for package in open_music.MUSIC if not small or package.name in open_music.SMALL]
     fonts = [font for font in open_notes.FONTS if not small or font.name in open_notes.SMALL_FONTS]
@@ -40,6 +43,8 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
     needed = {"music": open_music.programs(music), "notes": open_notes.PROGRAMS_NEEDED}
     names = {"music": [package.name for package in music], "notes": [font.name for font in fonts]}
     downloads = out / "packages"
+    for kind in kinds:
+        check_folder(out / kind, RECORDS[kind])
     packages.require([program for kind in kinds for program in needed[kind]])
     packages.require_space(out, sum(SPACE_MB[kind, small] for kind in kinds))
     absent = packages.missing([name for kind in kinds for name in names[kind]], downloads)

@@ -20,6 +20,8 @@ from tqdm import tqdm
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.folders import check_folder
+from audio_inpaint.files.paths import Paths
 from data_prep import fma, folder, nsynth
 from data_prep.conversion import Converted, Refused, Target, convert
 from data_prep.parallel import available_cores, ordered_map
@@ -47,6 +49,11 @@ def prepare(
     Raises:
         InputError: a source is not what `kind` says, nothing in it can be used, or `out` holds other shards.
     """
+    paths = Paths()
+    for source in sources:
+        paths.reads(source, "the source")
+    paths.owns(out, "the folder of the shards")
+    paths.check()
     target = target_at(sample_rate)
     splits = SOURCES[kind](sources)
     options = {
@@ -57,9 +64,7 @@ def prepare(
     }
     manifest = out / "manifest.json"
     if manifest.is_file():
-        done = json.loads(manifest.read_text(encoding="utf-8"))
-        _check_same(done["options"], options, out)
-        return done
+        return _finished(manifest, options)
     _start(out, options)
     counts = [split.count for split in splits.values()]
     total = None if None in counts else sum(counts)
@@ -96,14 +101,24 @@ def _start(out: Path, options: dict) -> None:
     if noted.is_file():
         _check_same(json.loads(noted.read_text(encoding="utf-8")), options, out)
         return
+    check_folder(out, RECORDS)
     try:
-        if out.is_dir() and any(path.name != RECORDS for path in out.iterdir()):
-            raise InputError(f"{out} holds other files: name a new folder")
         noted.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out} cannot be made: {error.strerror}") from error
     with replacing(noted) as temporary:
         temporary.write_text(json.dumps(options), encoding="utf-8")
+
+
+def _finished(manifest: Path, options: dict) -> dict:
+    """Read the manifest of shards that are finished, made with the same options."""
+    try:
+        done = json.loads(manifest.read_text(encoding="utf-8"))
+        noted = dict(done["options"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{manifest} is no manifest of shards: name a new folder") from error
+    _check_same(noted, options, manifest.parent)
+    return done
 
 
 def _check_same(noted: dict, options: dict, out: Path) -> None:

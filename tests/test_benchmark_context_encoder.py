@@ -202,6 +202,8 @@ def test_table_3_scores_all_splits_without_synthesis(tmp_path, setting, networks
     found = rows(setting.folder / "ce-table3.csv")
     assert [row["row"] for row in found] == [f"magnitude, {split}" for split in ("training", "validation", "test")]
     assert [row["count"] for row in found] == ["2"] * 3
+    assert {row["score"] for row in found} == {"snr_network"}  # the frames' own, which is not the registry's snr_ms
+    assert "SNR_MS of the network's frames (dB)" in outcome.table
     assert outcome.results is None
     assert picture(setting.folder / "ce-table3.png")
 

@@ -225,11 +225,3 @@ def test_a_benchmark_computes_anew_what_was_edited_and_nothing_else(here):
     known, then = scores()
     assert known == 1
     assert then == [0.0, first[1]]
-
-
-def test_the_loop_around_every_method_counts(here, monkeypatch):
-    before = engine._fingerprint("silence")
-    (here / "loop.py").write_text("edited")
-    monkeypatch.setattr(engine, "_LOOP", [*engine._LOOP[1:], here / "loop.py"])
-    assert engine._fingerprint("silence") != before
-    assert {path.name for path in engine._LOOP[:2]} == {"repairing.py", "spans.py"}

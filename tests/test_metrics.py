@@ -250,5 +250,5 @@ def test_a_click_is_too_little_speech_for_stoi():
 @pytest.mark.parametrize(("score", "package"), [(pesq, "pesq"), (stoi, "pystoi")])
 def test_a_missing_package_names_the_extra_to_install(monkeypatch, score, package):
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"{package}.*pip install audio-inpaint\[metrics\]"):
+    with pytest.raises(InputError, match=rf"{package}.*pip install .audio-inpaint\[metrics\]"):
         score(torch.zeros(16000), torch.zeros(16000), 16000)

@@ -131,11 +131,14 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
     """
     from audio_inpaint.files.formats import FORMATS
     from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
+    from audio_inpaint.methods.registry import file_of
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
         raise InputError("--truth is for the report: add --report")
     paths = Paths()
+    if (own := file_of(arguments.method)) is not None:
+        paths.reads(own, "the method's file")
     files, several = inputs(arguments.input)
     targets = outputs(files, arguments.output, several, paths)
     labels = label_files(files, arguments.labels, several, paths)
@@ -148,7 +151,7 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
             paths.reads(truth, "the truth")
-        skipped = arguments.skip_existing and output.is_file()
+        skipped = arguments.skip_existing and os.path.isfile(output)
         paths.writes(output, "the output", kept=skipped)
         if skipped:
             print(f"{file}: skipped, {output} exists")
@@ -225,7 +228,7 @@ def _truth(job: Job, reader: "Reader"):
     if job.truth is None:
         yield None
         return
-    if job.truth.is_dir():
+    if os.path.isdir(job.truth):
         raise InputError(f"{job.truth} holds nothing for {job.file.name}: expected a file of that name")
     with Reader(job.truth) as truth:
         if (truth.sample_rate, truth.channels, truth.length) != (reader.sample_rate, reader.channels, reader.length):

@@ -4,13 +4,51 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods.options import accepted, allows, elements, listed, refusal
+
+_OPTIONS = re.compile(r"(.+?):([A-Za-z_][\w.]*=.*)", re.DOTALL)
+_OPTION = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
+
+
+def split(spec: str) -> tuple[str, dict[str, str]]:
+    """Split a method's name from its options, as text; commas in brackets belong to a value.
+
+    Raises:
+        InputError: an option has no value, or is given twice.
+
+    >>> split("mine.py:Fade:order=3,sizes=[1,2]")
+    ('mine.py:Fade', {'order': '3', 'sizes': '[1,2]'})
+    """
+    match = _OPTIONS.fullmatch(spec)
+    if not match:
+        return spec, {}
+    options: dict[str, str] = {}
+    for part in at_commas(match[2]):
+        option = _OPTION.fullmatch(part)
+        if not option:
+            raise InputError(f"{spec}: {part!r} is no option: write NAME=VALUE, lists as NAME=[A,B]")
+        if option[1] in options:
+            raise InputError(f"{spec}: {option[1]} is given twice")
+        options[option[1]] = option[2]
+    return match[1], options
+
+
+def at_commas(text: str) -> Iterator[str]:
+    """Cut text at the commas that are in no brackets."""
+    depth = start = 0
+    for place, sign in enumerate(text):
+        depth += (sign in "[({") - (sign in "])}")
+        if sign == "," and depth <= 0:
+            yield text[start:place]
+            start = place + 1
+    yield text[start:]
 
 
 def parsed(

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
 from audio_inpaint.methods import foreign, sources
-from audio_inpaint.methods.option_text import parsed
+from audio_inpaint.methods.option_text import parsed, split
 from audio_inpaint.nn import checkpoints
 
 if TYPE_CHECKING:
@@ -67,8 +67,6 @@ BUILT_IN = {
 }
 _CONTEXT_ENCODER = "audio_inpaint.methods.context_encoder.context_encoder"
 _DEEP_PRIOR = "audio_inpaint.methods.deep_prior.method"
-_OPTIONS = re.compile(r"(.+?):([A-Za-z_][\w.]*=.*)", re.DOTALL)
-_OPTION = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _REGISTERED: dict[str, tuple[Any, str]] = {}
 
 
@@ -159,38 +157,13 @@ def resolved(name: str) -> tuple[Any, tuple]:
     return foreign.loaded(name), ()
 
 
-def split(spec: str) -> tuple[str, dict[str, str]]:
-    """Split a method's name from its options, as text; commas in brackets belong to a value.
-
-    Raises:
-        InputError: an option has no value, or is given twice.
-
-    >>> split("mine.py:Fade:order=3,sizes=[1,2]")
-    ('mine.py:Fade', {'order': '3', 'sizes': '[1,2]'})
-    """
-    match = _OPTIONS.fullmatch(spec)
-    if not match:
-        return spec, {}
-    options: dict[str, str] = {}
-    for part in at_commas(match[2]):
-        option = _OPTION.fullmatch(part)
-        if not option:
-            raise InputError(f"{spec}: {part!r} is no option: write NAME=VALUE, lists as NAME=[A,B]")
-        if option[1] in options:
-            raise InputError(f"{spec}: {option[1]} is given twice")
-        options[option[1]] = option[2]
-    return match[1], options
-
-
-def at_commas(text: str) -> Iterator[str]:
-    """Cut text at the commas that are in no brackets."""
-    depth = start = 0
-    for place, sign in enumerate(text):
-        depth += (sign in "[({") - (sign in "])}")
-        if sign == "," and depth <= 0:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
+def file_of(spec: str) -> Path | None:
+    """Return the file that a method's name gives, a checkpoint or code; None for a name without one."""
+    name, _ = split(spec)
+    if not foreign.is_foreign(name):
+        return checkpoints.find(name)
+    place = foreign.start(name)
+    return place if isinstance(place, Path) else None
 
 
 def fingerprint(spec: str) -> str:

@@ -30,7 +30,7 @@ _PRESETS = {
     "ce-table3": (
         "context_encoder_tables",
         "table3",
-        "overfitting check: SNR_MS on training, validation and test data",
+        "overfitting check: SNR of the networks' frames on training, validation and test data",
     ),
     "ce-table4": ("context_encoder_tables", "table4", "64 ms gaps: SNR_MS and ODG of both networks and LPC"),
     "ce-table5": ("context_encoder_tables", "table5", "64 ms gaps: SNR_TD, with the paired t-test"),

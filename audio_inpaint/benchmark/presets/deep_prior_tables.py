@@ -32,7 +32,7 @@ from audio_inpaint.listening.levels import equalised
 from audio_inpaint.listening.page import write_test
 from audio_inpaint.listening.responses import collected
 from audio_inpaint.listening.stimuli import questions
-from audio_inpaint.methods.registry import split
+from audio_inpaint.methods.option_text import split
 from audio_inpaint.report.spectrogram_picture import figure
 from audio_inpaint.scores.registry import SCORES
 
