@@ -292,7 +292,7 @@ def _log_to(folder: Path, loggers: object) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line; what the user can mend is one line and exit code 2."""
+    """Run the command line; an error that the user can fix is one line and exit code 2."""
     args = list(sys.argv[1:] if args is None else args)
     try:
         with quiet():

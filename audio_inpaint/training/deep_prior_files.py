@@ -173,7 +173,7 @@ def _reason(error: Exception) -> str:
 
 
 def _finite(value: object) -> object:
-    """What JSON can hold: null in place of numbers that are none."""
+    """What JSON can hold: null in place of NaN and infinity."""
     if isinstance(value, dict):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list):
