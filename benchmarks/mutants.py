@@ -111,7 +111,7 @@ def copied():
         yield Path(folder)
 
 
-def tested(folder: Path, tests: list[str], limit: float | None = None) -> subprocess.CompletedProcess:
+def run_tests(folder: Path, tests: list[str], limit: float) -> subprocess.CompletedProcess:
     """Run tests of a copy up to the first that fails."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1"}
@@ -129,7 +129,7 @@ def outcome(fault: Fault) -> str:
             return f"NOT TRIED: its text stands there {count} times, not once"
         place.write_text(text.replace(fault.old, fault.new))
         try:
-            done = tested(folder, [fault.tests], LIMIT)
+            done = run_tests(folder, [fault.tests], LIMIT)
         except subprocess.TimeoutExpired:
             return f"killed by taking more than {LIMIT} s"
     if done.returncode == 1:
@@ -146,7 +146,7 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := [name for name in names if name not in FAULTS]:
         parser.error(f"no such fault: {', '.join(unknown)}; there are {', '.join(FAULTS)}")
     with copied() as folder:
-        done = tested(folder, sorted({FAULTS[name].tests for name in names}))
+        done = run_tests(folder, sorted({FAULTS[name].tests for name in names}), LIMIT)
     if done.returncode:
         last = (done.stdout.strip() or done.stderr.strip()).splitlines()[-1:]
         sys.exit(f"the tests fail without any fault, so that they would find every one: {' '.join(last)}")
