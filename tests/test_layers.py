@@ -1,6 +1,7 @@
 """Imports run downhill, lazy ones included."""
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ LAYERS = [
 ]
 
 
+@cache
 def imports() -> dict[str, set[str]]:
     """Room -> rooms that it imports, from the source of all its files; what only a type checker reads is left out."""
     found: dict[str, set[str]] = {}
