@@ -1,4 +1,4 @@
-"""The command `audio-inpaint-data`: `shards` and `open-corpus`, each with its own options."""
+"""The command `audio-inpaint-data`: `shards`, `verify` and `open-corpus`, each with its own options."""
 
 import sys
 from collections.abc import Sequence
@@ -9,6 +9,7 @@ from audio_inpaint.extras import needed
 
 _COMMANDS = {
     "shards": ("data_prep.shards", "turn FMA, NSynth or a folder of audio into shards to train from"),
+    "verify": ("data_prep.verify", "compare shards with the sums that were taken when they were made"),
     "open-corpus": ("data_prep.open_corpus", "build a corpus of freely licensed recordings from Debian packages"),
 }
 
