@@ -4,11 +4,10 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-import yaml
 from shard_files import data, write_shards
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import FOLDER
+from audio_inpaint.files.configs import load
 from audio_inpaint.training.data.shards import Shards
 
 
@@ -37,7 +36,7 @@ def test_many_processes_are_given_what_one_is_given(tmp_path, ranks):
 @pytest.mark.parametrize("ranks", [1, 2, 4, 8, 16, 32, 64])
 @pytest.mark.parametrize("name", ["ce_music.yaml", "ce_instruments.yaml", "ce_music_harmonic.yaml"])
 def test_the_papers_configs_start_as_shipped_on_any_cluster(tmp_path, name, ranks):
-    options = yaml.safe_load((FOLDER / name).read_text())["data"]["init_args"]
+    options = load(name)["data"]["init_args"]
     training = write_shards(tmp_path)
     module = Shards(**{**options, "training": training, "validation": None, "segment": data().segment})
     loader = as_rank(module, ranks - 1, ranks)

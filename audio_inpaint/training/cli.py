@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import find
+from audio_inpaint.files.configs import given
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.ranks import share
 from audio_inpaint.training.resume import CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
@@ -235,7 +235,7 @@ def _completed(args: list[str]) -> list[str]:
         joined = argument.startswith("--") and "=" in argument
         option, value = argument.split("=", 1) if joined else (before, argument)
         if option in ("-c", "--config"):
-            argument = argument.removesuffix(value) + str(find(value))
+            argument = argument.removesuffix(value) + given(value)
         completed.append(argument)
         if option == "--trainer.logger" and value.endswith(("TensorBoardLogger", "CSVLogger")):
             completed.append(f"--trainer.logger.save_dir={RUNS}")
