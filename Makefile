@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test mutants lint clean
+.PHONY: help demo demo-full test mutants docs lint clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -25,12 +25,15 @@ test: $(INSTALLED) ## run the tests
 mutants: $(INSTALLED) ## put faults into the default method, one at a time, and name those that no test finds
 	$(RUN) benchmarks/mutants.py
 
+docs: $(INSTALLED) ## build the documentation in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+
 lint: $(INSTALLED) ## check style and formatting
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 
 clean: ## remove the environment, the demonstration's results and all caches
-	rm -rf $(VENV) demo/output demo/report.html dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) demo/output demo/report.html dist site .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The extra `metrics` compiles C code; where there is no compiler, all but two speech scores works without it.
@@ -41,7 +44,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 		echo "the venv module of $(PYTHON) is missing: install it, on Debian by apt-get install python3-venv" >&2; exit 1; }
 	@echo "making $(VENV): about three minutes, 5 GB"
 	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) -e '.[dev,train]'
+	@$(PIP) -e '.[dev,docs,train]'
 	@$(PIP) -e '.[metrics]' >$(VENV)/metrics.log 2>&1 || \
 		echo "PESQ and STOI are left out, since they could not be installed (no C compiler?): see $(VENV)/metrics.log"
 	@touch $@

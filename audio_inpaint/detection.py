@@ -31,7 +31,7 @@ class Detection:
 
 
 def detect(source: str | Path | Reader, threshold: float = 0.5, longest_ms: float = 2000.0) -> list[Detection]:
-    """Finds lost stretches of 1 ms to `longest_ms` in an audio file, read block by block.
+    """Find lost stretches of 1 ms to `longest_ms` in an audio file, read block by block.
 
     Three kinds are told apart: runs of exact zeros, runs of another constant value, and dropouts (from 5 ms), where the
     signal falls by 36 dB or more at once. Pauses that music fades into and out of, silence at the file's ends, clipping
@@ -44,6 +44,12 @@ def detect(source: str | Path | Reader, threshold: float = 0.5, longest_ms: floa
         source: an audio file, or an open one.
         threshold: the least confidence reported. A gap with one edge in the file stays below 0.6.
         longest_ms: longer stretches are taken for pauses.
+
+    >>> import numpy as np, soundfile
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) / 2
+    >>> soundfile.write("damaged.wav", np.where(np.arange(16000) // 500 == 16, 0, tone), 16000)
+    >>> [(found.kind, found.gap) for found in detect("damaged.wav")]
+    [('zeros', Gap(start=8000, stop=8500, channel=None))]
     """
     if not isinstance(source, Reader):
         with Reader(source) as reader:

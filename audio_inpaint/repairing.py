@@ -6,6 +6,7 @@ goes through the method, and leaves its fills; nothing else of it is kept.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
-from audio_inpaint.files.patching import Fill, check_output, write_patched
+from audio_inpaint.files.patching import Fill, write_patched
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, as_gaps
 from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
@@ -146,11 +148,20 @@ def repair_file(
         InputError: a file cannot be used, no gap is found, or gaps do not fit.
         ContractError: the method broke its contract.
 
-    >>> repair_file("damaged.wav", "repaired.wav", "0.1-0.15")  # doctest: +SKIP
+    >>> import numpy as np, soundfile
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) / 2
+    >>> soundfile.write("damaged.wav", np.where(np.arange(16000) // 500 == 16, 0, tone), 16000)
+    >>> repair_file("damaged.wav", "repaired.wav", "0.5-0.53125", "janssen").gaps
+    [Gap(start=8000, stop=8500, channel=None)]
     """
     chosen = _method(method)
+    paths = Paths(allow="give overwrite=True")
+    paths.reads(path, "the input")
+    if isinstance(gaps, str | Path) and os.path.isfile(gaps):
+        paths.reads(gaps, "the list of gaps")
+    paths.writes(output, "the output")
+    paths.check(overwrite)
     with Reader(path) as reader:
-        check_output(path, output, overwrite)
         found = gaps_of(reader, gaps)
         if not found:
             raise InputError(f"no gap was found in {path}: name the gaps")

@@ -56,8 +56,8 @@ def spans(gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LO
         longest: seconds from the first to the last gap of a span, unless one gap alone is longer.
     """
     runs = lost_runs(gaps, shape.channels)
-    width = shape.length if math.isinf(context) else math.ceil(context * shape.sample_rate)
-    most = int(longest * shape.sample_rate)
+    width = math.ceil(min(context * shape.sample_rate, shape.length))
+    most = longest * shape.sample_rate
     ends = np.maximum.accumulate([run.stop for run in runs]).tolist() if runs else []
     plan = []
     for group in _groups(runs, shape.length, width, most):
@@ -68,7 +68,7 @@ def spans(gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LO
     return plan
 
 
-def _groups(runs: Sequence[Gap], length: int, width: int, most: int) -> Iterator[list[Gap]]:
+def _groups(runs: Sequence[Gap], length: int, width: int, most: float) -> Iterator[list[Gap]]:
     """Put runs together whose surroundings, `width` samples, overlap; no group is longer than `most` samples."""
     group: list[Gap] = []
     end = 0

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 from processor_time import seconds
-from torchaudio.functional import resample
 
 from audio_inpaint.dsp.phase import fast_griffin_lim, phase_gradient_heap_integration
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.files.recording import read
 from audio_inpaint.nn.segment import Segment
@@ -43,7 +43,7 @@ STAGES: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {
 def segments(path: Path, count: int) -> torch.Tensor:
     """Audible segments spread evenly over a file, (count, time)."""
     audio, rate = read(path)
-    windows = resample(audio.mean(0), rate, SEGMENT.sample_rate).unfold(-1, SEGMENT.length, 512)
+    windows = resampled(audio.mean(0, keepdim=True), rate, SEGMENT.sample_rate)[0].unfold(-1, SEGMENT.length, 512)
     audible = windows[SEGMENT.audible(windows)]
     return audible[torch.linspace(0, len(audible) - 1, count).long()]
 

@@ -1,16 +1,14 @@
-"""The command `audio-inpaint-data`: `shards`, `verify` and `open-corpus`, each with its own options."""
+"""The command `audio-inpaint-data`: `shards`, `verify`, `open-corpus` and `demo-clips`, each with its own options."""
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from audio_inpaint.errors import InputError
-from audio_inpaint.extras import needed
-
 _COMMANDS = {
     "shards": ("data_prep.shards", "turn FMA, NSynth or a folder of audio into shards to train from"),
     "verify": ("data_prep.verify", "compare shards with the sums that were taken when they were made"),
     "open-corpus": ("data_prep.open_corpus", "build a corpus of freely licensed recordings from Debian packages"),
+    "demo-clips": ("data_prep.demo_clips", "make the demonstration's recordings from Debian packages"),
 }
 
 
@@ -24,14 +22,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in _COMMANDS:
         print(f"audio-inpaint-data: error: {name!r} is not one of: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2
-    try:
-        with needed():
-            command = import_module(_COMMANDS[name][0])
-    except InputError as error:
-        print(f"audio-inpaint-data: error: {error}", file=sys.stderr)
-        return 2
-    return command.main(rest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    return import_module(_COMMANDS[name][0]).main(rest)

@@ -1,6 +1,7 @@
-"""Make the demonstration's recordings from freely licensed Debian packages: python -m data_prep.demo_clips
+"""Make the demonstration's recordings from freely licensed Debian packages.
 
 Needs a Debian or Ubuntu machine with apt-get (after apt-get update) and dpkg-deb; nothing is installed.
+The committed music_16k.flac, which published figures are of, was resampled by torchaudio; a new one differs by -50 dB.
 """
 
 import argparse
@@ -10,8 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
+import torch
 
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.paths import Paths
 from data_prep.packages import download, downloaded, unpack
 
 CACHE = Path("~/.cache/audio_inpaint").expanduser()
@@ -109,18 +114,13 @@ def fetch(package: str, cache: Path = CACHE) -> Path:
 
 def cut(source: Path, clip: Clip) -> np.ndarray:
     """The clip's samples (time, channel): cut, mixed to mono and resampled as it asks, faded over 5 ms at both ends."""
-    import torch
-    from torchaudio.functional import resample
-
     with soundfile.SoundFile(source) as file:
         rate = file.samplerate
         file.seek(round(clip.start * rate))
         audio = file.read(round(clip.seconds * rate), dtype="float64", always_2d=True)
     if clip.mono:
         audio = audio.mean(axis=1, keepdims=True)
-    if rate != clip.sample_rate:
-        audio = resample(torch.from_numpy(audio.T.copy()), rate, clip.sample_rate, lowpass_filter_width=64).numpy().T
-    audio = audio.copy()
+    audio = resampled(torch.from_numpy(audio.T.copy()), rate, clip.sample_rate).numpy().T.copy()
     fade = np.sin(np.linspace(0, np.pi / 2, round(0.005 * clip.sample_rate)))[:, None] ** 2
     audio[: len(fade)] *= fade
     audio[-len(fade) :] *= fade[::-1]
@@ -147,7 +147,7 @@ def licences() -> str:
     lines = [
         "# Where the demonstration's recordings come from",
         "",
-        "Made by `python -m data_prep.demo_clips` from Debian packages. Each recording keeps its own licence.",
+        "Made by `audio-inpaint-data demo-clips` from Debian packages. Each recording keeps its own licence.",
         "",
         "| file | title | author | licence | package and version | file in it | cut | changes |",
         "|-|-|-|-|-|-|-|-|",
@@ -164,25 +164,28 @@ def licences() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Writes the clips and LICENCES.md; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m data_prep.demo_clips", description=__doc__.splitlines()[0])
-    default = Path(__file__).parents[1] / "demo" / "clips"
-    parser.add_argument("--out", type=Path, default=default, help="folder for the clips (default: demo/clips)")
+    parser = argparse.ArgumentParser(prog="audio-inpaint-data demo-clips", description=__doc__.splitlines()[0])
+    parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder for the clips")
     parser.add_argument(
         "--cache", type=Path, default=CACHE, help="folder for the packages (default: ~/.cache/audio_inpaint)"
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace clips that exist")
     options = parser.parse_args(arguments)
+    paths = Paths()
+    paths.makes(options.out)
+    paths.writes(options.out / "LICENCES.md", "the list of licences")
+    for clip in CLIPS:
+        paths.writes(options.out / clip.name, "the clip")
     try:
-        options.out.mkdir(parents=True, exist_ok=True)
+        paths.check(options.overwrite)
         for clip in CLIPS:
             audio = cut(fetch(clip.package, options.cache) / clip.source, clip)
             print(check(audio, clip))
-            soundfile.write(options.out / clip.name, audio, clip.sample_rate, subtype="PCM_16")
-        (options.out / "LICENCES.md").write_text(licences(), encoding="utf-8")
+            with replacing(options.out / clip.name) as temporary:
+                soundfile.write(temporary, audio, clip.sample_rate, subtype="PCM_16")
+        with replacing(options.out / "LICENCES.md") as temporary:
+            temporary.write_text(licences(), encoding="utf-8")
     except (InputError, OSError, soundfile.LibsndfileError) as error:
-        print(f"demo_clips: error: {error}", file=sys.stderr)
+        print(f"audio-inpaint-data demo-clips: error: {error}", file=sys.stderr)
         return 2
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

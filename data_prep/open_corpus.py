@@ -1,7 +1,7 @@
-"""Build a corpus of freely licensed recordings in the layouts of FMA and NSynth: python -m data_prep.open_corpus
+"""Build a corpus of freely licensed recordings in the layouts of FMA and NSynth.
 
-    python -m data_prep.open_corpus -o corpus           # 16.6 h of music, 10,000 notes
-    python -m data_prep.open_corpus -o small --small    # a minute or two: for a look, and for tests
+    audio-inpaint-data open-corpus -o corpus           # 16.6 h of music, 10,000 notes
+    audio-inpaint-data open-corpus -o small --small    # a minute or two: for a look, and for tests
 
 The recordings are those that Debian 12 packages carry. Needs Debian or Ubuntu with apt-get (after apt-get update),
 fluidsynth for the notes and ffmpeg for the whole corpus's music; no package is installed. Packages that are in
@@ -13,11 +13,13 @@ import sys
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.folders import check_folder
 from data_prep import open_music, open_notes, packages
 from data_prep.open_notes import Instrument
 from data_prep.parallel import available_cores
 
-KINDS = ("music", "notes")
+RECORDS = {"music": open_music.RECORDS, "notes": open_notes.RECORDS}  # by which a corpus is known that goes on
+KINDS = tuple(RECORDS)
 # Of disk, packages and what is unpacked of them included; measured 7,000, 1,640, 460 and 95.
 SPACE_MB = {("music", False): 7500, ("notes", False): 1800, ("music", True): 500, ("notes", True): 120}
 
@@ -32,7 +34,8 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
         workers: processes; the corpus does not depend on it.
 
     Raises:
-        InputError: a program, a package or disk space is missing, which is told before anything is downloaded.
+        InputError: the folder of a kind holds other files, or a program, a package or disk space is missing, which is
+            told before anything is downloaded.
     """
     music = [package for package in open_music.MUSIC if not small or package.name in open_music.SMALL]
     fonts = [font for font in open_notes.FONTS if not small or font.name in open_notes.SMALL_FONTS]
@@ -40,6 +43,8 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
     needed = {"music": open_music.programs(music), "notes": open_notes.PROGRAMS_NEEDED}
     names = {"music": [package.name for package in music], "notes": [font.name for font in fonts]}
     downloads = out / "packages"
+    for kind in kinds:
+        check_folder(out / kind, RECORDS[kind])
     packages.require([program for kind in kinds for program in needed[kind]])
     packages.require_space(out, sum(SPACE_MB[kind, small] for kind in kinds))
     absent = packages.missing([name for kind in kinds for name in names[kind]], downloads)
@@ -58,7 +63,7 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and build the corpus; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_prep.open_corpus",
+        prog="audio-inpaint-data open-corpus",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -75,16 +80,12 @@ def main(arguments: list[str] | None = None) -> int:
             raise InputError("--workers must be at least 1")
         counts = build(options.out, options.small, kinds, options.workers)
     except (InputError, OSError) as error:
-        print(f"data_prep.open_corpus: error: {error}", file=sys.stderr)
+        print(f"audio-inpaint-data open-corpus: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("data_prep.open_corpus: interrupted; the same command continues", file=sys.stderr)
+        print("audio-inpaint-data open-corpus: interrupted; the same command continues", file=sys.stderr)
         return 130
     unit = {"music": "clips of 30 s, in FMA's layout", "notes": "notes of 4 s, in NSynth's layout"}
     for kind, count in counts.items():
         print(f"{options.out / kind}: {count} {unit[kind]}")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

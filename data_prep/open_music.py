@@ -20,6 +20,7 @@ from data_prep.packages import Program, licence_of, unpack, version
 from data_prep.parallel import ordered_map
 
 CLIP, LEAD, TAIL = 30, 5, 2  # seconds of a clip; left out at a track's start and end, where music fades
+RECORDS = ".tracks"  # folder of the clips of each track that is finished
 G722_RATE = 16000
 FRAME = 1024  # samples whose level is measured at once
 LOUDEST, QUIET, QUIET_SHARE = -40.0, -60.0, 0.2  # dBFS: a clip is kept if louder, and not too much of it is quieter
@@ -131,7 +132,7 @@ def write_music(packages: list[MusicPackage], downloads: Path, out: Path, worker
         InputError: a track cannot be read or nothing can be written.
     """
     tracks = [track for package in packages for track in list_tracks(package, downloads)]
-    records = out / ".tracks"
+    records = out / RECORDS
     for folder in (records, out / "fma_small", out / "fma_metadata"):
         folder.mkdir(parents=True, exist_ok=True)
     cut = ordered_map(partial(cut_track, out=out), tracks, workers)
@@ -180,7 +181,7 @@ def cut_track(track: Track, out: Path) -> list[Clip]:
 
     A track that an earlier run finished is only read back.
     """
-    record = out / ".tracks" / f"{track.package.name}-{track.number:03d}.json"
+    record = out / RECORDS / f"{track.package.name}-{track.number:03d}.json"
     if record.is_file():
         return [Clip(**clip) for clip in json.loads(record.read_text(encoding="utf-8"))]
     clips = []

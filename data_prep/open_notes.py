@@ -26,6 +26,7 @@ HELD_MS, SLOT_MS, SILENCED_MS = 3000, 6000, 5500  # NSynth: 3 s held, 1 s releas
 VELOCITIES = (25, 50, 75, 100, 127)  # NSynth's
 PITCH_STEP, PITCHES = 6, 11  # pitches of an instrument lie half an octave apart; the next program's one semitone higher
 LOWEST = {"bass": 24}  # other families from C2; both reach five octaves up
+RECORDS = ".instruments"  # folder of the notes of each instrument that is finished
 DEAD = 1e-3  # peak, of full scale (-60 dBFS): the sound font has nothing at that pitch
 LOUDEST = 0.9  # peak of an instrument's loudest note
 
@@ -112,7 +113,7 @@ def write_notes(instruments: list[Instrument], downloads: Path, out: Path, worke
     """
     for font in {instrument.font for instrument in instruments}:
         unpack(font.name, downloads)
-    for folder in (out / ".instruments", *(out / name / "audio" for name in FOLDERS.values())):
+    for folder in (out / RECORDS, *(out / name / "audio" for name in FOLDERS.values())):
         folder.mkdir(parents=True, exist_ok=True)
     played = ordered_map(partial(play, downloads=downloads, out=out), instruments, workers)
     bar = tqdm(played, "notes", len(instruments), unit=" instruments", disable=None)
@@ -132,7 +133,7 @@ def play(instrument: Instrument, downloads: Path, out: Path) -> list[dict]:
 
     An instrument that an earlier run finished is only read back.
     """
-    record = out / ".instruments" / f"{instrument.name}.json"
+    record = out / RECORDS / f"{instrument.name}.json"
     if record.is_file():
         return json.loads(record.read_text(encoding="utf-8"))
     font = downloads / "unpacked" / instrument.font.name / instrument.font.path

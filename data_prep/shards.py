@@ -1,8 +1,8 @@
-"""Turn NSynth, FMA or a folder of audio into shards to train from: python -m data_prep.shards fma fma_small.zip ...
+"""Turn NSynth, FMA or a folder of audio into shards to train from.
 
-    python -m data_prep.shards fma fma_small.zip fma_metadata.zip -o shards/fma
-    python -m data_prep.shards nsynth nsynth-train.jsonwav.tar.gz nsynth-valid.jsonwav.tar.gz -o shards/nsynth
-    python -m data_prep.shards folder recordings -o shards/mine
+    audio-inpaint-data shards fma fma_small.zip fma_metadata.zip -o shards/fma
+    audio-inpaint-data shards nsynth nsynth-train.jsonwav.tar.gz nsynth-valid.jsonwav.tar.gz -o shards/nsynth
+    audio-inpaint-data shards folder recordings -o shards/mine
 
 Work that was interrupted continues where it was when the same command is given again.
 """
@@ -22,6 +22,8 @@ from tqdm import tqdm
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.folders import check_folder
+from audio_inpaint.files.paths import Paths
 from data_prep import fma, folder, nsynth
 from data_prep.conversion import Converted, Refused, Target, convert
 from data_prep.parallel import available_cores, ordered_map
@@ -49,6 +51,11 @@ def prepare(
     Raises:
         InputError: a source is not what `kind` says, nothing in it can be used, or `out` holds other shards.
     """
+    paths = Paths()
+    for source in sources:
+        paths.reads(source, "the source")
+    paths.owns(out, "the folder of the shards")
+    paths.check()
     target = target_at(sample_rate)
     splits = SOURCES[kind](sources)
     options = {
@@ -59,9 +66,7 @@ def prepare(
     }
     manifest = out / "manifest.json"
     if manifest.is_file():
-        done = json.loads(manifest.read_text(encoding="utf-8"))
-        _check_same(done["options"], options, out)
-        return done
+        return _finished(manifest, options)
     _start(out, options)
     counts = [split.count for split in splits.values()]
     total = None if None in counts else sum(counts)
@@ -111,14 +116,24 @@ def _start(out: Path, options: dict) -> None:
     if noted.is_file():
         _check_same(json.loads(noted.read_text(encoding="utf-8")), options, out)
         return
+    check_folder(out, RECORDS)
     try:
-        if out.is_dir() and any(path.name != RECORDS for path in out.iterdir()):
-            raise InputError(f"{out} holds other files: name a new folder")
         noted.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{out} cannot be made: {error.strerror}") from error
     with replacing(noted) as temporary:
         temporary.write_text(json.dumps(options), encoding="utf-8")
+
+
+def _finished(manifest: Path, options: dict) -> dict:
+    """Read the manifest of shards that are finished, made with the same options."""
+    try:
+        done = json.loads(manifest.read_text(encoding="utf-8"))
+        noted = dict(done["options"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{manifest} is no manifest of shards: name a new folder") from error
+    _check_same(noted, options, manifest.parent)
+    return done
 
 
 def _check_same(noted: dict, options: dict, out: Path) -> None:
@@ -166,7 +181,7 @@ def _summary(shards: list[Shard], sample_rate: int) -> dict:
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, write the shards, print what they hold; returns the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_prep.shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="audio-inpaint-data shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=SOURCES, help="layout of the sources")
     parser.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="published archives, or folders")
@@ -185,10 +200,10 @@ def main(arguments: list[str] | None = None) -> int:
             options.kind, options.sources, options.out, options.sample_rate, options.workers, options.shard_size
         )
     except (InputError, OSError) as error:
-        print(f"data_prep.shards: error: {error}", file=sys.stderr)
+        print(f"audio-inpaint-data shards: error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("data_prep.shards: interrupted; the same command continues", file=sys.stderr)
+        print("audio-inpaint-data shards: interrupted; the same command continues", file=sys.stderr)
         return 130
     for name, split in manifest["splits"].items():
         print(
@@ -198,7 +213,3 @@ def main(arguments: list[str] | None = None) -> int:
     if refused := [text for split in manifest["splits"].values() for text in split["refused"].values()]:
         print(f"refused: {counted(refused)}; {options.out / 'manifest.json'} names the files")
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

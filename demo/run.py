@@ -90,7 +90,7 @@ def table(items: list[Item]) -> Iterator[str]:
 
 
 def main() -> int:
-    """Run the demonstration; returns the exit code, 2 for what the user can mend."""
+    """Run the demonstration; returns the exit code, 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--methods", default="auto,janssen", help="see `audio-inpaint methods`; %(default)s")
     parser.add_argument("--full", action="store_true", help=f"fit {FIT} to every recording, all its steps")

@@ -245,7 +245,7 @@ def test_recordings_and_given_masks_are_never_written_over(tmp_path, capsys):
     assert main([*command, "--masks", str(out / "rows.csv")]) == 2
     assert "is the file of masks" in capsys.readouterr().err
     assert main([*command, str(sound := next((out / "audio").rglob("original.flac"))), "--audio"]) == 2
-    assert "--audio would replace" in capsys.readouterr().err
+    assert "lies in the folder that --audio replaces" in capsys.readouterr().err
     assert sound.is_file()
     assert (out / "rows.csv").read_bytes() == kept
     assert main([*command, "--masks", str(out / "masks.json")]) == 0  # the seed stays in it

@@ -116,7 +116,7 @@ def test_silent_gaps_and_short_recordings_are_left_out(tmp_path, setting):
 
 def test_what_the_user_can_mend_is_said(tmp_path, setting, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(InputError, match=r"python -m data_prep\.open_corpus -o data/open --small"):
+    with pytest.raises(InputError, match=r"audio-inpaint-data open-corpus -o data/open --small"):
         material.excerpts(replace(setting, sources=()))
     with pytest.raises(InputError, match="music=FOLDER"):
         material.excerpts(replace(setting, sources=(f"speech={tmp_path / 'music'}",)))
@@ -174,6 +174,13 @@ def test_table_4_has_the_magnitudes_snr_and_the_odg(setting, networks):
     assert all(cell in outcome.table for cell in ("7.7 (4.3)", "6.3 (5.1)", "-0.8 (0.2)"))
 
 
+def test_a_table_has_a_row_for_a_method_of_ones_own(setting, networks):
+    own = replace(setting, methods=("silence", networks["music"]["complex"]))  # the second is there already, for music
+    table = tables.table5(own).table
+    assert table.count("silence") == 2
+    assert [row["row"] for row in rows(setting.folder / "ce-table5.csv") if row["row"] == "silence"] == ["silence"] * 2
+
+
 def test_table_6_averages_the_three_ways_to_enlarge_a_gap(setting, networks):
     outcome = preset("ce-table6")(setting)
     assert {gap.stop - gap.start for case in outcome.results.cases for gap in case.mask.gaps} == {768}
@@ -195,6 +202,8 @@ def test_table_3_scores_all_splits_without_synthesis(tmp_path, setting, networks
     found = rows(setting.folder / "ce-table3.csv")
     assert [row["row"] for row in found] == [f"magnitude, {split}" for split in ("training", "validation", "test")]
     assert [row["count"] for row in found] == ["2"] * 3
+    assert {row["score"] for row in found} == {"snr_network"}  # the frames' own, which is not the registry's snr_ms
+    assert "SNR_MS of the network's frames (dB)" in outcome.table
     assert outcome.results is None
     assert picture(setting.folder / "ce-table3.png")
 

@@ -7,7 +7,6 @@ from alike import alike
 from torch import nn
 from torch.nn.functional import conv1d
 
-from audio_inpaint.errors import InputError
 from audio_inpaint.methods.catch_a_waveform import catch_a_waveform
 from audio_inpaint.methods.catch_a_waveform.catch_a_waveform import (
     CatchAWaveform,
@@ -245,9 +244,3 @@ def test_without_a_gap_or_without_sound_nothing_is_fitted(lost):
     audio = tones(3000)
     restored = alike(CatchAWaveform())(audio, mask(3000, *lost), RATE)
     assert torch.equal(restored, torch.zeros_like(audio) if lost else audio)
-
-
-@pytest.mark.parametrize("option", [{"epochs": 0}, {"width": 0}])
-def test_networks_without_steps_or_channels_are_refused(option):
-    with pytest.raises(InputError, match="at least one"):
-        CatchAWaveform(**option)

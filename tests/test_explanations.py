@@ -6,16 +6,18 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from quoting import BAR, RATE, Quoting, record
+from quoting import BAR, RATE, Quoting, bars, record
 from repairs import restore_file
 
 import audio_inpaint.methods.registry
 from audio_inpaint.cli import main
 from audio_inpaint.gap_files import read_gaps
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import Explaining
-from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.recall.recall import Recall
+from audio_inpaint.repairing import repair
 
 NEAR, LONG, FAR = Gap(10_000, 10_200), Gap(14_000, 14_400), Gap(100_000, 100_200)
 
@@ -73,19 +75,94 @@ def test_positions_are_those_of_the_file_and_sources_hold_what_was_filled_in(tmp
         assert np.array_equal(after[gap.start : gap.stop], before[told.sources[0].start :][:size])
 
 
-def test_each_gap_is_explained_once_where_regions_overlap(tmp_path):
-    method = Quoting()
-    method.longest = 0.01
+class Asked(Quoting):
+    """Notes the spans that it gets and the gaps that it is to explain."""
+
+    def __init__(self):
+        self.asked = []
+
+    def explain(self, audio, gap, sample_rate, wanted):
+        self.asked.append((audio.shape[-1], list(wanted)))
+        filled, told = super().explain(audio, gap, sample_rate, mask_gaps(gap))
+        return filled, told  # of all gaps: those that are not wanted are another span's
+
+
+def test_each_gap_is_explained_once_where_spans_overlap(tmp_path):
+    method = Asked()
+    method.longest = 0.01  # seconds: each gap gets a span of its own, which holds the other gap too
     result = restore_file(record(tmp_path / "in.wav"), tmp_path / "out.wav", [NEAR, LONG], method)
+    context = round(method.context * RATE)
+    assert method.asked == [
+        (2 * context + len(NEAR), [Gap(context, context + len(NEAR))]),
+        (2 * context + len(LONG), [Gap(context, context + len(LONG))]),
+    ]
+    assert context > LONG.start - NEAR.stop
     assert [(told.gap, told.expected_snr) for told in result.explanations] == [(NEAR, 13.6), (LONG, 1.3)]
 
 
-def test_channels_restored_apart_are_explained_apart(tmp_path):
+def test_gaps_far_from_each_other_are_explained_in_spans_of_their_own(tmp_path):
+    method = Asked()
+    result = restore_file(record(tmp_path / "in.wav", [NEAR, FAR], 40), tmp_path / "out.wav", [NEAR, FAR], method)
+    assert len(method.asked) == 2
+    assert [told.gap for told in result.explanations] == [NEAR, FAR]
+
+
+def test_gaps_of_single_channels_are_explained_with_the_gains_of_these(tmp_path):
     source = record(tmp_path / "in.wav", channels=3)
     gaps = [NEAR, Gap(14_000, 14_400, 1), Gap(18_000, 18_200, 2)]
     result = restore_file(source, tmp_path / "out.wav", gaps, Quoting())
     assert [told.gap for told in result.explanations] == gaps
-    assert [len(told.sources[1].gains) for told in result.explanations] == [3, 1, 1]
+    assert [told.sources[0].gains for told in result.explanations] == [(1.0, 1.0, 1.0), (1.0,), (1.0,)]
+    assert [told.sources[1].gains for told in result.explanations] == [(0.1, 0.2, 0.3), (0.1,), (0.1,)]
+
+
+class Marked(Recall):
+    """Explains each gap by the first samples of the channels that it gets together."""
+
+    def restore(self, audio, gap, sample_rate, wanted):
+        gains = tuple(audio[:, 0].tolist())
+        return audio.clone(), [Explanation(run, {"a": 1.0}, {}, (Source(7, 1.0, gains),), 9.0) for run in wanted]
+
+
+def test_channels_that_recall_restores_apart_are_explained_apart_with_their_own_gains():
+    """The gap of all channels too, though the other gap is of one channel alone."""
+    audio = np.zeros((3, 20_000))
+    audio[:, 0] = 0.25, 0.5, 0.75
+    result = repair(audio, [NEAR, Gap(14_000, 14_400, 1)], RATE, Marked())
+    assert [(told.gap, told.sources[0].gains) for told in result.explanations] == [
+        (Gap(10_000, 10_200, 0), (0.25,)),
+        (Gap(10_000, 10_200, 1), (0.5,)),
+        (Gap(10_000, 10_200, 2), (0.75,)),
+        (Gap(14_000, 14_400, 1), (0.5,)),
+    ]
+
+
+def test_the_default_explains_every_gap_of_a_span_and_finds_each_channels_gains():
+    """Bars that repeat, one channel with every other bar at half the level."""
+    audio = np.array(bars(12, 2).T)
+    audio[1] *= np.where(np.arange(audio.shape[-1]) // BAR % 2, 0.5, 1.0)
+    result = repair(audio, [NEAR, Gap(20_000, 20_200, 1)], RATE, "auto:matches=1,templates=[0.064]")
+    assert [told.gap for told in result.explanations] == [
+        Gap(10_000, 10_200, 0),
+        Gap(10_000, 10_200, 1),
+        Gap(20_000, 20_200, 1),
+    ]
+    for told in result.explanations:
+        source, channel = told.sources[0], told.gap.channel
+        assert (source.start - told.gap.start) % BAR == 0
+        even = (source.start - told.gap.start) // BAR % 2 == 0
+        here = told.gap.start // BAR % 2  # whether the gap is in a quiet bar
+        expected = 1.0 if channel == 0 or even else (0.5 if here else 2.0)
+        assert source.gains == pytest.approx((expected,), rel=0.02)
+
+
+def test_positions_move_and_a_channel_keeps_its_own_gains():
+    sources = (Source(5, 1.0, (0.1, 0.2, 0.3)), Source(40, 0.5, (0.4, 0.5, 0.6)))
+    told = Explanation(Gap(10, 20), {"a": 1.0}, {"a": 0.1}, sources, 6.0)
+    own = told.of_channel(1, 4).moved(100)
+    assert own.gap == Gap(110, 120, 4)
+    assert own.sources == (Source(105, 1.0, (0.2,)), Source(140, 0.5, (0.5,)))
+    assert (own.weights, own.errors, own.expected_snr) == (told.weights, told.errors, told.expected_snr)
 
 
 def test_a_method_that_does_not_explain_gives_none(tmp_path):

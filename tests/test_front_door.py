@@ -10,7 +10,7 @@ HEAVY = ("numpy", "scipy", "soundfile", "torch")
 
 def test_importing_the_package_imports_nothing_heavy_and_takes_no_time():
     timed = (
-        "import sys, time; start = time.perf_counter(); import audio_inpaint; took = time.perf_counter() - start; "
+        "import sys, time; start = time.process_time(); import audio_inpaint; took = time.process_time() - start; "
         f"print(took, *(name for name in {HEAVY} if name in sys.modules))"
     )
     took = []

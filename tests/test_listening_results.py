@@ -319,9 +319,11 @@ def test_who_did_not_finish_is_named_and_counted(tmp_path):
 def test_table_and_figure_are_written(tmp_path, records, capsys):
     (tmp_path / "results").mkdir()
     table, figure = tmp_path / "results.csv", tmp_path / "results" / "figure.png"
-    assert [command(save(tmp_path / "results", *records), "-o", table, "--figure", figure) for _ in "12"] == [0, 0]
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
+    arguments = [save(tmp_path / "results", *records), "-o", table, "--figure", figure]
+    assert [command(*arguments, *again) for again in ([], ["--overwrite"])] == [0, 0]
+    with pytest.raises(InputError, match="exists: name another file, or add --overwrite"):
+        command(*arguments)
+    rows = list(csv.DictReader(table.read_text(encoding="utf-8").splitlines()))
     assert {row["item"] for row in rows} == {"(all)", *(answer["item"] for answer in records[0]["answers"])}
     assert imread(figure)[..., :3].reshape(-1, 3).std() > 0.05
     assert "Who fills best, and where?" in capsys.readouterr().out

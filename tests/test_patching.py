@@ -173,6 +173,24 @@ def test_restored_integers_are_rounded_and_clipped_not_wrapped(tmp_path):
     assert got.tolist() == [32767, -32768, 32767, -32768, 1, -1, 0]
 
 
+def test_known_samples_beyond_full_scale_are_refused_not_clipped(tmp_path):
+    loud = np.zeros((100, 1))
+    loud[10], loud[20] = 1.0, 5.0
+    source = make(tmp_path / "in.wav", "WAV", "FLOAT", loud)
+    fill = Fill(Gap(20, 21), torch.full((1, 1), 3.0))
+    write_patched(source, tmp_path / "out.flac", [fill])
+    assert soundfile.read(tmp_path / "out.flac")[0][[10, 20]] == pytest.approx([1, 1], abs=1e-6)
+    with pytest.raises(InputError, match=r"samples beyond full scale, which FLAC cannot hold: name .* \.wav"):
+        write_patched(source, tmp_path / "other.flac", [])
+    assert not (tmp_path / "other.flac").exists()
+
+
+def test_the_note_on_a_lossy_format_names_another_one(tmp_path):
+    source = make(tmp_path / "in.wav", "WAV", "IMA_ADPCM", 0.5 * noise(), 48000)
+    (note,) = write_patched(source, tmp_path / "out.wav", [])
+    assert "a .flac file keeps" in note
+
+
 @pytest.mark.parametrize(
     ("source", "output", "subtype", "exact"),
     [
@@ -265,7 +283,7 @@ def test_the_output_may_not_be_the_input(tmp_path, link):
     if link:
         output = tmp_path / "other.wav"
         link(source, output)
-    with pytest.raises(InputError, match="input itself"):
+    with pytest.raises(InputError, match=r"is the input .*itself"):
         write_patched(source, output, [])
     assert source.read_bytes() == before
 

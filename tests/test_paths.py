@@ -4,7 +4,11 @@ import os
 
 import pytest
 import soundfile
+from benchmark_cases import folder as clips
 from test_cli import RATE, damaged, refused, run, tone
+
+from audio_inpaint import repair_file
+from audio_inpaint.errors import InputError
 
 
 @pytest.fixture
@@ -14,7 +18,7 @@ def here(tmp_path, monkeypatch):
 
 
 def digests(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +30,8 @@ def digests(folder):
         ("inpaint a.wav -o o.wav --labels gaps.txt --gaps gaps.txt --overwrite", "the list of gaps itself"),
         ("inpaint a.wav -o b.wav --gaps 6000:6480", "add --overwrite"),
         ("inpaint a.wav -o link.wav --gaps 6000:6480 --overwrite", "the input a.wav itself"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --method my.py:My --labels my.py --overwrite", "the method's file"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --method ./my.py:My --labels soft.py --overwrite", "method's file"),
         ("detect in.voc -o in.voc", "name for audio"),
         ("detect in.voc -o in.voc --overwrite", "name for audio"),
         ("ship x.ckpt -o x.ckpt", "the checkpoint itself"),
@@ -40,6 +46,8 @@ def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unaske
     (here / "link.wav").symlink_to("a.wav")
     (here / "gaps.txt").write_text("0.375\t0.405\tmine\n")
     (here / "x.ckpt").write_text("weights")
+    (here / "my.py").write_text("class My:\n    def __call__(self, audio, gap, sample_rate): return audio.clone()\n")
+    (here / "soft.py").symlink_to("my.py")
     before = digests(here)
     assert words in refused(capsys, *command.split())
     assert digests(here) == before
@@ -97,3 +105,106 @@ def test_detect_never_writes_labels_over_audio_or_over_each_other(here, capsys):
     assert "name for audio" in refused(capsys, "detect", "a.wav", "-o", "a.wav")
     assert (here / "a.wav").read_bytes() == before
     assert "two inputs" in refused(capsys, "detect", "a.wav", "a.flac", "-o", "labels")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inpaint odd -o o.wav --gaps 6000:6480",
+        "inpaint a.wav -o odd --gaps 6000:6480 --overwrite",
+        "inpaint a.wav -o o.wav --gaps odd",
+        "inpaint a.wav -o o.wav --gaps 6000:6480 --labels odd --overwrite",
+        "inpaint a.wav -o o.wav --gaps 6000:6480 --truth odd --report",
+        "inpaint a.wav -o o.wav --gaps 6000:6480 --report-to odd.html --overwrite",
+        "detect odd",
+        "detect a.wav -o odd --overwrite",
+        "ship odd -o o.pt",
+    ],
+)
+def test_pipes_and_devices_are_refused_before_any_work(here, capsys, command, kind):
+    damaged(here / "a.wav")
+    for name in ("odd", "odd.html"):
+        os.mkfifo(here / name) if kind == "fifo" else (here / name).symlink_to(os.devnull)
+    assert any(words in refused(capsys, *command.split()) for words in ("not a regular file", "there is no gap file"))
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "odd", "odd.html"]
+
+
+LONG = 300 * "x"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"inpaint a.wav -o {LONG}.wav --gaps 6000:6480",
+        f"inpaint a.wav a.wav -o {LONG} --gaps 6000:6480",
+        f"inpaint {LONG}.wav -o o.wav --gaps 6000:6480",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --labels {LONG}.txt",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report-to {LONG}.html",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report --truth {LONG}.wav",
+        f"detect a.wav -o {LONG}.txt",
+        "inpaint a.wav -o loop.wav --gaps 6000:6480 --overwrite",
+        "inpaint loop.wav -o o.wav --gaps 6000:6480 --overwrite",
+    ],
+)
+def test_names_that_no_disk_takes_are_one_line_before_any_work(here, capsys, command):
+    damaged(here / "a.wav")
+    (here / "loop.wav").symlink_to("loop.wav")
+    refused(capsys, *command.split())
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "loop.wav"]
+
+
+@pytest.mark.parametrize("output", ["a.wav", "./a.wav", "sub/../a.wav", "hard.wav", "soft.wav", "ABSOLUTE"])
+@pytest.mark.parametrize("python", [True, False])
+def test_no_name_of_the_input_is_written(here, capsys, output, python):
+    damaged(here / "a.wav")
+    (here / "sub").mkdir()
+    os.link("a.wav", "hard.wav")
+    os.symlink("a.wav", "soft.wav")
+    output = str(here / "a.wav") if output == "ABSOLUTE" else output
+    before = (here / "a.wav").read_bytes()
+    if python:
+        with pytest.raises(InputError, match=r"is the input .*itself"):
+            repair_file("a.wav", output, "6000:6480", overwrite=True)
+    else:
+        error = refused(capsys, "inpaint", "a.wav", "-o", output, "--gaps", "6000:6480", "--overwrite")
+        assert "is the input" in error
+    assert (here / "a.wav").read_bytes() == before
+
+
+def test_repair_file_keeps_its_list_of_gaps_and_says_how_to_replace_a_file(here):
+    damaged(here / "a.wav")
+    (here / "gaps.wav").write_text("0.375\t0.405\tmine\n")
+    with pytest.raises(InputError, match=r"the output gaps\.wav is the list of gaps itself"):
+        repair_file("a.wav", "gaps.wav", "gaps.wav", overwrite=True)
+    (here / "o.wav").write_text("mine")
+    with pytest.raises(InputError, match="exists: name another file, or give overwrite=True"):
+        repair_file("a.wav", "o.wav", "6000:6480")
+    assert (here / "o.wav").read_text() == "mine"
+
+
+RESULTS = ("rows.csv", "table.csv", "results.json", "report.html")
+
+
+@pytest.mark.parametrize(
+    ("name", "preset"), [("masks.json", False), *((name, preset) for name in RESULTS for preset in (False, True))]
+)
+def test_a_benchmark_replaces_only_results_of_a_benchmark(here, capsys, name, preset):
+    clips(here / "clips", kinds=("music",), each=1)
+    (here / name).write_text("{}")
+    given = ["--preset", "dpai-fig8", "--quick"] if preset else ["--methods", "silence"]
+    assert "exists: name another file, or another folder" in refused(capsys, "benchmark", "clips", "-o", ".", *given)
+    assert (here / name).read_text() == "{}"
+
+
+def test_a_collection_of_music_is_not_taken_for_the_audio_of_a_benchmark(here, capsys):
+    clips(here / "clips", kinds=("music",), each=1)
+    (here / "out" / "audio" / "album").mkdir(parents=True)
+    song = here / "out" / "audio" / "album" / "song.flac"
+    soundfile.write(song, tone(), RATE)
+    arguments = ["benchmark", "clips", "-o", "out", "--methods", "silence", "--workers", "1", "--audio"]
+    assert "holds something else" in refused(capsys, *arguments)
+    assert song.is_file()
+    song.rename(here / "song.flac")
+    assert run(*arguments) == 0
+    assert run(*arguments) == 0  # its own is replaced

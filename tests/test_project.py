@@ -1,4 +1,4 @@
-"""The project as a newcomer meets it: README, demonstration, Makefile and packaging."""
+"""The project as a newcomer meets it: README, demonstration and Makefile."""
 
 import importlib.util
 import os
@@ -7,8 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 import numpy as np
@@ -16,20 +14,16 @@ import pytest
 import soundfile
 import torch
 import yaml
-from packaging.requirements import Requirement
-from packaging.utils import canonicalize_name
 from tiny_checkpoint import random_checkpoint
 
-import audio_inpaint
-import audio_inpaint.files.configs
 from audio_inpaint.cli import _parser, main
 from audio_inpaint.files.recording import read, write
 from audio_inpaint.gap_files import read_gaps, write_labels
 from audio_inpaint.gaps import Gap, gap_mask
+from data_prep.command import main as prepare_data
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 RATE, GAPS = 16000, [Gap(1600, 2400), Gap(36960, 37760)]  # 0.1-0.15 and 2.31-2.36 s, as in the README
 
 
@@ -90,7 +84,7 @@ def assert_repaired(path, damaged):
 
 
 def test_every_command_of_the_readme_is_of_a_kind_that_is_tested_here():
-    known = [("audio-inpaint",), ("make",), ("pip", "install"), ("python",)]
+    known = [("audio-inpaint",), ("audio-inpaint-data",), ("make",), ("pip", "install"), ("python",)]
     lines = [line for line in commands() if line]
     assert len(lines) >= 8
     assert [line for line in lines if not any(line[: len(words)] == list(words) for words in known)] == []
@@ -129,16 +123,24 @@ def test_train_commands_of_the_readme_are_understood(recordings, capsys):
         assert given == {option: config[option.removeprefix("--")] for option in given}
 
 
-def test_commands_of_the_readmes_that_prepare_data_take_their_options():
-    lines = commands("python", "-m", "data_prep.open_corpus") + commands("python", "-m", "data_prep.shards")
-    table = re.findall(r"`python -m (data_prep\.\S+ [^`]*)`", (ROOT / "data_prep" / "README.md").read_text())
+def test_commands_of_the_readmes_that_prepare_data_take_their_options(capsys):
+    lines = [line[1:] for line in commands("audio-inpaint-data")]
+    table = re.findall(r"`audio-inpaint-data ([^`]*)`", (ROOT / "data_prep" / "README.md").read_text())
     assert lines
     assert len(table) >= 7
-    for module, *arguments in [line[2:] for line in lines] + [shlex.split(command) for command in table]:
-        command = [sys.executable, "-m", module, *arguments, "--help"]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
-        assert [word for word in arguments if word.startswith("-") and word not in done.stdout] == []
+    for arguments in lines + [shlex.split(command) for command in table]:
+        with pytest.raises(SystemExit) as stop:
+            prepare_data([*arguments, "--help"])
+        shown = capsys.readouterr().out
+        assert not stop.value.code
+        assert f"usage: audio-inpaint-data {arguments[0]}" in shown
+        assert [word for word in arguments if word.startswith("-") and word not in shown] == []
+
+
+def test_nothing_names_a_second_way_to_prepare_data():
+    old = re.compile(rb"-m\W{1,6}data_prep")  # written so that it does not find itself
+    texts = [path for path in tracked() if path.suffix not in (".flac", ".png", ".pt", ".wav")]
+    assert [str(path) for path in texts if old.search(path.read_bytes())] == []
 
 
 def test_scripts_of_the_readme_take_their_options():
@@ -222,7 +224,7 @@ def make(tmp_path):
 
 def test_make_alone_lists_every_target_of_the_readme(make):
     listed = re.findall(r"^make ([\w-]+)", make().stdout, re.MULTILINE)
-    assert {"help", "demo", "demo-full", "test", "mutants", "lint", "clean"} == set(listed)
+    assert {"help", "demo", "demo-full", "test", "mutants", "docs", "lint", "clean"} == set(listed)
     used = commands("make")
     assert used
     assert [target for _, *targets in used for target in targets if target not in listed] == []
@@ -239,82 +241,6 @@ def test_make_says_in_one_line_what_python_lacks(make, target):
         said = [line for line in done.stderr.splitlines() if not line.startswith("make")]
         assert len(said) == 1
         assert words in said[0]
-
-
-# ---- packaging
-
-
-def requirements():
-    project = PROJECT["project"]
-    extras = project["optional-dependencies"]
-    return [
-        Requirement(line) for line in (*project["dependencies"], *(line for lines in extras.values() for line in lines))
-    ]
-
-
-def pins():
-    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
-    pairs = (line.split("==") for line in lines if line and not line.startswith("#"))
-    return {canonicalize_name(name): version for name, version in pairs}
-
-
-def test_constraints_pin_a_version_that_suits_every_dependency():
-    pinned = pins()
-    for requirement in requirements():
-        version = pinned.get(canonicalize_name(requirement.name))
-        assert version is not None, requirement
-        assert requirement.specifier.contains(version, prereleases=True), requirement
-
-
-def test_constraints_pin_all_that_the_dependencies_bring():
-    pinned, seen = pins(), set()
-    waiting = [(requirement.name, tuple(requirement.extras)) for requirement in requirements()]
-    while waiting:
-        name, extras = waiting.pop()
-        if (name, extras) in seen:
-            continue
-        seen.add((name, extras))
-        assert canonicalize_name(name) in pinned, name
-        try:
-            lines = distribution(name).requires or []
-        except PackageNotFoundError:  # what needed a compiler is not here
-            continue
-        for further in map(Requirement, lines):
-            if further.marker is None or any(further.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
-                waiting.append((further.name, tuple(further.extras)))
-
-
-def test_torch_and_torchaudio_are_pinned_as_a_pair():
-    assert pins()["torch"] == pins()["torchaudio"]
-
-
-def test_version_is_that_of_the_project():
-    if audio_inpaint.__version__ == "0+unknown":
-        pytest.skip("the package is not installed")
-    assert audio_inpaint.__version__ == PROJECT["project"]["version"]
-    assert f"[{PROJECT['project']['version']}]" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-
-
-def test_wheels_carry_the_configs_where_the_package_looks_for_them(tmp_path, monkeypatch):
-    wheel = PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]
-    for source, target in wheel["force-include"].items():
-        shutil.copytree(ROOT / source, tmp_path / target)
-    (tmp_path / "audio_inpaint" / "files").mkdir()
-    for name in ("configs.py", "shipped.py"):
-        shutil.copy(ROOT / "audio_inpaint" / "files" / name, tmp_path / "audio_inpaint" / "files")
-    shipped = imported(tmp_path / "audio_inpaint" / "files" / "shipped.py")
-    monkeypatch.setitem(sys.modules, "audio_inpaint.files.shipped", shipped)
-    installed = imported(tmp_path / "audio_inpaint" / "files" / "configs.py")
-    assert installed.find("dpai.yaml").read_bytes() == (audio_inpaint.files.configs.FOLDER / "dpai.yaml").read_bytes()
-    assert installed.find("dpai.yaml").is_relative_to(tmp_path)
-
-
-def test_the_image_copies_only_files_that_exist_and_are_not_ignored():
-    lines = (ROOT / "docker" / "Dockerfile").read_text(encoding="utf-8").splitlines()
-    copied = [name for line in lines if line.startswith("COPY ") for name in line.split()[1:-1]]
-    kept = re.findall(r"^!(.+)$", (ROOT / ".dockerignore").read_text(encoding="utf-8"), re.MULTILINE)
-    assert sorted(copied) == sorted(kept)
-    assert all((ROOT / name).exists() for name in copied)
 
 
 # ---- what is committed

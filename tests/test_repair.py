@@ -182,6 +182,7 @@ def test_a_method_sees_zeros_in_the_gap_and_the_known_samples_of_the_other_chann
     ("method", "message"),
     [
         (lambda audio, gap, rate: audio[:, :-1].clone(), "shape"),
+        (lambda audio, gap, rate: audio[gap][None, :50].clone(), r"\(1, 50\) for .* \(1, 4000\)"),
         (lambda audio, gap, rate: audio.expand(3, -1).clone(), "shape"),
         (lambda audio, gap, rate: audio[0].clone(), "shape"),
         (lambda audio, gap, rate: audio.masked_fill(gap, float("nan")), "NaN"),
@@ -190,6 +191,10 @@ def test_a_method_sees_zeros_in_the_gap_and_the_known_samples_of_the_other_chann
         (lambda audio, gap, rate: audio.masked_fill_(gap, 0.25), "changed the audio"),
         (lambda audio, gap, rate: audio, "return a copy"),
         (lambda audio, gap, rate: None, "return a tensor"),
+        (lambda audio, gap, rate: quarter(audio, gap, rate).numpy(), "returned ndarray: return a tensor"),
+        (lambda audio, gap, rate: quarter(audio, gap, rate).mul(2**15).to(torch.int16), "returned torch.int16"),
+        (lambda audio, gap, rate: quarter(audio, gap, rate).float(), "returned torch.float32 .* for torch.float64"),
+        (lambda audio, gap, rate: quarter(audio, gap, rate).where(audio > 0.11, 0.11), "outside the gaps"),
     ],
 )
 def test_a_method_that_breaks_the_contract_is_told_so(method, message):
@@ -197,6 +202,32 @@ def test_a_method_that_breaks_the_contract_is_told_so(method, message):
     with pytest.raises(ContractError, match=message):
         repair(audio, [GAP], RATE, method)
     assert np.array_equal(audio, noise(1))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_one_bit_of_one_known_sample_is_seen(dtype):
+    def careless(audio, gap, sample_rate):
+        return quarter(audio, gap, sample_rate) + 0.0  # which makes 0 of -0
+
+    audio = noise(dtype=dtype)
+    repair(audio, [GAP], RATE, careless)
+    audio[1, 700] = -0.0
+    with pytest.raises(ContractError, match="outside the gaps"):
+        repair(audio, [GAP], RATE, careless)
+
+
+def test_a_method_that_explains_is_held_to_the_same():
+    class Explaining:
+        def explain(self, audio, gap, sample_rate, wanted):
+            return audio[:, :50].clone(), []
+
+        def __call__(self, audio, gap, sample_rate):
+            return quarter(audio, gap, sample_rate)
+
+        context = 1.0
+
+    with pytest.raises(ContractError, match="Explaining returned"):
+        repair(noise(), [GAP], RATE, Explaining())
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError("bug"), RuntimeError("sizes do not match"), IndexError("bug")])

@@ -180,7 +180,7 @@ def test_shapes_that_do_not_fit_are_an_input_error(name):
 def test_a_missing_package_is_an_input_error(monkeypatch, name):
     monkeypatch.setitem(sys.modules, NEED_PACKAGES[name], None)
     x = voice(RATE, 1)[None]
-    with pytest.raises(InputError, match=r"pip install audio-inpaint\[metrics\]"):
+    with pytest.raises(InputError, match=r"pip install .audio-inpaint\[metrics\]"):
         scores(x, x, mask(RATE, (8000, 9000)), names=[name])
 
 

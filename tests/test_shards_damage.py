@@ -211,7 +211,7 @@ def test_the_command_line_names_the_damage_and_ends(tmp_path, training, second, 
     path = tmp_path / "config.yaml"
     path.write_text(yaml.safe_dump(config))
     rewrite(second, lambda name, data: data[:-30] if name == "00006.flac" else data)
-    assert main(["fit", "-c", str(path), f"--trainer.default_root_dir={tmp_path}"]) == 2
+    assert main(["fit", "-c", str(path), f"--trainer.default_root_dir={tmp_path / 'run'}"]) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert line.startswith("audio_inpaint.train: error: 00006 in")
     assert str(second) in line

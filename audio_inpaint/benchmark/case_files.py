@@ -9,7 +9,7 @@ from audio_inpaint.benchmark.results import Results, Row
 from audio_inpaint.files.folders import replacing_folder
 from audio_inpaint.files.recording import write
 
-_OWN = re.compile(r"[^/]+/[^/]+\.flac")
+_FLAC = re.compile(r"([^/]+)/([^/]+)\.flac")
 _LONGEST_NAME = 100  # characters: with a number and a suffix every file system has room for it
 
 
@@ -26,9 +26,18 @@ def write_audio(folder: Path, results: Results, limit: int | None = None) -> Non
     """
     cases = results.by_case()[:limit]
     methods = dict(zip(results.methods, file_names(results.methods, ("original", "damaged")), strict=True))
-    with replacing_folder(folder, _OWN) as temporary:
+    with replacing_folder(folder, are_cases) as temporary:
         for rows, name in zip(cases, file_names(rows[0].case.name for rows in cases), strict=True):
             _write_case(temporary / name, results, rows, methods)
+
+
+def are_cases(names: Sequence[str]) -> bool:
+    """Whether these are files of cases: of nothing but FLAC, two of them in every folder called as only cases are."""
+    found = [_FLAC.fullmatch(name) for name in names]
+    if not all(found):
+        return False
+    held = {(match[1], match[2]) for match in found}
+    return all({(folder, "original"), (folder, "damaged")} <= held for folder, _ in held)
 
 
 def _write_case(folder: Path, results: Results, rows: Sequence[Row], methods: dict[str, str]) -> None:

@@ -106,7 +106,7 @@ def _read(recording: Recording) -> tuple[Tensor, int]:
             raise InputError(f"{recording.path} ends before {recording.start:g} s")
         audio = reader.read(first, last)
     if not audio.isfinite().all():
-        raise InputError(f"{recording.path} has samples that are no numbers: mend it, or leave it out")
+        raise InputError(f"{recording.path} has samples that are NaN or infinite: repair it, or leave it out")
     if recording.mono:
         audio = audio.mean(0, keepdim=True)
     if recording.sample_rate and recording.sample_rate != rate:

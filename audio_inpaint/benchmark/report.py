@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from itertools import chain
@@ -33,7 +33,6 @@ from audio_inpaint.report.page import (
 __all__ = ["write_audio", "write_benchmark_report"]
 
 _SCRIPTS = ("elements.js", "tables.js", "boxes.js", "plots.js", "rows.js", "case.js", "benchmark.js")
-_OWN = re.compile(r"\d{6}\.js")
 _PROTOCOLS = {
     "time": "The samples of a gap are lost: a method sees zeros there, and nothing of the original.",
     "columns": "Columns of the spectrogram are lost, all others are the original's. Those beside a gap still hold "
@@ -64,7 +63,7 @@ def write_benchmark_report(
         InputError: a recording cannot be read, or the page or the folder not be written.
     """
     path = Path(path)
-    folder, results = path.with_name(f"{path.stem}_audio"), results.labelled()
+    folder, results = sound_folder(path), results.labelled()
     data = benchmark_data(results)
     edition = hashlib.sha256(json_text(data).encode("utf-8", "replace")).hexdigest()[:12]
     inside, more = _split(_sounds(results), inline_mb * 1e6)
@@ -93,9 +92,14 @@ def write_benchmark_report(
     with replacing(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="replace")
         if more is None:
-            remove_folder(folder, _OWN)
+            remove_folder(folder, are_sounds)
         else:
             _write_sounds(folder, chain(inside, more), edition)
+
+
+def sound_folder(path: Path) -> Path:
+    """Return the folder of a page's sound, where that is too much for the page itself."""
+    return path.with_name(f"{path.stem}_audio")
 
 
 def _sounds(results: Results) -> Iterator[str]:
@@ -118,8 +122,13 @@ def _split(sounds: Iterator[str], limit: float) -> tuple[list[str], Iterator[str
     return inside, None
 
 
+def are_sounds(names: Sequence[str]) -> bool:
+    """Whether these are files of a page's folder of sound."""
+    return all(re.fullmatch(r"\d{6}\.js", name) for name in names)
+
+
 def _write_sounds(folder: Path, sounds: Iterator[str], edition: str) -> None:
-    with replacing_folder(folder, _OWN) as temporary:
+    with replacing_folder(folder, are_sounds) as temporary:
         for place, sound in enumerate(sounds):
             call = f"sound({json_text(edition)}, {place}, {sound});\n"
             (temporary / f"{place:06}.js").write_text(call, encoding="utf-8", errors="replace")

@@ -32,6 +32,7 @@ class Setting:
         sources: folders of clean audio, as `sources.recordings` takes them; none for a preset's own choice.
         command: the command line.
         device: where methods compute that can compute on a GPU; None for the processor.
+        methods: that a preset compares beside its own.
     """
 
     folder: Path
@@ -42,6 +43,7 @@ class Setting:
     sources: tuple[str, ...] = ()
     command: str = ""
     device: str | None = None
+    methods: tuple[str, ...] = ()
 
     def into(self, folder: Path) -> "Setting":
         """The same, with tables and figures in another folder."""

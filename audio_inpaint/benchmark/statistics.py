@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,10 +23,10 @@ class Summary:
         method: its name.
         score: name.
         mean: over the cases with a finite score; for NMSE the logarithm of the mean (eq. 16 of the deep-prior paper).
-        std: standard deviation of the population.
+        std: standard deviation of the population; NaN for a single case.
         count: of those cases.
-        difference: mean of own score minus the reference's, pair by pair; not a number for the reference itself.
-        error: its standard error.
+        difference: mean of own score minus the reference's, pair by pair; NaN for the reference itself.
+        error: its standard error; NaN for a single pair, as are both p-values.
         t_test: p-value of the paired t-test against the reference.
         wilcoxon: p-value of Wilcoxon's signed-rank test.
     """
@@ -80,24 +80,27 @@ def summary(
 ) -> Summary:
     """Summarise one score of one method, by the names of the cases; pairs with one that is no number are left out."""
     values = np.array([value for value in own.values() if math.isfinite(value)])
-    mean = float(SCORES[score].aggregate(values)) if len(values) else math.nan
-    std = float(values.std()) if len(values) else math.nan
+    aggregate = SCORES[score].aggregate if score in SCORES else np.mean
+    mean = float(aggregate(values)) if len(values) else math.nan
+    std = float(values.std()) if len(values) > 1 else math.nan
     plain = Summary(group, method, score, mean, std, len(values))
     if reference is None:
         return plain
     pairs = [(value, reference.get(name, math.nan)) for name, value in own.items()]
     pairs = np.array([pair for pair in pairs if all(map(math.isfinite, pair))]).reshape(-1, 2)
-    if len(pairs) < 2:
+    if not len(pairs):
         return plain
     differences = pairs[:, 0] - pairs[:, 1]
+    if len(pairs) == 1:
+        return replace(plain, difference=float(differences[0]))
     same = not differences.any()
-    return Summary(
-        group, method, score, mean, std, len(values),
+    return replace(
+        plain,
         difference=float(differences.mean()),
         error=float(differences.std(ddof=1) / math.sqrt(len(differences))),
         t_test=1.0 if same else float(ttest_rel(*pairs.T).pvalue),
         wilcoxon=1.0 if same else float(wilcoxon(differences).pvalue),
-    )  # fmt: skip
+    )
 
 
 def costs(rows: Iterable[Row], methods: Sequence[str]) -> dict[str, tuple[float, float, float]]:
@@ -149,21 +152,23 @@ def text_table(rows: Sequence[Summary], methods: Sequence[str]) -> str:
 
 def _line(method: str, cells: Sequence[Summary]) -> list[str]:
     first = cells[0]
-    minus = f"{first.difference:+.2f} ± {first.error:.2f}" if math.isfinite(first.difference) else ""
     tests = [f"{p:.1g}" if math.isfinite(p) else "" for p in (first.t_test, first.wilcoxon)]
     means = [f"{shown(cell.mean)} ({shown(cell.std)})" for cell in cells]
-    return [method, str(first.count), *means, minus, *tests]
+    return [method, str(first.count), *means, lead(first), *tests]
 
 
-def shown(value: float) -> str:
-    """A score for a person: two decimals."""
-    if math.isnan(value):
-        return "–"
-    return f"{round(value, 2) + 0.0:.2f}"  # + 0.0 turns -0.0 into 0.0
+def shown(value: float, sign: str = "") -> str:
+    """Write a score for a person: two decimals, and a dash where there is none."""
+    return "–" if math.isnan(value) else f"{value:{sign}z.2f}"
+
+
+def lead(found: Summary) -> str:
+    """Write a difference with its standard error; nothing for the reference."""
+    return "" if math.isnan(found.difference) else f"{shown(found.difference, '+')} ± {shown(found.error)}"
 
 
 def write_table(path: Path, rows: Sequence[Summary], by: Sequence[str] = ("kind", "mask")) -> None:
-    """Write summaries as CSV, in full precision.
+    """Write summaries as CSV, in full precision; a cell is empty where there is no number.
 
     Raises:
         InputError: it cannot be written.
@@ -172,4 +177,10 @@ def write_table(path: Path, rows: Sequence[Summary], by: Sequence[str] = ("kind"
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*by, *names])
-        writer.writerows([*row.group, *(getattr(row, name) for name in names)] for row in rows)
+        writer.writerows([*row.group, *csv_cells(row, names)] for row in rows)
+
+
+def csv_cells(row: Summary, names: Sequence[str]) -> list[object]:
+    """Return fields of a summary for a CSV file, NaN as an empty cell."""
+    values = [getattr(row, name) for name in names]
+    return ["" if isinstance(value, float) and math.isnan(value) else value for value in values]

@@ -12,6 +12,11 @@ from audio_inpaint.errors import InputError
 if TYPE_CHECKING:
     from audio_inpaint.benchmark.cases import Case
     from audio_inpaint.benchmark.setting import Setting
+    from audio_inpaint.files.paths import Paths
+
+MASKS, AUDIO, PAGE = "masks.json", "audio", "report.html"  # in OUT
+
+_USUAL = "janssen,burg,silence"  # methods
 
 NOTES = """\
 Clean audio is taken from folders, searched recursively; KIND=FOLDER names the kind of sound, which otherwise is the
@@ -41,9 +46,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("sources", nargs="*", metavar="SOURCE", help="clean audio: FOLDER, FILE or KIND=FOLDER")
     parser.add_argument("-o", "--output", metavar="OUT", help="folder for tables, masks and report.html")
     parser.add_argument(
-        "--methods", default="janssen,burg,silence", metavar="A,B",
-        help="as `methods` lists them, checkpoint files, or either with options (janssen:iterations=5); the first is "
-        "the reference of paired differences; %(default)s; or FILE.py:CLASS, MODULE:CLASS",
+        "--methods", metavar="A,B",
+        help="as `methods` lists them, checkpoint files, FILE.py:CLASS or MODULE:CLASS, each with options if need be "
+        f"(janssen:iterations=5); the first is the reference of paired differences; {_USUAL} if left out; a preset "
+        "compares them beside its own",
     )  # fmt: skip
     parser.add_argument(
         "--scores",
@@ -130,13 +136,15 @@ def _setting(arguments: argparse.Namespace) -> "Setting":
         sources=tuple(arguments.sources),
         command=arguments.line,
         device=checked_device(arguments.device),
+        methods=methods_of(arguments.methods or ""),
     )
 
 
 def _preset(setting: "Setting", name: str) -> int:
     from audio_inpaint.benchmark.presets import preset
 
-    outcome = preset(name)(setting)
+    _results(setting.folder).check()
+    outcome = preset(name, setting.methods)(setting)
     print(outcome.table)
     if outcome.results is None:
         print(f"results: {setting.folder}")
@@ -156,8 +164,8 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
         known = ", ".join(scoring.BY_PROTOCOL[protocol])
         raise InputError(f"no score of the protocol {protocol} is called {unknown[0]!r}; choose from {known}")
     if _check(chosen, arguments):
-        cases.write(setting.folder / "masks.json", chosen, setting.seed)
-    results = setting.benchmark(methods_of(arguments.methods), chosen, scores, protocol)
+        cases.write(setting.folder / MASKS, chosen, setting.seed)
+    results = setting.benchmark(setting.methods or methods_of(_USUAL), chosen, scores, protocol)
     labelled = results.labelled()
     print(statistics.text_table(statistics.summaries(labelled), labelled.methods))
     return _report(setting, results, arguments.audio)
@@ -168,20 +176,51 @@ def _check(chosen: "list[Case]", arguments: argparse.Namespace) -> bool:
 
     Every process of torchrun or SLURM looks at the same output.
     """
-    from audio_inpaint.files.paths import Paths, identity, inside
+    from audio_inpaint.benchmark.case_files import are_cases
+    from audio_inpaint.files.folders import check_own
+    from audio_inpaint.files.paths import identity
 
-    folder, paths = Path(arguments.output), Paths()
+    folder = Path(arguments.output)
+    paths = _results(folder)
     for sound in dict.fromkeys(case.recording.path for case in chosen):
-        if arguments.audio and inside(sound, folder / "audio"):
-            raise InputError(f"--audio would replace {folder / 'audio'}, where the recording {sound} lies")
-        paths.reads(sound, "a recording")
-    again = arguments.masks is not None and identity(arguments.masks) == identity(folder / "masks.json")
+        paths.reads(sound, "the recording")
+    if arguments.audio:
+        check_own(folder / AUDIO, are_cases)
+        paths.owns(folder / AUDIO, "the folder that --audio replaces,")
+    again = arguments.masks is not None and identity(arguments.masks) == identity(folder / MASKS)
     if arguments.masks:
         paths.reads(arguments.masks, "the file of masks")
-    for name in ("masks.json", "rows.csv", "table.csv", "results.json", "report.html")[again:]:
-        paths.writes(folder / name, "the result")
-    paths.check(overwrite=True)
+    if not again:
+        paths.writes(folder / MASKS, "the masks", kept=_begun(folder))
+    paths.check()
     return not again
+
+
+def _results(folder: Path) -> "Paths":
+    """Collect what a benchmark writes in the end; it may replace that of an earlier one, and nothing else.
+
+    Raises:
+        InputError: a folder of such a name is there that no benchmark wrote.
+    """
+    from audio_inpaint.benchmark.report import are_sounds, sound_folder
+    from audio_inpaint.files.folders import check_own
+    from audio_inpaint.files.paths import Paths
+
+    check_own(sound_folder(folder / PAGE), are_sounds)
+    paths, begun = Paths(allow="another folder"), _begun(folder)
+    for name in ("rows.csv", "table.csv", "results.json", PAGE):
+        paths.writes(folder / name, "the result", kept=begun)
+    return paths
+
+
+def _begun(folder: Path) -> bool:
+    """Whether a benchmark has written to a folder: it begins with the masks."""
+    from audio_inpaint.benchmark import cases
+
+    try:
+        return bool(cases.read(folder / MASKS))
+    except InputError:
+        return False
 
 
 def methods_of(text: str) -> tuple[str, ...]:
@@ -190,7 +229,7 @@ def methods_of(text: str) -> tuple[str, ...]:
     >>> methods_of("janssen:iterations=5,order=100,burg,recall:templates=[0.032,0.064]+matches=4")
     ('janssen:iterations=5,order=100', 'burg', 'recall:templates=[0.032,0.064],matches=4')
     """
-    from audio_inpaint.methods.registry import at_commas
+    from audio_inpaint.methods.option_text import at_commas
 
     found: list[str] = []
     for part in at_commas(re.sub(r"\+(?=[A-Za-z_][\w.]*=)", ",", text)):
@@ -237,9 +276,9 @@ def _report(setting: "Setting", results, audio: bool) -> int:
     write_rows(setting.folder / "rows.csv", results)
     write_table(setting.folder / "table.csv", summaries(results))
     write_details(setting.folder / "results.json", results)
-    write_benchmark_report(setting.folder / "report.html", results, setting.command)
+    write_benchmark_report(setting.folder / PAGE, results, setting.command)
     if audio:
-        write_audio(setting.folder / "audio", results)
+        write_audio(setting.folder / AUDIO, results)
     labelled = results.labelled()
     print("", costs_table(costs(labelled.rows, labelled.methods)), "", sep="\n")
     print(f"report: {setting.folder / 'report.html'}; every case in rows.csv, the table in table.csv beside it")

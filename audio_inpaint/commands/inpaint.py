@@ -97,9 +97,10 @@ class Job:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be repaired."""
+    from audio_inpaint.methods.device import checked_device
     from audio_inpaint.methods.registry import method
 
-    restorer, device = method(arguments.method), _device(arguments.device)
+    restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, several, page = _plan(arguments)
     failed, done = [], 0
     with _report(page) as report:
@@ -130,11 +131,14 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
     """
     from audio_inpaint.files.formats import FORMATS
     from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
+    from audio_inpaint.methods.registry import file_of
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
         raise InputError("--truth is for the report: add --report")
     paths = Paths()
+    if (own := file_of(arguments.method)) is not None:
+        paths.reads(own, "the method's file")
     files, several = inputs(arguments.input)
     targets = outputs(files, arguments.output, several, paths)
     labels = label_files(files, arguments.labels, several, paths)
@@ -147,7 +151,7 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
             paths.reads(truth, "the truth")
-        skipped = arguments.skip_existing and output.is_file()
+        skipped = arguments.skip_existing and os.path.isfile(output)
         paths.writes(output, "the output", kept=skipped)
         if skipped:
             print(f"{file}: skipped, {output} exists")
@@ -163,20 +167,6 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
         paths.writes_text(page, "the report", (".html",))
     paths.check(arguments.overwrite)
     return jobs, several, page
-
-
-def _device(name: str | None) -> str | None:
-    """Return the name of a device that there is."""
-    import torch
-
-    if name is None:
-        return None
-    try:
-        torch.empty(1, device=name).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        reason = str(error).splitlines()[0][:150]
-        raise InputError(f"--device {name} cannot be used here: {reason}") from error
-    return name
 
 
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":
@@ -238,7 +228,7 @@ def _truth(job: Job, reader: "Reader"):
     if job.truth is None:
         yield None
         return
-    if job.truth.is_dir():
+    if os.path.isdir(job.truth):
         raise InputError(f"{job.truth} holds nothing for {job.file.name}: expected a file of that name")
     with Reader(job.truth) as truth:
         if (truth.sample_rate, truth.channels, truth.length) != (reader.sample_rate, reader.channels, reader.length):

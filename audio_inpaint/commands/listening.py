@@ -61,6 +61,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     test.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw and of all orders; %(default)s")
     test.add_argument("--title", default="Listening test", metavar="TEXT", help='heading of the page; "%(default)s"')
     test.add_argument("--anchor", metavar="A,B,...", help="hidden in mushra: low, mid, damaged; low if left out")
+    test.add_argument("--overwrite", action="store_true", help="replace a page that exists")
     test.set_defaults(run=_test)
 
     results = commands.add_parser(
@@ -73,6 +74,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     results.add_argument("input", nargs="+", metavar="FILE", type=Path, help="saved results, or folders of them")
     results.add_argument("-o", "--output", metavar="CSV", help="write all figures, also those of each item, as a table")
     results.add_argument("--figure", metavar="PATH", help="draw them: a PNG, PDF or SVG file")
+    results.add_argument("--overwrite", action="store_true", help="replace a table and a figure that exist")
     results.set_defaults(run=_results)
 
 
@@ -92,7 +94,7 @@ def _test(arguments: argparse.Namespace) -> int:
     methods = _names("--methods", arguments.methods)
     paths = Paths()
     paths.writes_text(arguments.output, "the page")  # and so over no stimulus
-    paths.check(overwrite=True)
+    paths.check(arguments.overwrite)
     read = questions(arguments.stimuli, arguments.kind, methods, anchors, arguments.items, arguments.seed)
     asked, loudness = equalised(read)
     test = write_test(arguments.output, asked, arguments.kind, arguments.title, arguments.seed)
@@ -120,7 +122,7 @@ def _results(arguments: argparse.Namespace) -> int:
         paths.writes_text(arguments.output, "the table")
     if arguments.figure is not None:
         paths.writes(arguments.figure, "the figure")
-    paths.check(overwrite=True)
+    paths.check(arguments.overwrite)
     responses, broken = collected(arguments.input)
     for line in broken:
         print(f"audio-inpaint: error: {line}", file=sys.stderr)

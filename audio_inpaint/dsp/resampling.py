@@ -1,4 +1,4 @@
-"""One resampler for all that is not training: soxr, whose cost does not depend on how odd the two rates are."""
+"""The one resampler: soxr, whose cost does not depend on how odd the two rates are."""
 
 import numpy as np
 import soxr

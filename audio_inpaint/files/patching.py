@@ -18,6 +18,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, first_sample
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, stored, target
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap
 
@@ -59,10 +60,13 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         Lines that the user should read about what the output format could not keep.
 
     Raises:
-        InputError: either file cannot be used, or they are the same.
+        InputError: either file cannot be used, or they are the same, or the output's format cannot hold known samples.
     """
     output = Path(output)
-    check_output(reader.path, output, overwrite=True)
+    paths = Paths()
+    paths.reads(reader.path, "the input")
+    paths.writes(output, "the output")
+    paths.check(overwrite=True)
     container, subtype = target(reader, output)
     with replacing(output) as temporary, open(reader.path, "rb") as source:
         if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
@@ -75,28 +79,10 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     return _losses(reader, container, subtype)
 
 
-def check_output(path: str | Path, output: str | Path, overwrite: bool = False) -> None:
-    """Refuse an output that would destroy its input, or something else, or that has no place to go.
-
-    Raises:
-        InputError: the same file (through links too), no such folder, not a regular file, or one that exists and may
-            not be overwritten.
-    """
-    output = Path(output)
-    if not output.parent.is_dir():
-        raise InputError(f"the folder {output.parent} of the output does not exist: create it first")
-    if output.exists():
-        if os.path.samefile(path, output):
-            raise InputError(f"the output {output} is the input itself: name another file")
-        if not output.is_file():
-            raise InputError(f"the output {output} is not a regular file: name another one")
-        if not overwrite:
-            raise InputError(f"the output {output} exists: name another file, or allow to overwrite it")
-
-
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
-        return [f"{container} is re-encoded, which changes all samples a little: a .wav output keeps them as they are"]
+        other = ".flac" if container in ("WAV", "RF64") else ".wav"
+        return [f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"]
     bits = BITS.get(subtype)
     if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
         return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
@@ -139,6 +125,8 @@ def _stream(
     reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill]
 ) -> None:
     """Write the file anew block by block, with its text fields."""
+    if subtype in BITS:
+        fills = [Fill(fill.gap, fill.audio.clamp(-1, 1)) for fill in fills]
     with create(output, container, subtype, reader.sample_rate, reader.channels) as file:
         for name, text in reader.metadata().items():
             with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
@@ -148,6 +136,11 @@ def _stream(
                 fill.into(block, start)
             if subtype not in ("FLOAT", "DOUBLE") and not bool(torch.isfinite(block).all()):
                 raise InputError(f"{reader.path} has samples that are no numbers, which {container} cannot hold")
+            if subtype in BITS and bool((block.abs() > 1).any()):  # known ones, which would be clipped
+                raise InputError(
+                    f"{reader.path} has samples beyond full scale, which {container} cannot hold: "
+                    "name an output ending in .wav"
+                )
             file.write(stored(block.T.numpy(), subtype))
     if container == reader.format == "FLAC":
         with replacing(output) as retagged:

@@ -1,5 +1,6 @@
 """Audio files: reading spans of them, writing at once or not at all."""
 
+import os
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,9 @@ class Reader:
             raise InputError(f"{self.path} holds no samples: there is nothing to read")
 
     def _open(self) -> soundfile.SoundFile:
+        place = str(self.path)
+        if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
+            raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         try:
             return soundfile.SoundFile(self.path)
         except (soundfile.SoundFileError, TypeError, OSError) as error:

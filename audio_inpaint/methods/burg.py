@@ -13,7 +13,7 @@ from torch import Tensor
 from audio_inpaint.dsp.autoregressive import burg, predict
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
-from audio_inpaint.methods.options import Count, Seconds
+from audio_inpaint.methods.options import Count, Seconds, checked
 
 # Fewer known samples than these say nothing about a spectrum.
 SHORTEST = 32
@@ -23,6 +23,7 @@ _SILENT = 1e-4
 _LOUDEST = 2.0
 
 
+@checked
 @dataclass(frozen=True)
 class Burg:
     """Restore each gap from the audio on its two sides, continued and cross-faded by cos^2 over the whole gap.

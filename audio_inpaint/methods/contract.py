@@ -13,6 +13,8 @@ known sample of every channel. docs/extend.md has an example.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -52,7 +54,8 @@ class Explaining(Method, Protocol):
     ) -> tuple[Tensor, list[Explanation]]:
         """Restore audio (channel, time) where gap (channel, time) is true, and explain the fills of the wanted gaps.
 
-        The other gaps are as lost, but need not be filled.
+        A gap of all channels is explained at once or channel by channel. The other gaps are as lost, but need not be
+        filled.
         """
         ...
 
@@ -90,26 +93,72 @@ def restored(
         ContractError: another type or shape, samples that are not finite, or a known sample that changed.
         InputError: there was too little memory.
     """
-    place = device if device is not None and getattr(method, "gpu", False) else "cpu"
-    given, version = (audio.to(place), gap.to(place), sample_rate), audio._version
-    try:
+    given, version = _placed(method, audio, gap, sample_rate, device), audio._version
+    with _enough_memory(audio, sample_rate):
         if isinstance(method, Explaining):
             output, explanations = method.explain(*given, wanted)
         else:
             output, explanations = method(*given), []
+    name = _name(method)
+    if audio._version != version:
+        raise ContractError(f"{name} changed the audio that it was given: work on a copy")
+    output = _checked(name, output, audio)
+    bits = torch.int32 if audio.dtype == torch.float32 else torch.int64
+    if not bool(((output.view(bits) == audio.view(bits)) | gap).all()):
+        raise ContractError(f"{name} changed samples outside the gaps: return the known ones bit for bit")
+    asked = set(wanted)  # a gap of all channels may be explained channel by channel
+    return output, [one for one in explanations if {one.gap, replace(one.gap, channel=None)} & asked]
+
+
+def restored_columns(
+    method: FromColumns, audio: Tensor, gap: Tensor, sample_rate: int, device: str | None = None
+) -> Tensor:
+    """Call a method that restores from columns, and check what it returns.
+
+    Args:
+        method: what restores.
+        audio: (channel, time), finite.
+        gap: boolean (time,); the columns centred in it are lost.
+        sample_rate: Hz.
+        device: as `restored` takes it.
+
+    Returns:
+        Audio (channel, time).
+
+    Raises:
+        ContractError: another type or shape, or samples that are not finite.
+        InputError: there was too little memory.
+    """
+    with _enough_memory(audio, sample_rate):
+        output = method.columns(*_placed(method, audio, gap, sample_rate, device))
+    return _checked(_name(method), output, audio)
+
+
+def _placed(
+    method: object, audio: Tensor, gap: Tensor, sample_rate: int, device: str | None
+) -> tuple[Tensor, Tensor, int]:
+    """Return what a method is called with, where it computes."""
+    place = device if device is not None and getattr(method, "gpu", False) else "cpu"
+    return audio.to(place), gap.to(place), sample_rate
+
+
+def _name(method: object) -> str:
+    return getattr(method, "__name__", type(method).__name__)
+
+
+@contextmanager
+def _enough_memory(audio: Tensor, sample_rate: int) -> Iterator[None]:
+    try:
+        yield
     except (MemoryError, RuntimeError) as error:
         if _out_of_memory(error):
             seconds = audio.shape[-1] / sample_rate
             raise InputError(f"{seconds:.1f} s of audio need more memory than there is: try another method") from error
         raise
-    name = getattr(method, "__name__", type(method).__name__)
-    if audio._version != version:
-        raise ContractError(f"{name} changed the audio that it was given: work on a copy")
-    return _checked(name, output, audio, gap), [one for one in explanations if one.gap in set(wanted)]
 
 
-def _checked(name: str, output: object, audio: Tensor, gap: Tensor) -> Tensor:
-    """Return a method's output in the processor's memory, if it keeps to the contract."""
+def _checked(name: str, output: object, audio: Tensor) -> Tensor:
+    """Return a method's output in the processor's memory, if it is audio like what was given."""
     if not isinstance(output, Tensor):
         raise ContractError(f"{name} returned {type(output).__name__}: return a tensor")
     if output.data_ptr() == audio.data_ptr():
@@ -122,9 +171,6 @@ def _checked(name: str, output: object, audio: Tensor, gap: Tensor) -> Tensor:
     output = output.detach().cpu()
     if not bool(output.isfinite().all()):
         raise ContractError(f"{name} returned NaN or infinite samples")
-    bits = torch.int32 if audio.dtype == torch.float32 else torch.int64
-    if not bool(((output.view(bits) == audio.view(bits)) | gap).all()):
-        raise ContractError(f"{name} changed samples outside the gaps: return the known ones bit for bit")
     return output
 
 

@@ -13,9 +13,10 @@ from audio_inpaint.dsp.autoregressive import burg, interpolate
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.burg import SHORTEST, fill_edge, fill_from_sides, known_run, loudest, model_size
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
-from audio_inpaint.methods.options import Count, Seconds
+from audio_inpaint.methods.options import Count, Seconds, checked
 
 
+@checked
 @dataclass(frozen=True)
 class Janssen:
     """Restore each gap with its surroundings: fit a model by Burg, solve for the lost samples, fit again.

@@ -1,23 +1,30 @@
-"""Options of methods: read from text by the signature of what builds the method, with types and ranges.
+"""Options of methods: the arguments of what builds a method, with types and ranges.
 
 A class annotates its arguments, and that is all it takes:
 
     order: Annotated[int, Range(1)] = 32
     share: Annotated[float, Range(0, 1)] = 0.5
     phases: Literal["filled", "reconstructed"] = "filled"
+
+The decorator `checked` holds Python's callers to the same.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
+import numbers
+import os
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, is_dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from audio_inpaint.errors import InputError
+
+_Class = TypeVar("_Class", bound=type)
 
 
 @dataclass(frozen=True)
@@ -35,7 +42,7 @@ class Range:
     above: bool = False
 
     def __contains__(self, value: float) -> bool:
-        if math.isnan(value) or (math.isinf(value) and value != self.most):
+        if value != value or (value in (math.inf, -math.inf) and value != self.most):
             return False
         low = self.least is None or (value > self.least if self.above else value >= self.least)
         return low and (self.most is None or value <= self.most)
@@ -47,46 +54,107 @@ class Range:
 
 
 Count = Annotated[int, Range(1)]
-Seconds = Annotated[float, Range(0, above=True)]  # some, but finite
+Seconds = Annotated[float, Range(0, 86400, above=True)]  # a day at most
 Context = Annotated[float, Range(0, math.inf, above=True)]  # infinite: the whole recording
 
 
 def options(factory: Callable, skip: int = 0) -> dict[str, Any]:
-    """Return the options of a class or function and their types; one without a type has `inspect.Parameter.empty`.
+    """Return the options of a class or function and their types.
+
+    One without a type has that of its default, and `inspect.Parameter.empty` where this says nothing.
 
     Args:
         factory: what is called with the options.
         skip: positional parameters at the front that are no options.
     """
     hints = _hints(factory)
-    parameters = [one for one in _parameters(factory) if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)][skip:]
-    return {one.name: hints.get(one.name, one.annotation) for one in parameters}
+    return {one.name: hints.get(one.name, _like(one.default)) for one in _named(factory, skip)}
 
 
-def parsed(spec: str, factory: Callable, given: Mapping[str, str], skip: int = 0) -> dict[str, Any]:
-    """Read options that are given as text.
+def accepted(spec: str, factory: Callable, given: Iterable[str], skip: int = 0) -> dict[str, Any]:
+    """Return the types of the options that are given; all that have no default must be.
 
     Args:
         spec: how the user named the method, for messages.
-        factory: what is called with the options; if it takes `**options`, those that it does not name are read as YAML.
-        given: option -> text.
+        factory: what is called with the options; if it takes `**options`, those that it does not name may be anything.
+        given: names of options.
         skip: positional parameters at the front that are no options.
 
     Raises:
-        InputError: the factory has no such option, or it does not allow the value.
+        InputError: the factory has no such option, or needs one that is not given.
     """
-    known, values = options(factory, skip), {}
-    takes_any = any(one.kind is one.VAR_KEYWORD for one in _parameters(factory))
-    for name, text in given.items():
-        if name not in known and not takes_any:
+    known, given = options(factory, skip), list(given)
+    parameters = inspect.signature(factory).parameters.values()
+    anything = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    for name in given:
+        if name not in known and not anything:
             allowed = f"choose from {', '.join(known)}" if known else "it has none"
             raise InputError(f"{spec}: there is no option {name!r}; {allowed}")
-        kind = known.get(name, inspect.Parameter.empty)
-        try:
-            values[name] = _value(text, kind)
-        except (ValueError, OverflowError):
-            raise InputError(f"{spec}: {name} is {described(kind)}, not {text!r}") from None
-    return values
+    if missing := [one.name for one in _named(factory, skip) if one.default is one.empty and one.name not in given]:
+        raise InputError(f"{spec}: {missing[0]} must be given: add {missing[0]}=VALUE")
+    return {name: known.get(name, inspect.Parameter.empty) for name in given}
+
+
+def checked(kind: _Class) -> _Class:
+    """Let a class refuse arguments that their types do not allow, with a ValueError.
+
+    >>> @checked
+    ... class Fade:
+    ...     def __init__(self, amount: Annotated[float, Range(0, 1)] = 0.5):
+    ...         self.amount = amount
+    >>> Fade(amount=5)
+    Traceback (most recent call last):
+    ValueError: amount is a number from 0 to 1, not 5
+    """
+    build = kind.__init__
+    signature = inspect.signature(build)
+
+    @functools.wraps(build)
+    def built(self: Any, *arguments: Any, **named: Any) -> None:
+        types_of = options(kind)
+        for name, value in signature.bind(self, *arguments, **named).arguments.items():
+            if name in types_of and not allows(types_of[name], value):
+                raise ValueError(refusal(name, types_of[name], value))
+        build(self, *arguments, **named)
+
+    kind.__init__ = built
+    return kind
+
+
+def allows(kind: Any, value: object) -> bool:
+    """Whether a type, with its ranges, allows a value.
+
+    >>> allows(Count | None, None), allows(Count, 0), allows(tuple[Seconds, ...], [0.5, 2])
+    (True, False, True)
+    """
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Annotated:
+        limits = [one for one in arguments[1:] if isinstance(one, Range)]
+        held = [one for one in (value if isinstance(value, list | tuple) else [value]) if isinstance(one, numbers.Real)]
+        return allows(arguments[0], value) and all(one in limit for limit in limits for one in held)
+    if origin in (Union, types.UnionType):
+        return any(allows(one, value) for one in arguments)
+    if origin is Literal:
+        return any(value == one and type(value) is type(one) for one in arguments)
+    if kind in (Any, inspect.Parameter.empty):
+        return True
+    if kind in (int, float):
+        # numpy's numbers are such numbers too; True and False are none
+        return isinstance(value, numbers.Integral if kind is int else numbers.Real) and not isinstance(value, bool)
+    if listed(kind):
+        if not isinstance(value, list | tuple):
+            return False
+        each = elements(kind, len(value))
+        return len(each) == len(value) and all(map(allows, each, value))
+    if isinstance(kind, type) and issubclass(kind, Path):
+        return isinstance(value, str | os.PathLike)
+    expected = types.NoneType if kind is None else origin or kind
+    return isinstance(value, expected) if isinstance(expected, type) else True
+
+
+def refusal(name: str, kind: Any, value: object) -> str:
+    """Say what an option is, and what it is not."""
+    return f"{name} is {described(kind)}, not {value!r:.80}"
 
 
 def described(kind: Any) -> str:
@@ -98,8 +166,8 @@ def described(kind: Any) -> str:
     if origin is Literal:
         return " or ".join(map(str, arguments))
     if origin in (Union, types.UnionType):
-        return " or ".join(described(one) for one in arguments)
-    if _listed(kind):
+        return " or ".join(described(one) for one in arguments if not (one is int and float in arguments))
+    if listed(kind):
         return f"a list, such as [a,b], each {described(arguments[0])}" if arguments else "a list, such as [a,b]"
     words = {int: "a whole number", float: "a number", bool: "true or false", str: "text", Path: "a path"}
     return "null" if kind is types.NoneType else words.get(kind, getattr(kind, "__name__", str(kind)))
@@ -110,13 +178,33 @@ def ranged(kind: Any) -> bool:
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Annotated:
         return any(isinstance(one, Range) for one in arguments[1:]) or ranged(arguments[0])
-    if origin in (Union, types.UnionType) or _listed(kind):
+    if origin in (Union, types.UnionType) or listed(kind):
         return bool(arguments) and all(ranged(one) for one in arguments if one is not Ellipsis)
     return kind not in (int, float, inspect.Parameter.empty, Any)
 
 
-def _parameters(factory: Callable) -> Sequence[inspect.Parameter]:
-    return list(inspect.signature(factory).parameters.values())
+def listed(kind: Any) -> bool:
+    """Whether a type is one of lists."""
+    return (get_origin(kind) or kind) in (tuple, list, Sequence)
+
+
+def elements(kind: Any, count: int) -> Sequence[Any]:
+    """Return the types of a list's elements, in a tuple such as `tuple[int, float]` one for each place."""
+    arguments = get_args(kind) or (inspect.Parameter.empty,)
+    apart = (get_origin(kind) or kind) is tuple and len(arguments) > 1 and arguments[-1] is not Ellipsis
+    return arguments if apart else [arguments[0]] * count
+
+
+def _named(factory: Callable, skip: int) -> list[inspect.Parameter]:
+    parameters = inspect.signature(factory).parameters.values()
+    return [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)][skip:]
+
+
+def _like(default: object) -> Any:
+    """Return the type that a default stands for: a whole number may be any number."""
+    if isinstance(default, bool | str):
+        return type(default)
+    return int | float if isinstance(default, int | float) else inspect.Parameter.empty
 
 
 def _hints(factory: Callable) -> dict[str, Any]:
@@ -130,87 +218,3 @@ def _hints(factory: Callable) -> dict[str, Any]:
         return get_type_hints(source, include_extras=True)
     except (NameError, TypeError):  # names that exist for a type checker only
         return {}
-
-
-def _listed(kind: Any) -> bool:
-    return (get_origin(kind) or kind) in (tuple, list, Sequence)
-
-
-def _value(text: Any, kind: Any) -> Any:
-    """Read a value of a type; ValueError if it is none."""
-    origin, arguments = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        value = _value(text, arguments[0])
-        for limits in arguments[1:]:
-            numbers = value if isinstance(value, tuple | list) else [value]
-            if isinstance(limits, Range) and any(one is not None and one not in limits for one in numbers):
-                raise ValueError
-        return value
-    if origin in (Union, types.UnionType):
-        return _first(text, arguments)
-    if origin is Literal:
-        found = [one for one in arguments if str(one) == str(text)]
-        return found[0] if found else _refuse()
-    if _listed(kind):
-        found = _yaml(text) if isinstance(text, str) else text
-        each = arguments[0] if arguments else inspect.Parameter.empty
-        values = [_value(one, each) for one in (found if isinstance(found, list) else _refuse())]
-        return values if (origin or kind) is list else tuple(values)
-    return _plain(text, kind)
-
-
-def _plain(text: Any, kind: Any) -> Any:
-    if kind is types.NoneType:
-        return None if text is None or str(text).lower() in ("null", "none") else _refuse()
-    if kind is bool:
-        return (
-            {"true": True, "false": False}[str(text).lower()] if str(text).lower() in ("true", "false") else _refuse()
-        )
-    if kind in (int, float):
-        number = _number(text)
-        if kind is float:
-            return float(number)
-        return int(number) if math.isfinite(number) and number == int(number) else _refuse()
-    if kind is str:
-        return str(text)
-    if isinstance(kind, type) and issubclass(kind, Path):
-        return kind(text)
-    value = _yaml(text) if isinstance(text, str) else text
-    expected = get_origin(kind) or kind
-    return value if expected in (Any, inspect.Parameter.empty) or _is_a(value, expected) else _refuse()
-
-
-def _number(text: Any) -> float:
-    if isinstance(text, bool) or "_" in str(text):
-        raise ValueError
-    whole = str(text).strip()
-    try:
-        return int(whole)  # exact, however large
-    except ValueError:
-        return float(whole.removeprefix(".") if whole.lower() in (".inf", ".nan") else whole)
-
-
-def _first(text: Any, kinds: Sequence[Any]) -> Any:
-    for kind in sorted(kinds, key=lambda one: one is str):  # text takes anything
-        try:
-            return _value(text, kind)
-        except ValueError:
-            continue
-    raise ValueError
-
-
-def _is_a(value: Any, kind: Any) -> bool:
-    return isinstance(value, kind) if isinstance(kind, type) else True
-
-
-def _yaml(text: str) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError from error
-
-
-def _refuse() -> Any:
-    raise ValueError

@@ -18,7 +18,7 @@ import inspect
 import json
 import pickle
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
 from audio_inpaint.methods import foreign, sources
-from audio_inpaint.methods.options import parsed
+from audio_inpaint.methods.option_text import parsed, split
 from audio_inpaint.nn import checkpoints
 
 if TYPE_CHECKING:
@@ -68,13 +68,15 @@ BUILT_IN = {
 }
 _CONTEXT_ENCODER = "audio_inpaint.methods.context_encoder.context_encoder"
 _DEEP_PRIOR = "audio_inpaint.methods.deep_prior.method"
-_OPTIONS = re.compile(r"(.+?):([A-Za-z_][\w.]*=.*)", re.DOTALL)
-_OPTION = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
 _REGISTERED: dict[str, tuple[Any, str]] = {}
 
 
 def names() -> dict[str, str]:
-    """Name every method and describe it in one line, the default first."""
+    """Name every method and describe it in one line, the default first.
+
+    >>> list(names())[:3]
+    ['auto', 'janssen', 'recall']
+    """
     own = {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
     given = {name: description for name, (_, description) in _REGISTERED.items()}
     installed = {name: f"from {point.value.split(':')[0]}" for name, point in _installed().items()}
@@ -105,23 +107,31 @@ def register(name: str, factory: Any, description: str = "") -> None:
     _REGISTERED[name] = factory, description
 
 
-def method(spec: str) -> Method:
-    """Build a method by its name, with options if the name has some.
+def method(spec: str, **options: Any) -> Method:
+    """Build a method by its name.
+
+    Args:
+        spec: the name, with options if need be ("janssen:iterations=5").
+        options: more of them, as values.
 
     Raises:
         InputError: there is no such method, or it does not take such options.
+
+    >>> method("janssen:iterations=5", order=100)
+    Janssen(iterations=5, order=100, context=0.128)
     """
-    name, options = split(spec)
-    factory, arguments = resolved(name)
+    factory, arguments, values = _read(spec, options)
     if _is_method(factory):
-        return _bound(spec, factory, options)
-    values = parsed(spec, factory, options, len(arguments))
+        return _bound(factory, values)
     try:
-        return factory(*arguments, **values)
-    except (TypeError, ValueError) as error:
-        if isinstance(error, InputError) or not options:
+        built = factory(*arguments, **values)
+    except ValueError as error:
+        if isinstance(error, InputError) or not values:
             raise
         raise InputError(f"{spec}: {error}") from error
+    if not callable(built):
+        raise InputError(f"{spec} is no method: it must be something to call with audio, gap, sample_rate")
+    return built
 
 
 def resolved(name: str) -> tuple[Any, tuple]:
@@ -143,43 +153,18 @@ def resolved(name: str) -> tuple[Any, tuple]:
     if name in _presets():
         return import_module(_DEEP_PRIOR).DeepPrior, (name,)
     if name in (installed := _installed()):
-        return installed[name].load(), ()
+        return foreign.loaded(f"{installed[name].module}:{installed[name].attr}"), ()
     _check(name)
     return foreign.loaded(name), ()
 
 
-def split(spec: str) -> tuple[str, dict[str, str]]:
-    """Split a method's name from its options, as text; commas in brackets belong to a value.
-
-    Raises:
-        InputError: an option has no value, or is given twice.
-
-    >>> split("mine.py:Fade:order=3,sizes=[1,2]")
-    ('mine.py:Fade', {'order': '3', 'sizes': '[1,2]'})
-    """
-    match = _OPTIONS.fullmatch(spec)
-    if not match:
-        return spec, {}
-    options: dict[str, str] = {}
-    for part in at_commas(match[2]):
-        option = _OPTION.fullmatch(part)
-        if not option:
-            raise InputError(f"{spec}: {part!r} is no option: write NAME=VALUE, lists as NAME=[A,B]")
-        if option[1] in options:
-            raise InputError(f"{spec}: {option[1]} is given twice")
-        options[option[1]] = option[2]
-    return match[1], options
-
-
-def at_commas(text: str) -> Iterator[str]:
-    """Cut text at the commas that are in no brackets."""
-    depth = start = 0
-    for place, sign in enumerate(text):
-        depth += (sign in "[({") - (sign in "])}")
-        if sign == "," and depth <= 0:
-            yield text[start:place]
-            start = place + 1
-    yield text[start:]
+def file_of(spec: str) -> Path | None:
+    """Return the file that a method's name gives, a checkpoint or code; None for a name without one."""
+    name, _ = split(spec)
+    if not foreign.is_foreign(name):
+        return checkpoints.find(name)
+    place = foreign.start(name)
+    return place if isinstance(place, Path) else None
 
 
 def fingerprint(spec: str) -> str:
@@ -189,10 +174,10 @@ def fingerprint(spec: str) -> str:
     network that its file names, and of everything that these import within the package or from local files.
 
     Raises:
-        InputError: there is no such method, or its file is missing.
+        InputError: there is no such method, its file is missing, or it does not take such options.
     """
-    name, _ = split(spec)
-    starts, own = _made_of(name)
+    _read(spec)
+    starts, own = _made_of(split(spec)[0])
     code = sources.digest(sources.closure(starts))
     return hashlib.sha256(f"{spec} {code}".encode() + own).hexdigest()
 
@@ -212,8 +197,6 @@ def _made_of(name: str) -> tuple[list[str | Path], bytes]:
         return [_DEEP_PRIOR, *_networks(config)], json.dumps(config, sort_keys=True, default=str).encode()
     if name in (installed := _installed()):
         return [installed[name].module], installed[name].value.encode()
-    _check(name)
-    foreign.loaded(name)  # says what is missing
     return [foreign.start(name)], b""
 
 
@@ -299,8 +282,9 @@ def _check(name: str) -> None:
     """Refuse a name of no method, with what might have been meant."""
     if name in (known := names()):
         return
-    first = name.split(":")[0]
-    if first in known:
+    first, before = name.split(":")[0], name.rpartition(":")[0]
+    if first in known or (foreign.is_foreign(before) and not foreign.is_foreign(name)):
+        first = first if first in known else before
         raise InputError(f"{name}: options are written NAME=VALUE, such as {first}:NAME=VALUE,NAME=VALUE")
     if not foreign.is_foreign(name):
         raise InputError(
@@ -322,9 +306,17 @@ def _is_method(factory: Any) -> bool:
     return len(needed) >= 3
 
 
-def _bound(spec: str, function: Callable, options: dict[str, str]) -> Method:
+def _read(spec: str, options: Mapping[str, Any] | None = None) -> tuple[Any, tuple, dict[str, Any]]:
+    """Return what builds a method, its arguments that are no options, and its options as values."""
+    name, texts = split(spec)
+    factory, arguments = resolved(name)
+    skip = 3 if _is_method(factory) else len(arguments)
+    return factory, arguments, parsed(spec, factory, texts, options, skip)
+
+
+def _bound(function: Callable, options: dict[str, Any]) -> Method:
     """Bind options to a function that is a method; its attributes, such as `context`, stay."""
     if not options:
         return function
-    bound = functools.partial(function, **parsed(spec, function, options, skip=3))
+    bound = functools.partial(function, **options)
     return functools.update_wrapper(bound, function) if inspect.isroutine(function) else bound

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from audio_inpaint.methods.contract import damaged, repaired
-from audio_inpaint.methods.options import Context
+from audio_inpaint.methods.options import Context, checked
 
 
+@checked
 @dataclass(frozen=True)
 class Silence:
     """Put zeros in the gaps."""

@@ -22,7 +22,7 @@ from torch.nn.functional import pad
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import Context
+from audio_inpaint.methods.options import Context, checked
 
 _RATE = 12000  # Hz: what lies above 6 kHz says little about likeness
 _WINDOW, _HOP = 1024, 128  # samples at that rate
@@ -57,6 +57,7 @@ class _Splice(NamedTuple):
     shift: int
 
 
+@checked
 @dataclass(frozen=True)
 class SimilarityGraph:
     """Replace each gap and its edges by similar audio from elsewhere in the recording, one gap after the other.

@@ -11,20 +11,21 @@ import hashlib
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Iterable
+from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 
 _PACKAGE = Path(__file__).parent.parent
-_INSTALLED = [
-    Path(place).resolve()
-    for place in {
+_INSTALLED = {
+    place
+    for folder in (
         *(sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")),
         *site.getsitepackages(),
         site.getusersitepackages(),
-    }
-]
+    )
+    for place in (Path(folder).absolute(), Path(folder).resolve())
+}
 _NAME_EVERYTHING = (_PACKAGE / "__init__.py", _PACKAGE / "methods" / "registry.py")
 
 
@@ -47,7 +48,7 @@ def closure(starts: Iterable[str | Path]) -> list[Path]:
             continue
         found.add(file)
         top = name.split(".")[0]
-        for imported in _imports(file, name):
+        for imported in _imports(file.read_bytes(), name, file.name == "__init__.py"):
             left += _files(imported, str(_root(file, name)), top)
     return sorted(found)
 
@@ -108,18 +109,21 @@ def _top(name: str, beside: str, installed: bool) -> Path | None:
         place = Path(spec.origin)
     else:
         return None
-    place = place.resolve()
-    elsewhere = any(place.is_relative_to(folder) for folder in _INSTALLED)
-    return None if elsewhere and not installed else place
+    # some installers put links into the folder of packages: what they point to is as installed as the link
+    either = place.absolute(), place.resolve()
+    elsewhere = any(one.is_relative_to(folder) for one in either for folder in _INSTALLED)
+    return None if elsewhere and not installed else either[1]
 
 
-def _imports(file: Path, name: str) -> Iterator[str]:
-    """Yield the dotted names that a file imports, relative ones made absolute."""
+@lru_cache(1024)
+def _imports(content: bytes, name: str, is_package: bool) -> list[str]:
+    """Return the dotted names that a module's source imports, relative ones made absolute."""
     try:
-        tree = ast.parse(file.read_bytes())
-    except (SyntaxError, OSError, ValueError):
-        return
-    package = name.split(".") if file.name == "__init__.py" else name.split(".")[:-1]
+        tree = ast.parse(content)
+    except (SyntaxError, ValueError):
+        return []
+    package = name.split(".") if is_package else name.split(".")[:-1]
+    found: list[str] = []
     left: list[ast.AST] = [tree]
     while left:
         node = left.pop()
@@ -127,10 +131,11 @@ def _imports(file: Path, name: str) -> Iterator[str]:
             left += node.orelse
             continue
         if isinstance(node, ast.Import):
-            yield from (one.name for one in node.names)
+            found += (one.name for one in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*base, *([node.module] if node.module else [])])
-            yield from (f"{base}.{one.name}" if base else one.name for one in node.names)
+            found += (f"{base}.{one.name}" if base else one.name for one in node.names)
         else:
             left += ast.iter_child_nodes(node)
+    return found

@@ -10,11 +10,12 @@ from audio_inpaint.dsp.template_search import TemplateSearch
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import Context, Seconds
+from audio_inpaint.methods.options import Context, Seconds, checked
 
 _FADE = 0.005  # seconds at both edges of a gap in which Janssen's fill leads over to the transplant
 
 
+@checked
 @dataclass(frozen=True)
 class LocalTransplant:
     """Fill each gap with the place whose surroundings correlate best with the gap's, scaled by one gain to fit them.
@@ -40,7 +41,7 @@ class LocalTransplant:
         if not runs or gap.all():
             return repaired(audio, gap, known)
         filled = Janssen().restore(known, gap, sample_rate)
-        side, end = round(self.side * sample_rate), len(gap)
+        side, end = min(round(self.side * sample_rate), len(gap)), len(gap)
         longest = 2 * side + max(run.stop - run.start for run in runs)
         search = TemplateSearch(known, gap, sample_rate, longest)
         for run in runs:

@@ -58,6 +58,24 @@ def central_magnitudes(audio: Tensor, gap: Tensor, n_fft: int = 512, hop_length:
     return spectra(stft, audio, inside).abs()
 
 
+def frames_snr(preds: Tensor, target: Tensor, inside: Tensor) -> Tensor:
+    """Signal-to-noise ratio in dB of the magnitudes of a network's frames, without synthesis (`snr_network`).
+
+    Args:
+        preds: coefficients, (batch, part, freq, frame): one part is a magnitude, below zero as good as zero; two are
+            real and imaginary.
+        target: of the same shape.
+        inside: the frames that are scored, (frame,) boolean.
+
+    Returns:
+        dB, (batch,).
+
+    Source: Marafioti et al., 2019, "A context encoder for audio inpainting", Table 3.
+    """
+    magnitudes = (x[:, 0].clamp(min=0) if x.shape[1] == 1 else x.norm(dim=1) for x in (preds, target))
+    return snr(*(x[..., inside].flatten(1) for x in magnitudes))
+
+
 def pooled_snr(preds: Tensor, target: Tensor, gap: Tensor | None = None) -> Tensor:
     """Signal-to-noise ratio in dB of all samples together: the energies of all channels are added.
 

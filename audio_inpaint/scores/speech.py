@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
 from audio_inpaint.scores.checks import check
 
@@ -104,7 +105,7 @@ def require(name: str) -> ModuleType:
     try:
         return import_module(name)
     except ImportError:
-        raise InputError(f"this score needs the package {name}: pip install audio-inpaint[metrics]") from None
+        raise InputError(f"this score needs the package {name}: pip install 'audio-inpaint[metrics]'") from None
 
 
 def _each(score: Callable, preds: Tensor, target: Tensor, sample_rate: int) -> Tensor:
@@ -112,9 +113,7 @@ def _each(score: Callable, preds: Tensor, target: Tensor, sample_rate: int) -> T
     check(preds, target)
     both = torch.stack([target, preds]).detach().double().cpu()
     if sample_rate != _RATE:
-        from torchaudio.functional import resample
-
-        both = resample(both, sample_rate, _RATE)
+        both = resampled(both.flatten(0, -2), sample_rate, _RATE)
     pairs = both.reshape(2, -1, both.shape[-1]).numpy().swapaxes(0, 1)
     scores = [score(*pair) if np.isfinite(pair).all() and pair[0].any() else math.nan for pair in pairs]
     return torch.tensor(scores, dtype=torch.float64).reshape(target.shape[:-1])

@@ -7,10 +7,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.extras import needed
 from audio_inpaint.scores.registry import SCORES, Score
+
+with needed():
+    from torchmetrics import Metric
 
 
 class Spread(Metric):

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import lightning
 from lightning.fabric.utilities.warnings import PossibleUserWarning
-from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
+from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.configs import given
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.ranks import share
 from audio_inpaint.training.resume import CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
@@ -75,7 +76,7 @@ class Trainer(lightning.Trainer):
 
         if not (isinstance(model, DeepPrior) and isinstance(datamodule, SingleSignal)):
             raise InputError("deep_prior needs a config of a deep prior and data of one signal, such as dpai.yaml")
-        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole)
+        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole, self.configs)
         files.judge(share(self.strategy, lambda rank, ranks: files.run(self.fresh, rank, ranks)))
 
 
@@ -86,6 +87,25 @@ class _Parser(LightningArgumentParser):
         raise InputError(_one_line(message))
 
 
+class Record(SaveConfigCallback):
+    """Saves the configuration of a run beside its results, unless that would replace the file that was read."""
+
+    def setup(self, trainer: lightning.Trainer, pl_module: lightning.LightningModule, stage: str) -> None:
+        """Save it.
+
+        Raises:
+            InputError: a configuration that was read lies where the run writes.
+        """
+        paths, folder = Paths(), Path(trainer.log_dir)
+        paths.makes(folder)
+        for given in self.config.get("config") or ():
+            paths.reads(str(given), "the configuration")
+        for name in (self.config_filename, "hparams.yaml", "metrics.csv"):
+            paths.writes(folder / name, "the record of the run", kept=True)
+        paths.check()
+        super().setup(trainer, pl_module, stage)
+
+
 class InpaintCLI(LightningCLI):
     """The command line of training: model and data by class path, everything by YAML."""
 
@@ -94,6 +114,7 @@ class InpaintCLI(LightningCLI):
             trainer_class=Trainer,
             parser_class=_Parser,
             seed_everything_default=0,
+            save_config_callback=Record,
             save_config_kwargs={"overwrite": True},
             subclass_mode_model=True,
             subclass_mode_data=True,
@@ -129,6 +150,7 @@ class InpaintCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Let the trainer make fresh copies of everything, for one fit after the other."""
         self._given, self.trainer.fresh = self.config.clone(), self.fresh
+        self.trainer.configs = [str(path) for path in self._get(self.config, "config") or ()]
 
     def fresh(self, folder: Path, seed: int = 0) -> Parts:
         """A new trainer of this process alone, a new model and new data, as configured.
@@ -177,6 +199,19 @@ class InpaintCLI(LightningCLI):
     @property
     def _trains(self) -> bool:
         return self.subcommand not in ("validate", "test", "predict")
+
+    def before_fit(self) -> None:
+        """Refuse to begin a training in the folder of another, whose checkpoints it would replace.
+
+        Raises:
+            InputError: there are some, and the run does not go on from one.
+        """
+        root = Path(self.trainer.default_root_dir)
+        if not self.config_init[self.subcommand].ckpt_path and any((root / CHECKPOINTS).glob("*.ckpt")):
+            raise InputError(
+                f"{root} holds a training: go on with it by --ckpt_path=last, or name another "
+                "--trainer.default_root_dir"
+            )
 
     def before_validate(self) -> None:
         """Find the checkpoint: the config's is `last` or `best` of the run, or a file.
@@ -257,7 +292,7 @@ def _log_to(folder: Path, loggers: object) -> None:
 
 
 def main(args: Sequence[str] | None = None) -> int:
-    """Run the command line; what the user can mend is one line and exit code 2."""
+    """Run the command line; an error that the user can fix is one line and exit code 2."""
     args = list(sys.argv[1:] if args is None else args)
     try:
         with quiet():

@@ -1,6 +1,6 @@
 """The papers' experiments by name; each prints a table and writes a CSV and a figure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -30,7 +30,7 @@ _PRESETS = {
     "ce-table3": (
         "context_encoder_tables",
         "table3",
-        "overfitting check: SNR_MS on training, validation and test data",
+        "overfitting check: SNR of the networks' frames on training, validation and test data",
     ),
     "ce-table4": ("context_encoder_tables", "table4", "64 ms gaps: SNR_MS and ODG of both networks and LPC"),
     "ce-table5": ("context_encoder_tables", "table5", "64 ms gaps: SNR_TD, with the paired t-test"),
@@ -50,6 +50,8 @@ _PRESETS = {
         "the listening test: its page, and its table from collected answers",
     ),
 }
+# those that compare methods, and so take others
+_COMPARING = ("ce-table4", "ce-table5", "ce-table6", "dpai-fig8", "dpai-fig9", "dpai-fig10")
 
 
 def names() -> dict[str, str]:
@@ -57,14 +59,20 @@ def names() -> dict[str, str]:
     return {name: description for name, (_, _, description) in _PRESETS.items()}
 
 
-def preset(name: str) -> Preset:
-    """The experiment of that name.
+def preset(name: str, methods: Sequence[str] = ()) -> Preset:
+    """Return the experiment of that name.
+
+    Args:
+        name: as `names` has it.
+        methods: that it is to compare beside its own.
 
     Raises:
-        InputError: there is none, or a package that it needs is missing.
+        InputError: there is none, it compares no methods, or a package that it needs is missing.
     """
     if name not in _PRESETS:
         raise InputError(f"no preset is called {name!r}; choose one of: {', '.join(_PRESETS)}")
+    if methods and name not in _COMPARING:
+        raise InputError(f"the preset {name} takes no --methods; these do: {', '.join(_COMPARING)}")
     module, function, _ = _PRESETS[name]
     with needed():
         return getattr(import_module(f"{__name__}.{module}"), function)

@@ -120,7 +120,7 @@ def _sources(setting: Setting) -> tuple[str, ...]:
     if not found:
         raise InputError(
             "no clean audio is named: give music=FOLDER instruments=FOLDER, or build the open corpus with "
-            "python -m data_prep.open_corpus -o data/open --small"
+            "audio-inpaint-data open-corpus -o data/open --small"
         )
     return found
 

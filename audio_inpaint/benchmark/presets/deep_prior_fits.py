@@ -19,7 +19,7 @@ import torch
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
-from audio_inpaint.benchmark import cache, cases
+from audio_inpaint.benchmark import cache, cases, fingerprints
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.masks import cumulative
 from audio_inpaint.benchmark.presets import Outcome
@@ -29,7 +29,6 @@ from audio_inpaint.benchmark.setting import Setting, shared
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import read, write
-from audio_inpaint.methods import registry as methods
 from audio_inpaint.methods.deep_prior.config import Config
 from audio_inpaint.nn.checkpoints import save
 from audio_inpaint.report.spectrogram_picture import figure
@@ -162,7 +161,7 @@ def fitted(setting: Setting, case: Case, names: Sequence[str]) -> dict[str, Fitt
 
     def part(rank: int, ranks: int) -> list:
         for name in names[rank::ranks]:
-            _fit(fits[name], case, _config(setting, name), QUICK_VALIDATED if setting.quick else VALIDATED)
+            _fit(fits[name], case, setting, _config(setting, name))
         return []
 
     shared(part)
@@ -170,7 +169,7 @@ def fitted(setting: Setting, case: Case, names: Sequence[str]) -> dict[str, Fitt
 
 
 def _place(setting: Setting, case: Case, name: str) -> Fitted:
-    made_of = f"{methods.fingerprint(CONFIGS[name])} {_config(setting, name)}"
+    made_of = f"{fingerprints.of_fills(CONFIGS[name])} {_config(setting, name)}"
     folder = setting.cache / "fits" / f"{CONFIGS[name]}_{cache.key(made_of, 'time', case.identity)[:16]}"
     return Fitted(folder, _steps(setting))
 
@@ -185,14 +184,14 @@ def _config(setting: Setting, name: str) -> Config:
     return config.changed(**QUICK, net=QUICK_NETS[name]) if setting.quick else config
 
 
-def _fit(own: Fitted, case: Case, config: Config, validated: int) -> None:
+def _fit(own: Fitted, case: Case, setting: Setting, config: Config) -> None:
     """Run a fit, from its checkpoint if it was interrupted, and keep its curves and snapshots."""
     if own.record.is_file():
         return
     own.folder.mkdir(parents=True, exist_ok=True)
     truth, sample_rate = case.recording.audio()
     damaged, gap = _damaged(case)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device, validated = setting.device or "cpu", QUICK_VALIDATED if setting.quick else VALIDATED
     run = config.fit(config.signal(damaged, gap, sample_rate, truth).to(device))
     checkpoint, curves = own.folder / "fit.pt", {"loss": [], "validation_loss": []}
     if checkpoint.is_file():

@@ -32,6 +32,7 @@ from audio_inpaint.listening.levels import equalised
 from audio_inpaint.listening.page import write_test
 from audio_inpaint.listening.responses import collected
 from audio_inpaint.listening.stimuli import questions
+from audio_inpaint.methods.option_text import split
 from audio_inpaint.report.spectrogram_picture import figure
 from audio_inpaint.scores.registry import SCORES
 
@@ -163,14 +164,14 @@ def example(drawn: Sequence[Case]) -> Case:
 
 
 def short(method: str) -> str:
-    """A method's name without its options."""
-    return method.partition(":")[0]
+    """Return a method's name without its options."""
+    return split(method)[0]
 
 
 def _restored(setting: Setting, chosen: Sequence[Case], scores: Sequence[str], only: Sequence[str] = ("",)) -> Results:
-    """Restore cases by the methods whose names begin as wanted; all by default."""
+    """Restore cases by the methods whose names begin as wanted; by default by all, and by those of the setting."""
     write(setting.folder / "masks.json", list(chosen), setting.seed)
-    compared = QUICK_METHODS if setting.quick else METHODS
+    compared = dict.fromkeys([*(QUICK_METHODS if setting.quick else METHODS), *setting.methods])
     return setting.benchmark([name for name in compared if name.startswith(tuple(only))], chosen, scores)
 
 

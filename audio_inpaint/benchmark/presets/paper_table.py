@@ -3,7 +3,7 @@
 import csv
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from matplotlib.axes import Axes
@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from audio_inpaint.benchmark.statistics import Summary, shown, summary
+from audio_inpaint.benchmark.statistics import Summary, csv_cells, lead, shown, summary
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.report.spectrogram_picture import MARK
 from audio_inpaint.scores.registry import SCORES
@@ -29,6 +29,7 @@ class PaperTable:
         paper: mean and standard deviation as published, for what was.
         reference: the row that the others of its kind are compared with, pair by pair; None for no comparison.
         notes: lines below the table.
+        labels: what the table calls figures that are no scores of restored audio: name -> label with its unit.
     """
 
     title: str
@@ -36,6 +37,13 @@ class PaperTable:
     paper: Mapping[Key, tuple[float, float]]
     reference: str | None = None
     notes: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, score: str) -> str:
+        """Head of a score's column, with its unit."""
+        if score in self.labels:
+            return self.labels[score]
+        return f"{SCORES[score].label} ({SCORES[score].unit})".removesuffix(" ()")
 
     @property
     def summaries(self) -> dict[Key, Summary]:
@@ -64,7 +72,7 @@ def text(table: PaperTable) -> str:
     found, blocks = table.summaries, [table.title]
     for kind in dict.fromkeys(kind for kind, _, _ in found):
         scores = list(dict.fromkeys(score for own, _, score in found if own == kind))
-        lines = [["", "n", *(head for score in scores for head in _heads(score, table.reference))]]
+        lines = [["", "n", *(head for score in scores for head in _heads(table, score))]]
         for row in dict.fromkeys(row for own, row, _ in found if own == kind):
             cells = [_cells(table, found[kind, row, score]) for score in scores]
             lines.append([row, str(found[kind, row, scores[0]].count), *(cell for own in cells for cell in own)])
@@ -108,14 +116,9 @@ def write_lines(path: Path, lines: Sequence[Sequence[object]]) -> None:
         csv.writer(file).writerows(lines)
 
 
-def _label(score: str) -> str:
-    unit = SCORES[score].unit
-    return f"{SCORES[score].label} ({unit})" if unit else SCORES[score].label
-
-
-def _heads(score: str, reference: str | None) -> list[str]:
-    heads = [_label(score), "paper"]
-    return heads if reference is None else [*heads, f"ahead of {reference}", "p (t-test)"]
+def _heads(table: PaperTable, score: str) -> list[str]:
+    heads = [table.label(score), "paper"]
+    return heads if table.reference is None else [*heads, f"ahead of {table.reference}", "p (t-test)"]
 
 
 def _cells(table: PaperTable, found: Summary) -> list[str]:
@@ -128,15 +131,15 @@ def _cells(table: PaperTable, found: Summary) -> list[str]:
         return cells
     if not math.isfinite(found.difference):
         return [*cells, "", ""]
-    p = f"{found.t_test:.3f}" if found.t_test >= 1e-3 else "<0.001"
-    return [*cells, f"{found.difference:+.2f} ± {found.error:.2f}", p]
+    p = "" if math.isnan(found.t_test) else "<0.001" if found.t_test < 1e-3 else f"{found.t_test:.3f}"
+    return [*cells, lead(found), p]
 
 
 def _write(table: PaperTable, path: Path) -> None:
     names = ("mean", "std", "count", "difference", "error", "t_test", "wilcoxon")
     lines = [["kind", "row", "score", *names, "paper_mean", "paper_std"]]
     for key, found in table.summaries.items():
-        lines.append([*key, *(getattr(found, name) for name in names), *table.paper.get(key, ("", ""))])
+        lines.append([*key, *csv_cells(found, names), *table.paper.get(key, ("", ""))])
     write_lines(path, lines)
 
 
@@ -179,4 +182,4 @@ def _boxes(axis: Axes, table: PaperTable, kind: str, score: str) -> None:
     axis.grid(False, axis="y")
     axis.invert_yaxis()
     axis.set_title(kind, loc="left", fontsize=10)
-    axis.set_xlabel(_label(score), fontsize=8)
+    axis.set_xlabel(table.label(score), fontsize=8)

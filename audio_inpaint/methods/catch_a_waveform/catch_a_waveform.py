@@ -18,11 +18,10 @@ from torch.optim import Adam
 from torch.optim.lr_scheduler import StepLR
 from tqdm import tqdm
 
-from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import Context, Count, Range, Seconds
+from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.transplant import edge_fade
 from audio_inpaint.nn.catch_a_waveform import Critic, Generator, fields, judged
 
@@ -36,6 +35,7 @@ _DROP = 2 / 3  # of the epochs, after which the learning rate is a tenth
 _FADE = 0.005  # seconds at both edges of a gap in which Janssen's fill leads over to the reconstruction
 
 
+@checked
 @dataclass(frozen=True)
 class CatchAWaveform:
     """Fit the networks of all scales to a recording, one scale after the other, and fill with their reconstruction.
@@ -55,7 +55,7 @@ class CatchAWaveform:
         longest: seconds from the first to the last gap of one fit.
 
     Raises:
-        InputError: a number of epochs or channels below one.
+        ValueError: an option is out of range.
     """
 
     epochs: Count = 2000
@@ -64,9 +64,7 @@ class CatchAWaveform:
     context: Context = 2.5
     longest: Seconds = 5.0
 
-    def __post_init__(self):
-        if min(self.epochs, self.width) < 1:
-            raise InputError("Catch-A-Waveform needs at least one epoch and one channel: give epochs and width above 0")
+    gpu = True
 
     def __call__(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore audio (channel, time) where gap (channel, time) is true."""
@@ -74,13 +72,14 @@ class CatchAWaveform:
 
     def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
         """Restore channels that lost the same samples, gap (time,)."""
+        device, audio, gap = audio.device, audio.cpu(), gap.cpu()
         known = damaged(audio, gap)
         if not gap.any() or not known.any():
             return repaired(audio, gap, known)
         filled, level, length = Janssen().restore(known, gap, sample_rate), known.abs().max(), len(gap)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed)  # all that is random is drawn there
-            scales = pyramid((filled / level).float(), gap, sample_rate)
+            scales = pyramid((filled / level).float().to(device), gap.to(device), sample_rate)
             low = level * reconstruction(scales, self.width, self.epochs).to(filled)
         output = filled + resampled(low, length) - resampled(resampled(filled, low.shape[-1]), length)
         for run in mask_gaps(gap):

@@ -14,12 +14,13 @@ from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, repaired
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import Range
+from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.nn.checkpoints import load
 
 _BATCH = 64  # segments at a time, which bounds memory
 
 
+@checked
 class ContextEncoder:
     """Restore each gap by a network that was trained on one length of gap and one sample rate.
 
@@ -46,7 +47,10 @@ class ContextEncoder:
 
     Raises:
         InputError: the checkpoint cannot be used.
+        ValueError: an option is out of range.
     """
+
+    gpu = True
 
     def __init__(
         self,
@@ -55,10 +59,6 @@ class ContextEncoder:
         phases: Literal["filled", "reconstructed"] = "filled",
         share: Annotated[float, Range(0, 1)] = 0.5,
     ):
-        if enlarge not in ("centred", "forwards", "backwards"):
-            raise ValueError(f"a gap is enlarged centred, forwards or backwards, not {enlarge!r}")
-        if phases not in ("filled", "reconstructed"):
-            raise ValueError(f"phases are filled or reconstructed, not {phases!r}")
         self.inpainter, self.enlarge = load(checkpoint), enlarge
         self.improves = phases == "filled" and self.inpainter.output == "magnitude"
         self.first, self.share = Janssen(), share
@@ -72,7 +72,9 @@ class ContextEncoder:
 
     @torch.no_grad()
     def restore(self, audio: Tensor, gap: Tensor, sample_rate: int) -> Tensor:
-        """Restore channels that lost the same samples, gap (time,)."""
+        """Restore channels that lost the same samples, gap (time,); the network computes where the audio is."""
+        self.inpainter.to(audio.device)
+        audio, gap = audio.cpu(), gap.cpu()
         filled = self.first.restore(audio, gap, sample_rate)
         if gap.all() or not gap.any():
             return repaired(audio, gap, filled)
@@ -99,17 +101,18 @@ class ContextEncoder:
             starts = [around + self._start(piece) - segment.context for piece in now]
             segments = torch.cat([audio[:, start : start + segment.length] for start in starts])
             lost = torch.cat([self._lost(piece).expand(len(audio), -1) for piece in now])
-            restored = torch.cat(
-                [
-                    self.inpainter.improve(part, gap, self.share) if self.improves else self.inpainter.restore(part)
-                    for part, gap in zip(segments.float().split(_BATCH), lost.split(_BATCH), strict=True)
-                ]
-            )
+            batches = zip(segments.float().split(_BATCH), lost.split(_BATCH), strict=True)
+            restored = torch.cat([self._batch(*batch) for batch in batches])
             for number, (start, piece) in enumerate(zip(starts, now, strict=True)):
                 first, last = around + piece.start, around + piece.stop
                 own = restored[number * len(audio) : (number + 1) * len(audio)]
                 audio[:, first:last] = own[:, first - start : last - start].to(audio)
         return audio[:, around:-around]
+
+    def _batch(self, segments: Tensor, lost: Tensor) -> Tensor:
+        """Let the network restore segments (batch, time) on its device."""
+        segments = segments.to(self.inpainter.lost.device)
+        return self.inpainter.improve(segments, lost, self.share) if self.improves else self.inpainter.restore(segments)
 
     def _start(self, piece: Gap) -> int:
         """The first sample of the network's gap, in whose place the piece lies."""

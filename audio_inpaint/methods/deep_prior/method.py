@@ -11,9 +11,10 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.deep_prior.config import Config
 from audio_inpaint.methods.deep_prior.fit import Each
-from audio_inpaint.methods.options import Context, Count, Range
+from audio_inpaint.methods.options import Context, Count, Range, checked
 
 
+@checked
 class DeepPrior:
     """Fit an untrained network to the known part of the signal, and fill with what it makes of the rest.
 
@@ -35,7 +36,8 @@ class DeepPrior:
         longest: seconds from the first to the last gap of one fit.
 
     Raises:
-        InputError: there is no such config, or an option is out of range.
+        InputError: there is no such config, or a value in it is out of range.
+        ValueError: an option is out of range.
 
     Source: Miotello et al., 2023, "Deep prior-based audio inpainting using multi-resolution harmonic convolutional
     neural networks".
@@ -48,11 +50,11 @@ class DeepPrior:
         name: str | Config,
         *,
         steps: Count | None = None,
-        learning_rate: Annotated[float, Range(0, above=True)] | None = None,
+        learning_rate: Annotated[float, Range(0, 1e30, above=True)] | None = None,  # Adam's steps are float32
         averaging: Annotated[float, Range(0, 0.9999)] | None = None,
         enough: Annotated[float, Range(0, 1)] | None = None,
         level: Annotated[float, Range(0, above=True)] | None = None,
-        seed: Annotated[int, Range(0)] | None = None,
+        seed: Annotated[int, Range(0, 2**32 - 1)] | None = None,
         seeds: Count | None = None,
         precision: Literal["bf16-mixed", "32-true"] | None = None,
         context: Context | None = None,

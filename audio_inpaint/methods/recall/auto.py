@@ -12,6 +12,7 @@ from torch import Tensor
 
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import extrapolate
+from audio_inpaint.methods.options import checked
 from audio_inpaint.methods.recall.recall import Recall, Scene
 from audio_inpaint.methods.recall.rehearsal import Trial
 
@@ -28,6 +29,7 @@ _DULL = 3.5
 LOWEST, HIGHEST = -10.0, 40.0
 
 
+@checked
 @dataclass(frozen=True)
 class Auto(Recall):
     """Restore as `Recall` does, and expect of each fill what fills like it have reached: see `evidence`.

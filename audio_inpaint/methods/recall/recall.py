@@ -7,6 +7,7 @@ often to the sample, anywhere in the file. The method is the package's own (docs
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from audio_inpaint.methods.contract import alike, of_channels, silenced
 from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import Context, Count, Seconds
+from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.recall.completion import Way, completed
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
@@ -37,6 +38,7 @@ _UNHURRIED = 16000
 _AFTER_RECALL = 1
 
 
+@checked
 @dataclass(frozen=True)
 class Recall:
     """Restore each gap from those segments of the recording whose surroundings are like its own.
@@ -60,18 +62,15 @@ class Recall:
         context: seconds searched on each side of a gap.
 
     Raises:
-        ValueError: templates or contexts are no list of numbers, or contexts do not begin with 1.
+        ValueError: an option is out of range, or contexts do not begin with 1.
     """
 
     templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
-    contexts: tuple[Seconds, ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
+    contexts: tuple[Annotated[float, Range(0.05, 10)], ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
     matches: Count = 16
     context: Context = 180.0
 
     def __post_init__(self):
-        for name in ("templates", "contexts"):
-            if not isinstance(getattr(self, name), tuple | list):
-                raise ValueError(f"{name} are a list, such as [{getattr(type(self), name)[0]}]")
         if not self.contexts or self.contexts[0] != 1:
             raise ValueError("contexts begin with 1, Janssen's own")
 
@@ -152,7 +151,7 @@ class Scene:
         contexts = self.recall.contexts if self.sample_rate <= _UNHURRIED else self.recall.contexts[:2]
         ways = []
         for share in contexts:
-            width = round(self.width * share)
+            width = max(2, round(self.width * share))
             order = max(1, min(round(self.order * max(1.0, share)), width // 2))
             # A longer context costs most and has little to add to the first fill, so it begins there.
             longer = share > 1

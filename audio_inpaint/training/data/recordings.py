@@ -82,8 +82,8 @@ def find(source: str | Sequence[str], option: str) -> list[str]:
             shards = [name] if fetching.remote(name) or Path(name).is_file() else sorted(glob.glob(name))
             if not shards:
                 raise InputError(
-                    f"no shards match {name}: build them with `python -m data_prep.open_corpus` and "
-                    f"`python -m data_prep.shards` (see README), or give --data.init_args.{option}"
+                    f"no shards match {name}: build them with `audio-inpaint-data open-corpus` and "
+                    f"`audio-inpaint-data shards` (see README), or give --data.init_args.{option}"
                 )
             found += shards
     for shard in found:

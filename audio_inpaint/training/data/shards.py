@@ -24,7 +24,7 @@ STREAMS = 64  # of a batch, where its size allows: as many processes can share i
 
 
 class Shards(lightning.LightningDataModule):
-    """Segments of the recordings in WebDataset shards, as `python -m data_prep.shards` writes them.
+    """Segments of the recordings in WebDataset shards, as `audio-inpaint-data shards` writes them.
 
     A batch is float32 (batch, time), or `Gapped` where gaps are random. What the global batches of a training hold
     follows from the seed, the epoch and `streams`, and neither from the number of ranks nor of workers. A run that goes

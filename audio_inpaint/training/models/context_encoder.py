@@ -15,7 +15,7 @@ from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.losses import mixed_squared_error, weighted_nmse
 from audio_inpaint.methods.registry import method
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
-from audio_inpaint.scores.snr import magnitude_snr, snr
+from audio_inpaint.scores.snr import frames_snr, magnitude_snr, snr
 from audio_inpaint.scores.torch_metrics import Spread
 from audio_inpaint.training.callbacks import Reconstruction
 from audio_inpaint.training.comparison import RESTORED, Comparison, table, write_table
@@ -150,8 +150,7 @@ class ContextEncoder(lightning.LightningModule):
         coefficients, target = estimate * level.unsqueeze(1), target * level.unsqueeze(1)
         self.weighted_nmse.update(weighted_nmse(coefficients, target, self.hparams.c))
         inside = ~self.inpainter.stft.touched(~self.segment.lost)[self.inpainter.lost.cpu()]
-        magnitudes = [_magnitudes(x)[..., inside].flatten(1) for x in (coefficients, target)]
-        self.scores["snr_network"].update(snr(*magnitudes))
+        self.scores["snr_network"].update(frames_snr(coefficients, target, inside))
         truth, lost = segments[:restored], self.segment.lost.to(segments.device)
         if not restored:
             return truth
@@ -251,10 +250,3 @@ class ContextEncoder(lightning.LightningModule):
             )
             for number, (truth, restored) in enumerate(self.examples, 1)
         ]
-
-
-def _magnitudes(coefficients: Tensor) -> Tensor:
-    """(batch, parts, freq, frame) to (batch, freq, frame), none below zero."""
-    if coefficients.shape[1] == 1:
-        return coefficients[:, 0].clamp(min=0)
-    return torch.linalg.vector_norm(coefficients, dim=1)
