@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import FOLDER, find, given, load
+from audio_inpaint.files.configs import FOLDER, find, load
 from audio_inpaint.methods.deep_prior.config import Config
 from audio_inpaint.methods.registry import fingerprint
 from audio_inpaint.nn.harmonic import HarmonicConv2d
@@ -142,7 +142,3 @@ def test_a_config_that_cannot_be_read_is_one_line(tmp_path, monkeypatch, capsys,
         load("mine.yaml")
     assert main(["fit", "-c", "mine.yaml"]) == 2
     assert told in capsys.readouterr().err
-
-
-def test_a_config_without_a_base_is_given_as_the_file_that_it_is():
-    assert given("dpai.yaml") == str(FOLDER / "dpai.yaml")

@@ -44,12 +44,6 @@ def load(name: str) -> dict[str, Any]:
     return _load(find(name), ())
 
 
-def given(name: str) -> str:
-    """What the parser of a command line is given for a config: its file, or the text of what it and its base make."""
-    path = find(name)
-    return yaml.safe_dump(load(name)) if BASE in _read(path) else str(path)
-
-
 def changed(config: Any, changes: Any) -> Any:
     """Change values of a config, at any depth: lists as a whole, and the arguments of a class with the class.
 
