@@ -1,12 +1,14 @@
 """Gaps of random lengths at random places, for a network of more than one gap length."""
 
 import random
+import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from shard_files import Noting, batches, data, recording, trainer, write_shards
+from shard_files import Noting, batches, data, recording, trainer, write_shard, write_shards
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import mask_gaps
@@ -15,6 +17,7 @@ from audio_inpaint.training.cli import main
 from audio_inpaint.training.data.held_out import HeldOut
 from audio_inpaint.training.data.varied_gaps import Gapped, VariedGaps
 
+PAGE = (Path(__file__).parents[1] / "docs" / "extend.md").read_text(encoding="utf-8")
 SECOND = Segment(44100, 16000, 12100)  # a second at 44.1 kHz
 SHORT = Segment(16000, 160, 80)  # 25 ms
 GAPS = VariedGaps(shortest_ms=0.5, longest_ms=10, context_ms=2)
@@ -112,6 +115,21 @@ def test_a_model_for_one_gap_length_refuses_random_ones(tmp_path, monkeypatch, c
     options = ["--data.init_args.validation=null", "--data.init_args.gaps.longest_ms=50", "--trainer.accelerator=cpu"]
     assert main(["fit", "-c", "ce_music_small.yaml", shards, *options]) == 2
     assert "ContextEncoder restores one gap length" in capsys.readouterr().err
+
+
+def test_the_network_of_the_page_is_trained_on_random_gaps_at_its_own_rate(tmp_path, monkeypatch, one_thread):
+    def last(language):
+        return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "filler.py").write_text(last("python")[-1])
+    config = next(text for text in last("yaml") if "gaps:" in text)
+    (tmp_path / "mine.yaml").write_text(config.replace("data/shards/mine", str(tmp_path)))
+    write_shard(tmp_path / "training-000000.tar", range(4), 50000, 44100)
+    small = [f"--data.init_args.{option}" for option in ("batch_size=4", "buffer=2", "hop=4410", "workers=0")]
+    run = [f"--trainer.{option}" for option in ("max_steps=2", "accelerator=cpu", "enable_progress_bar=false")]
+    assert main(["fit", "-c", "mine.yaml", *small, *run, f"--trainer.default_root_dir={tmp_path / 'run'}"]) == 0
 
 
 @pytest.mark.parametrize("gaps", [VariedGaps(5, 990), VariedGaps(50, 20), VariedGaps(0, 20), VariedGaps(5, 20, -1)])
