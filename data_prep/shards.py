@@ -10,8 +10,10 @@ Work that was interrupted continues where it was when the same command is given 
 import argparse
 import itertools
 import json
+import re
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -75,7 +77,7 @@ def prepare(
     if not any(shard.recordings for written in shards.values() for shard in written):
         reasons = [text for written in shards.values() for shard in written for text in shard.refused.values()]
         remove_records(out)
-        why = f", all {len(reasons)} were refused (the first: {reasons[0]})" if reasons else ""
+        why = f", all {len(reasons)} were refused: {counted(reasons)}" if reasons else ""
         raise InputError(f"no usable recording in {', '.join(map(str, sources))}{why}")
     result = {
         "options": options,
@@ -85,6 +87,19 @@ def prepare(
         temporary.write_text(json.dumps(result, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     remove_records(out)
     return result
+
+
+def counted(reasons: Sequence[str]) -> str:
+    """How often each kind of reason is given, the most frequent first; those of a kind differ in numbers alone.
+
+    >>> counted(["silent", "ends at 1.2 s", "silent", "silent", "ends at 3.4 s"])
+    'silent (3), ends at 1.2 s and the like (2)'
+    """
+    kinds = defaultdict(list)
+    for text in reasons:
+        kinds[re.sub(r"\d+(\.\d+)?", "", text)].append(text)
+    largest = sorted(kinds.values(), key=len, reverse=True)
+    return ", ".join(f"{own[0]}{' and the like' if len({*own}) > 1 else ''} ({len(own)})" for own in largest)
 
 
 def target_at(sample_rate: int) -> Target:
@@ -195,6 +210,6 @@ def main(arguments: list[str] | None = None) -> int:
             f"{name}: {split['recordings']} recordings, {split['hours']:.2f} h, {split['segments']} segments "
             f"({split['audible_segments']} audible), {len(split['shards'])} shards, {len(split['refused'])} refused"
         )
-    if any(split["refused"] for split in manifest["splits"].values()):
-        print(f"{options.out / 'manifest.json'} names the refused files and why")
+    if refused := [text for split in manifest["splits"].values() for text in split["refused"].values()]:
+        print(f"refused: {counted(refused)}; {options.out / 'manifest.json'} names the files")
     return 0

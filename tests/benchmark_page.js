@@ -23,6 +23,11 @@ async function readSmallPage() {
   seen.tableCsv = await saved("table-csv");
 
   seen.boxes = Object.fromEntries(["by-method", "by-kind", "by-mask"].map((id) => [id, [...at(id).querySelectorAll(".box")].map((box) => box.ariaLabel)]));
+  seen.ticks = Object.fromEntries(["by-method", "by-kind", "by-mask"].map((id) => [id, [...at(id).querySelectorAll("text:not(.label)")].map((one) => one.textContent)]));
+  seen.ranges = [[0.8, 3.3], [-0.02, 0.031], [0, 4.9], [0, 5.2], [-30, 41], [12.1, 12.6], [0, 7000]].map((range) => {
+    const [ticks, decimals] = niceTicks(range, 7);
+    return [ticks, ticks.map((tick) => shown(tick, decimals))];
+  });
   seen.lines = at("by-mask").querySelectorAll(".joined").length;
   seen.heights = [...document.querySelectorAll("#by-mask .body")].map((body) => Number(body.getAttribute("height")));
   at("legend").children[2].click();

@@ -71,6 +71,13 @@ def test_reference_can_be_changed(tried):
     assert burg[5:] == other_janssen[5:] != ["", ""]
 
 
+def test_axes_have_no_number_twice_and_each_stands_where_it_belongs(tried):
+    for places, texts in [*tried.seen["ranges"], *((None, texts) for texts in tried.seen["ticks"].values())]:
+        assert len(texts) == len(set(texts)) >= 3
+        if places:
+            assert [number(text) for text in texts] == pytest.approx(places, abs=1e-9)
+
+
 def test_table_is_saved_as_csv(tried, small):
     lines = list(csv.DictReader(io.StringIO(tried.seen["tableCsv"])))
     assert [(line["method"], line["score"]) for line in lines] == [

@@ -12,7 +12,7 @@ from scipy.stats import ttest_rel, wilcoxon
 from audio_inpaint.benchmark.case_files import file_names
 from audio_inpaint.benchmark.cases import Case, Mask
 from audio_inpaint.benchmark.report import write_audio, write_benchmark_report
-from audio_inpaint.benchmark.results import Failure, Results
+from audio_inpaint.benchmark.results import Failure, Results, labels
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap
 
@@ -47,6 +47,32 @@ def test_page_is_well_formed_and_refers_to_nothing_outside(tmp_path, small):
         r"https?:|file:|ftp:|url\(|@import|\bimport\b|\bfetch\(|XMLHttpRequest|WebSocket|sendBeacon", page
     )
     assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_rows_of_a_checkpoint_are_named_by_its_run_and_not_by_its_path(tmp_path, small):
+    paths = {
+        "burg": "/data/of/a lab/runs/wide/checkpoints/best.ckpt:phases=reconstructed",
+        "silence": "/data/nets/mine.pt",
+    }
+    rows, failures = (
+        [replace(one, method=paths.get(one.method, one.method)) for one in found]
+        for found in (small.rows, small.failures)
+    )
+    methods = tuple(paths.get(name, name) for name in METHODS)
+    page = written(
+        tmp_path, replace(small, methods=methods, rows=rows, failures=failures, details={"methods": ", ".join(methods)})
+    )
+    assert element_of(page, "page-data")["methods"] == ["janssen", "wide/best:phases=reconstructed", "mine"]
+    assert [source["name"] for source in element_of(page, "sound-0")["sources"]][2:4] == [
+        "wide/best:phases=reconstructed",
+        "mine",
+    ]
+    assert page.count("/data/") == 2  # in the details, which say what it takes to repeat the work
+
+
+def test_labels_are_as_long_as_it_takes_to_tell_methods_apart():
+    methods = ["a/checkpoints/best.ckpt", "b/checkpoints/best.ckpt", "x/b/best.ckpt", "c.pt", "d/c.pt", "c", "e/f.py:G"]
+    assert list(labels(methods).values()) == ["a/best", "b/best", "x/b/best", "c.pt", "d/c", "c", "f.py:G"]
 
 
 def test_sound_is_that_of_every_method_at_16_bits(tmp_path, small):

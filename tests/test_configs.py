@@ -2,12 +2,13 @@
 
 import pytest
 import torch
-import yaml
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import FOLDER, find
+from audio_inpaint.files.configs import FOLDER, find, load
+from audio_inpaint.methods.deep_prior.config import Config
+from audio_inpaint.methods.registry import fingerprint
 from audio_inpaint.nn.harmonic import HarmonicConv2d
-from audio_inpaint.training.cli import InpaintCLI
+from audio_inpaint.training.cli import InpaintCLI, main
 
 
 class Built(InpaintCLI):
@@ -15,10 +16,6 @@ class Built(InpaintCLI):
 
     def _run_subcommand(self, subcommand):
         pass
-
-
-def load(name):
-    return yaml.safe_load((FOLDER / name).read_text())
 
 
 @pytest.mark.parametrize("name", ["dpai_unet.yaml", "dpai_multires_plain.yaml"])
@@ -84,3 +81,64 @@ def test_a_config_is_found_by_bare_name_with_or_without_suffix_and_by_path(tmp_p
 def test_an_unknown_config_is_refused_with_the_known_ones():
     with pytest.raises(InputError, match=r"dpai\.yaml"):
         find("nowhere.yaml")
+
+
+def test_a_config_changes_its_base_beside_it_or_in_the_package(tmp_path, monkeypatch):
+    (tmp_path / "paper.yaml").write_text("base: dpai.yaml\ntrainer: {max_steps: 7, callbacks: []}\n")
+    unet = "{class_path: audio_inpaint.nn.unet.UNet, init_args: {norm: true}}"
+    (tmp_path / "mine.yaml").write_text(
+        f"base: paper.yaml\nmodel: {{init_args: {{net: {unet}, learning_rate: 1e-3}}}}\nseeds: 2\n"
+    )
+    monkeypatch.chdir(tmp_path.parent)
+    config, paper = load(str(tmp_path / "mine.yaml")), load("dpai.yaml")
+    assert "base" not in config
+    assert config["trainer"] == paper["trainer"] | {"max_steps": 7, "callbacks": []}
+    assert config["model"]["init_args"]["net"] == {
+        "class_path": "audio_inpaint.nn.unet.UNet",
+        "init_args": {"norm": True},
+    }
+    assert config["model"]["init_args"] | {"net": 0, "learning_rate": 0.01} == paper["model"]["init_args"] | {"net": 0}
+    assert config["data"] == paper["data"]
+
+
+def test_a_method_and_a_training_read_the_same_values(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text("base: dpai_fast.yaml\nmodel: {init_args: {learning_rate: 2e-3}}\n")
+    method, training = Config.load("mine.yaml"), Built(["deep_prior", "-c", "mine.yaml"])
+    options = training.config["deep_prior"]
+    assert (options.context, options.longest, options.trainer.max_steps) == (1.0, 8.0, 700)
+    assert (method.context, method.longest, method.steps) == (1.0, 8.0, 700)
+    given_to_training = options.model.init_args.as_dict()
+    assert method.prior["learning_rate"] == given_to_training["learning_rate"] == 2e-3
+    assert method.net["init_args"].items() <= given_to_training.pop("net")["init_args"].items()
+    assert method.prior.items() <= given_to_training.items()
+
+
+def test_a_method_has_another_fingerprint_when_the_base_of_its_config_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr("audio_inpaint.files.configs.FOLDER", tmp_path)
+    monkeypatch.setattr("audio_inpaint.methods.deep_prior.presets.FOLDER", tmp_path)
+    (tmp_path / "dpai_base.yaml").write_text(paper := (FOLDER / "dpai.yaml").read_text())
+    (tmp_path / "dpai_mine.yaml").write_text("base: dpai_base.yaml\nseeds: 2\n")
+    before = fingerprint("dpai_mine")
+    (tmp_path / "dpai_base.yaml").write_text(f"# told otherwise\n{paper}")
+    assert fingerprint("dpai_mine") == before
+    (tmp_path / "dpai_base.yaml").write_text(paper.replace("max_steps: 5000", "max_steps: 50"))
+    assert fingerprint("dpai_mine") != before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("base: mine.yaml", "its own base"),
+        ("base: nowhere.yaml", "there is no config nowhere.yaml"),
+        ("- 1", "is no config"),
+        ("a: [", "cannot be read as YAML"),
+    ],
+)
+def test_a_config_that_cannot_be_read_is_one_line(tmp_path, monkeypatch, capsys, text, told):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(InputError, match=told):
+        load("mine.yaml")
+    assert main(["fit", "-c", "mine.yaml"]) == 2
+    assert told in capsys.readouterr().err

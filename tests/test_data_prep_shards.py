@@ -15,7 +15,7 @@ import soundfile
 import webdataset
 from prepared_sources import audio_file, digests, fma_tree, samples_of
 
-from data_prep import folder, parallel, shard_files, shards
+from data_prep import command, folder, parallel, shard_files, shards
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +172,58 @@ def test_what_cannot_be_used_is_one_line_and_exit_code_2(arguments, told, tmp_pa
     message = capsys.readouterr().err
     assert told in message
     assert message.count("\n") == 1
+
+
+def test_where_all_are_refused_the_reasons_are_counted(many, tmp_path, capsys):
+    for name in ("a", "b", "c"):
+        audio_file(tmp_path / "bad" / f"{name}.wav", level=0.0)
+    for name in ("d.wav", "e.flac"):
+        (tmp_path / "bad" / name).touch()
+    for name, seconds in (("f.wav", 0.1), ("g.wav", 0.2)):
+        audio_file(tmp_path / "bad" / name, seconds)
+    assert shards.main(["folder", str(tmp_path / "bad"), "-o", str(tmp_path / "out"), "--workers", "1"]) == 2
+    message = capsys.readouterr().err
+    assert "all 7 were refused: silent (3), " in message
+    assert "empty (0 bytes) (2)" in message
+    assert "shorter than a segment of 5120 samples (2)" in message
+    assert shards.main(["folder", str(many), "-o", str(tmp_path / "some"), "--workers", "1"]) == 0
+    assert "silent (1)" in capsys.readouterr().out
+
+
+def test_reasons_that_differ_in_numbers_are_of_one_kind():
+    texts = ["holds 1.20 s, its source promises 30 s", "silent", "holds 7.00 s, its source promises 30 s"]
+    assert shards.counted(texts) == "holds 1.20 s, its source promises 30 s and the like (2), silent (1)"
+
+
+def test_shards_that_were_damaged_lost_or_added_are_found_by_verify(many, tmp_path, capsys):
+    out = tmp_path / "out"
+    shards.prepare("folder", [many], out)
+    assert command.main(["verify", str(out)]) == 0
+    assert "8 shards are as they were made" in capsys.readouterr().out
+    content = bytearray((out / "training-000000.tar").read_bytes())
+    content[5000] ^= 1
+    (out / "training-000000.tar").write_bytes(content)
+    (out / "training-000001.tar").write_bytes(content[:512])
+    (out / "training-000002.tar").unlink()
+    (out / "training-000099.tar").touch()
+    assert command.main(["verify", str(out)]) == 2
+    *lines, last = capsys.readouterr().err.splitlines()
+    said = {Path(line.split()[0]).name: line for line in lines}
+    assert "another sha256 sum" in said["training-000000.tar"]
+    assert "has 512 bytes, the manifest says" in said["training-000001.tar"]
+    assert "is missing" in said["training-000002.tar"]
+    assert "is not in the manifest" in said["training-000099.tar"]
+    assert "4 of the shards" in last
+
+
+@pytest.mark.parametrize(
+    ("content", "told"), [(None, "there is no"), ("{}", "no manifest of"), ("[", "no manifest of")]
+)
+def test_a_folder_without_a_manifest_cannot_be_verified(tmp_path, content, told, capsys):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
+    assert command.main(["verify", str(tmp_path)]) == 2
+    assert told in capsys.readouterr().err
 
 
 def test_shards_never_go_into_a_folder_of_other_files(many, tmp_path, capsys):

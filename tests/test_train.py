@@ -2,19 +2,15 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
-from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
 from audio_inpaint.training.cli import InpaintCLI, main
-from audio_inpaint.training.ranks import share
 
 TESTS = Path(__file__).parent
 TINY = str(TESTS / "tiny.yaml")
@@ -176,38 +172,6 @@ def test_ranks_of_torchrun_share_uneven_files(tmp_path):
     assert sorted(path.name for path in (tmp_path / "out").glob("*.wav")) == ["a.wav", "c.wav"]
     assert sorted(path.parent.name for path in (tmp_path / "out").glob("*/metrics.csv")) == ["a", "c"]
     assert np.array_equal(samples(tmp_path / "out/a.wav"), samples(tmp_path / "out/c.wav"))
-
-
-def test_a_single_process_does_all_the_work():
-    strategy = SimpleNamespace(launcher=None)
-    assert share(strategy, lambda rank, ranks: [rank, ranks]) == [0, 1]
-
-
-def test_slurm_tasks_take_their_rank_from_the_environment_and_the_first_gathers(monkeypatch):
-    for name, value in {"NTASKS": "3", "NTASKS_PER_NODE": "3", "JOB_ID": "4711", "NODELIST": "127.0.0.1"}.items():
-        monkeypatch.setenv(f"SLURM_{name}", value)
-    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
-    monkeypatch.setenv("MASTER_PORT", str(LightningEnvironment().main_port))
-    children = []
-    for rank in (1, 2):
-        if not (child := os.fork()):
-            os.environ["SLURM_PROCID"] = str(rank)
-            found = share(SimpleNamespace(launcher=None), lambda rank, ranks: list(range(9))[rank::ranks])
-            os._exit(len(found))
-        children.append(child)
-    monkeypatch.setenv("SLURM_PROCID", "0")
-
-    found = share(SimpleNamespace(launcher=None), lambda rank, ranks: time.sleep(0.1) or list(range(9))[rank::ranks])
-
-    assert found == [0, 3, 6, 1, 4, 7, 2, 5, 8]
-    assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0]
-
-
-def test_processes_that_do_not_fit_the_configuration_are_refused(monkeypatch):
-    monkeypatch.setenv("SLURM_NTASKS", "3")
-    monkeypatch.delenv("SLURM_NTASKS_PER_NODE", raising=False)
-    with pytest.raises(InputError, match="ntasks-per-node"):
-        share(SimpleNamespace(launcher=None), lambda rank, ranks: [])
 
 
 class Idle(InpaintCLI):

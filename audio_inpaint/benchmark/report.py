@@ -63,7 +63,7 @@ def write_benchmark_report(
         InputError: a recording cannot be read, or the page or the folder not be written.
     """
     path = Path(path)
-    folder = sound_folder(path)
+    folder, results = sound_folder(path), results.labelled()
     data = benchmark_data(results)
     edition = hashlib.sha256(json_text(data).encode("utf-8", "replace")).hexdigest()[:12]
     inside, more = _split(_sounds(results), inline_mb * 1e6)

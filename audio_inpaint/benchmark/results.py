@@ -3,7 +3,8 @@
 import csv
 import json
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from audio_inpaint.benchmark import cache
 from audio_inpaint.benchmark.cases import Case, lost
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
+from audio_inpaint.methods.registry import split
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,28 @@ class Failure:
     reason: str
 
 
+def labels(methods: Sequence[str]) -> dict[str, str]:
+    """Name each method for a figure: of a file's path what tells it from the others, a checkpoint's with its run.
+
+    >>> labels(["burg", "/data/runs/a/checkpoints/best.ckpt:phases=burg", "/data/nets/b.pt", "lab/mine.py:Fade"])
+    {'burg': 'burg', '/data/runs/a/checkpoints/best.ckpt:phases=burg': 'a/best:phases=burg', \
+'/data/nets/b.pt': 'b', 'lab/mine.py:Fade': 'mine.py:Fade'}
+    """
+    parts, rests = {}, {}
+    for method in methods:
+        name = split(method)[0]
+        rests[method] = method.removeprefix(name)
+        path = Path(name).with_suffix("") if Path(name).suffix in (".ckpt", ".pt") else Path(name)
+        parts[method] = [part for part in path.parts if part != "checkpoints"]
+    few = {method: 2 if own[-1] in ("best", "last") else 1 for method, own in parts.items()}
+    while True:
+        found = {method: "/".join(own[-few[method] :]) + rests[method] for method, own in parts.items()}
+        alike = [m for m in methods if list(found.values()).count(found[m]) > 1 and few[m] < len(parts[m])]
+        if not alike:
+            return {m: label if list(found.values()).count(label) == 1 else m for m, label in found.items()}
+        few |= {method: few[method] + 1 for method in alike}
+
+
 @dataclass(frozen=True)
 class Results:
     """All that a benchmark found.
@@ -66,6 +90,13 @@ class Results:
     failures: list[Failure]
     cache: Path
     details: dict[str, str] = field(default_factory=dict)
+
+    def labelled(self) -> "Results":
+        """The same with methods under the names that a table or figure has room for, see `labels`."""
+        names = labels(self.methods)
+        rows = [replace(row, method=names[row.method]) for row in self.rows]
+        failures = [replace(failure, method=names[failure.method]) for failure in self.failures]
+        return replace(self, methods=tuple(names.values()), rows=rows, failures=failures)
 
     @property
     def cases(self) -> list[Case]:

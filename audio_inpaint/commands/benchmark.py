@@ -166,7 +166,8 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
     if _check(chosen, arguments):
         cases.write(setting.folder / MASKS, chosen, setting.seed)
     results = setting.benchmark(setting.methods or methods_of(_USUAL), chosen, scores, protocol)
-    print(statistics.text_table(statistics.summaries(results), results.methods))
+    labelled = results.labelled()
+    print(statistics.text_table(statistics.summaries(labelled), labelled.methods))
     return _report(setting, results, arguments.audio)
 
 
@@ -278,7 +279,8 @@ def _report(setting: "Setting", results, audio: bool) -> int:
     write_benchmark_report(setting.folder / PAGE, results, setting.command)
     if audio:
         write_audio(setting.folder / AUDIO, results)
-    print("", costs_table(costs(results.rows, results.methods)), "", sep="\n")
+    labelled = results.labelled()
+    print("", costs_table(costs(labelled.rows, labelled.methods)), "", sep="\n")
     print(f"report: {setting.folder / 'report.html'}; every case in rows.csv, the table in table.csv beside it")
     for failure in results.failures[:20]:
         print(f"failed: {failure.method} on {failure.case.name}: {failure.reason}", file=sys.stderr)

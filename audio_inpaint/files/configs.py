@@ -1,15 +1,29 @@
-"""Finds config files by bare name: in the working directory first, then among those that come with the package."""
+"""Config files: found by bare name, and read together with the one that they change."""
 
+import re
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.shipped import folder
 
 FOLDER = folder("configs")
+BASE = "base"  # names the config of which a file gives the changes alone
+
+
+class _Loader(yaml.SafeLoader):
+    """Reads 1e-3 as a number, as training's command line does; in YAML 1.1 it is text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)[eE][-+]?\d+$"), list("-+.0123456789")
+)
 
 
 def find(name: str) -> Path:
-    """The file that a config's name means.
+    """The file that a config's name means: in the working directory first, then among those of the package.
 
     Raises:
         InputError: there is no such file; the message lists those that come with the package.
@@ -19,3 +33,48 @@ def find(name: str) -> Path:
             return place
     known = ", ".join(sorted(path.name for path in FOLDER.glob("*.yaml")))
     raise InputError(f"there is no config {name}: name a file, or one of {known}")
+
+
+def load(name: str) -> dict[str, Any]:
+    """Read a config, and the one that its `base` names, whose values it changes.
+
+    Raises:
+        InputError: there is no such file, or it is no YAML, or it is its own base.
+    """
+    return _load(find(name), ())
+
+
+def changed(config: Any, changes: Any) -> Any:
+    """Change values of a config, at any depth: lists as a whole, and the arguments of a class with the class.
+
+    >>> changed({"a": {"x": 1, "y": [2]}, "b": 3}, {"a": {"y": [4, 5]}})
+    {'a': {'x': 1, 'y': [4, 5]}, 'b': 3}
+    >>> changed({"class_path": "A", "init_args": {"x": 1}}, {"class_path": "B"})
+    {'class_path': 'B'}
+    """
+    if not (isinstance(config, dict) and isinstance(changes, dict)):
+        return changes
+    if changes.get("class_path", config.get("class_path")) != config.get("class_path"):
+        return changes
+    return config | {key: changed(config[key], value) if key in config else value for key, value in changes.items()}
+
+
+def _load(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    if path.resolve() in above:
+        raise InputError(f"{path} is its own base: name another one")
+    config = _read(path)
+    if BASE not in config:
+        return config
+    name = str(config.pop(BASE))
+    beside = path.parent / name
+    return changed(_load(beside if beside.is_file() else find(name), (*above, path.resolve())), config)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path} is no config: its values need names, as in `model:`")
+    return config

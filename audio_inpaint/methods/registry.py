@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import json
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -192,10 +193,8 @@ def _made_of(name: str) -> tuple[list[str | Path], bytes]:
     if name in _REGISTERED:
         return _written(_REGISTERED[name][0])
     if name in _presets():
-        import yaml
-
-        content = configs.find(name).read_bytes()
-        return [_DEEP_PRIOR, *_networks(yaml.safe_load(content))], content
+        config = configs.load(name)
+        return [_DEEP_PRIOR, *_networks(config)], json.dumps(config, sort_keys=True, default=str).encode()
     if name in (installed := _installed()):
         return [installed[name].module], installed[name].value.encode()
     return [foreign.start(name)], b""

@@ -23,11 +23,13 @@ function valueRange(boxes) {
   return [bottom - margin, top + margin];
 }
 
+/** Round numbers along a range, and the decimals that tell them apart. */
 function niceTicks([low, high], most) {
   const step = [1, 2, 5].flatMap((n) => [-3, -2, -1, 0, 1, 2, 3].map((e) => n * 10 ** e)).sort((a, b) => a - b)
     .find((size) => (high - low) / size <= most) ?? high - low;
   const first = Math.ceil(low / step - 1e-9);
-  return Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
+  const places = Array.from({ length: Math.floor(high / step + 1e-9) - first + 1 }, (_, i) => (first + i) * step);
+  return [places, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))];
 }
 
 /** Where things lie: groups of boxes stand side by side with their values upwards, or `across`, with them to the right. */
@@ -60,11 +62,11 @@ function rectangle({ at }, [along1, value1], [along2, value2], kind) {
 }
 
 function drawAxis(picture, plan) {
-  const { across, range, width, height, left, ends, at } = plan, span = range[1] - range[0];
-  for (const tick of niceTicks(range, across ? width / 90 : 7)) {
+  const { across, range, width, height, left, ends, at } = plan, [ticks, decimals] = niceTicks(range, across ? width / 90 : 7);
+  for (const tick of ticks) {
     const [x, y] = at(ends[0], tick), place = across ? { x, y: height - 6, "text-anchor": "middle" } : { x: left - 8, y: y + 4, "text-anchor": "end" };
     picture.append(segment(plan, [ends[0], tick], [ends[1], tick], tick === 0 ? "grid zero" : "grid"));
-    picture.append(drawn("text", place, shown(tick, span < 0.5 ? 2 : span < 5 ? 1 : 0)));
+    picture.append(drawn("text", place, shown(tick, decimals)));
   }
 }
 

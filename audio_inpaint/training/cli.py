@@ -7,8 +7,11 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import lightning
+import yaml
+from jsonargparse import Namespace
 from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI, SaveConfigCallback
 from lightning.pytorch.plugins.environments import LightningEnvironment
@@ -16,7 +19,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import find
+from audio_inpaint.files.configs import find, load
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.ranks import share
@@ -81,7 +84,11 @@ class Trainer(lightning.Trainer):
 
 
 class _Parser(LightningArgumentParser):
-    """Says what is wrong with an argument in one line."""
+    """Reads configs together with their bases, and says what is wrong with an argument in one line."""
+
+    def parse_path(self, cfg_path: str, *args: Any, **kwargs: Any) -> Namespace:
+        """Parse a config file and the one that it changes."""
+        return self.parse_string(yaml.safe_dump(load(str(cfg_path))), str(cfg_path), *args, **kwargs)
 
     def error(self, message: str, ex: Exception | None = None) -> None:
         raise InputError(_one_line(message))

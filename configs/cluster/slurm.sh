@@ -12,6 +12,7 @@
 # Trains on several machines under SLURM, until it is done, however often the time runs out:
 #     sbatch configs/cluster/slurm.sh fit -c ce_music.yaml
 #     sbatch --nodes=1 --gpus-per-node=8 --ntasks-per-node=8 configs/cluster/slurm.sh fit -c ce_music.yaml
+# All GPUs share the config's batch; docs/context_encoder.md says how many can, and how a larger one is trained.
 # Each part goes on from the config's last checkpoint. Where machines do not find each other, NCCL_SOCKET_IFNAME names
 # the network interface.
 set -u

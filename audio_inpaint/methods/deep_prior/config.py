@@ -8,11 +8,10 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
-import yaml
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import find
+from audio_inpaint.files.configs import load
 from audio_inpaint.methods.contract import LONGEST
 from audio_inpaint.methods.deep_prior.fit import Each, Fit
 from audio_inpaint.methods.deep_prior.prior import Prior
@@ -56,9 +55,8 @@ class Config:
         Raises:
             InputError: there is no such file, or it is no deep prior's.
         """
-        path = find(name)
+        content = load(name)
         try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8"))
             prior = dict(content["model"]["init_args"])
             net, trainer = prior.pop("net"), content["trainer"]
             data = dict(content.get("data", {}).get("init_args", {}))
@@ -66,8 +64,8 @@ class Config:
             rest = {key: content[key] for key in ("context", "longest", "seeds") if key in content}
             seed = int(content.get("seed_everything") or 0)
             return cls(prior, net, trainer["max_steps"], seed, trainer.get("precision"), data, **rest)
-        except (KeyError, TypeError, AttributeError, ValueError, yaml.YAMLError) as error:
-            raise InputError(f"{path} is no config of a deep prior ({' '.join(str(error).split())[:100]})") from error
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            raise InputError(f"{name} is no config of a deep prior ({' '.join(str(error).split())[:100]})") from error
 
     def changed(self, **options: Any) -> Config:
         """Return the config with other values: fields of it, arguments of `Prior`, or `net` arguments as a dict."""

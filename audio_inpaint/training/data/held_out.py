@@ -1,15 +1,19 @@
 """Validation and test sets: a fixed choice of segments, in memory, shared out to the ranks without repetition."""
 
+import random
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
+from lightning.pytorch.utilities.rank_zero import rank_zero_warn
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.nn.segment import Segment
-from audio_inpaint.training.data.recordings import decode, length, listed, recordings
-from audio_inpaint.training.data.streams import starts
+from audio_inpaint.training.data.recordings import DamagedRecording, PassedOver, decode, length, listed, recordings
+from audio_inpaint.training.data.streams import Piece, loud, starts
+from audio_inpaint.training.data.varied_gaps import Gapped, VariedGaps, gapped
 
 
 class HeldOut:
@@ -27,6 +31,9 @@ class HeldOut:
         batch_size: segments of one rank.
         rank: 0 to `ranks` - 1.
         ranks: processes that share the set.
+        gaps: random ones, the same in every run; None: the segment's.
+        cache: folder of fetched shards.
+        damaged: pass over damaged recordings, with a warning.
 
     Raises:
         InputError: a shard is damaged, or there are fewer segments than ranks.
@@ -41,35 +48,68 @@ class HeldOut:
         batch_size: int,
         rank: int,
         ranks: int,
+        gaps: VariedGaps | None = None,
+        cache: Path | None = None,
+        damaged: bool = False,
     ):
-        segments = torch.cat([torch.empty(0, segment.length), *_chosen(shards, segment, hop, most)])
-        total = len(segments)
+        passed_over = PassedOver(damaged)
+        pieces = list(_chosen(shards, segment, hop, most, gaps, cache, passed_over))
+        if passed_over:
+            rank_zero_warn(str(passed_over))
+        total = len(pieces)
         if total < ranks:
             raise InputError(
                 f"{listed(shards)} hold {total} segments of {segment.length} samples whose gap is not silent, every "
                 f"{hop} samples, for {ranks} processes: add recordings or lower the hop"
+                f"{f' ({passed_over})' if passed_over else ''}"
             )
         order = torch.randperm(total, generator=torch.Generator().manual_seed(0))
         batches = min(-(-total // (ranks * batch_size)), total // ranks)
-        self._batches = torch.tensor_split(segments[order[rank::ranks]], batches)
+        self._batches = [_batch([pieces[i] for i in share]) for share in order[rank::ranks].tensor_split(batches)]
 
     def __len__(self) -> int:
         return len(self._batches)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Tensor | Gapped]:
         return iter(self._batches)
 
 
-def _chosen(shards: Sequence[str], segment: Segment, hop: int, most: int | None) -> Iterator[Tensor]:
-    """The chosen segments of each recording, (segment, time)."""
-    counts = [len(starts(length(r), segment, hop)) for shard in shards for r in recordings(shard, suffixes=["json"])]
-    total = sum(counts)
+def _batch(pieces: list[Piece]) -> Tensor | Gapped:
+    audio, gaps = torch.stack([audio for audio, _ in pieces]), [gap for _, gap in pieces]
+    return audio if None in gaps else gapped(audio, gaps)
+
+
+def _chosen(
+    shards: Sequence[str],
+    segment: Segment,
+    hop: int,
+    most: int | None,
+    gaps: VariedGaps | None,
+    cache: Path | None,
+    passed_over: PassedOver,
+) -> Iterator[Piece]:
+    """The chosen segments of each recording."""
+    shards, counts = list(dict.fromkeys(shards)), {}
+    for shard in shards:
+        for recording in recordings(shard, suffixes=["json"], cache=cache, passed_over=passed_over):
+            try:
+                counts[shard, recording["__key__"]] = len(starts(length(recording), segment, hop))
+            except DamagedRecording as error:
+                passed_over.add(shard, recording["__key__"], error)
+    total = sum(counts.values())
     most = total if most is None else min(most, total)
     wanted = np.zeros(total, bool)
     wanted[np.arange(most) * total // max(most, 1)] = True
-    everything = (recording for shard in shards for recording in recordings(shard))
-    for recording, chosen in zip(everything, np.split(wanted, np.cumsum(counts))[:-1], strict=True):
-        if chosen.any():
-            audio = decode(recording, segment.sample_rate)
-            segments = audio.unfold(0, segment.length, hop)[torch.from_numpy(chosen)]
-            yield segments[segment.audible(segments)]
+    chosen = dict(zip(counts, np.split(wanted, np.cumsum(list(counts.values())))[:-1], strict=True))
+    chance = random.Random(0)
+    for shard in shards:
+        for recording in recordings(shard, cache=cache, passed_over=passed_over):
+            own = chosen.get((shard, recording["__key__"]), np.zeros(0, bool))
+            if not own.any():
+                continue
+            try:
+                audio = decode(recording, segment.sample_rate)
+            except DamagedRecording as error:
+                passed_over.add(shard, recording["__key__"], error)
+                continue
+            yield from loud(audio.unfold(0, segment.length, hop)[torch.from_numpy(own)], segment, chance, gaps)

@@ -1,27 +1,69 @@
 """Recordings in WebDataset shards: tar files of `KEY.flac` and `KEY.json`, in folders, behind URLs or from commands."""
 
-import contextlib
 import glob
 import io
 import json
 import random
-import re
 import tarfile
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import soundfile
 import torch
 from torch import Tensor
-from webdataset.gopen import gopen
 from webdataset.shardlists import expand_urls
-from webdataset.tariterators import base_plus_ext, group_by_keys, tar_file_expander
+from webdataset.tariterators import base_plus_ext
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
+from audio_inpaint.training.data import fetching
 
 SUFFIXES = ("flac", "json")
+_REMEDY = "build this shard again, or pass over such recordings by --data.init_args.damaged=skip"
 Recording = dict[str, str | bytes]  # of its key, its shard and the bytes of its files, as WebDataset names them
+
+
+class DamagedRecording(InputError):
+    """One recording that cannot be read, where others of its shard can."""
+
+
+@dataclass
+class PassedOver:
+    """What is left out of shards, and how much of it there is: a recording is counted once, however often it is met.
+
+    Args:
+        damaged: pass over damaged recordings; the first one is raised otherwise.
+        why: of each damaged recording that was passed over, by shard and key.
+        foreign: members that belong to no recording, which are passed over always.
+    """
+
+    damaged: bool = False
+    why: dict[tuple[str, str], str] = field(default_factory=dict)
+    foreign: set[tuple[str, str]] = field(default_factory=set)
+
+    def add(self, shard: str, key: str, error: DamagedRecording) -> None:
+        """Count a damaged recording, or raise what is wrong with it."""
+        if not self.damaged:
+            raise error
+        self.why[shard, key] = str(error)
+
+    def update(self, other: "PassedOver") -> None:
+        """Count what another process passed over too."""
+        self.why |= other.why
+        self.foreign |= other.foreign
+
+    def __len__(self) -> int:
+        return len(self.why) + len(self.foreign)
+
+    def __str__(self) -> str:
+        parts = []
+        if self.why:
+            parts.append(f"{len(self.why)} damaged recordings (the first: {next(iter(self.why.values()))})")
+        if self.foreign:
+            shard, name = min(self.foreign)
+            parts.append(f"{len(self.foreign)} files that belong to no recording (the first: {name} in {shard})")
+        return f"passed over {' and '.join(parts)}"
 
 
 def find(source: str | Sequence[str], option: str) -> list[str]:
@@ -32,12 +74,12 @@ def find(source: str | Sequence[str], option: str) -> list[str]:
         option: of the configuration, for the message.
 
     Raises:
-        InputError: a path or pattern matches nothing, or a file is cut short.
+        InputError: a path or pattern matches nothing, a file is cut short, or nothing here fetches a URL.
     """
     found = []
     for pattern in [source] if isinstance(source, str) else source:
         for name in expand_urls(pattern):
-            shards = [name] if _remote(name) or Path(name).is_file() else sorted(glob.glob(name))
+            shards = [name] if fetching.remote(name) or Path(name).is_file() else sorted(glob.glob(name))
             if not shards:
                 raise InputError(
                     f"no shards match {name}: build them with `audio-inpaint-data open-corpus` and "
@@ -45,7 +87,9 @@ def find(source: str | Sequence[str], option: str) -> list[str]:
                 )
             found += shards
     for shard in found:
-        if not _remote(shard):
+        if fetching.remote(shard):
+            fetching.check(shard)
+        else:
             _check_end(shard)
     return found
 
@@ -53,10 +97,6 @@ def find(source: str | Sequence[str], option: str) -> list[str]:
 def listed(shards: Sequence[str]) -> str:
     """Name some shards, for a message."""
     return " ".join(shards[:2]) + (f" and {len(shards) - 2} more" if shards[2:] else "")
-
-
-def _remote(name: str) -> bool:
-    return re.match(r"[a-z]+:", name) is not None
 
 
 def _check_end(shard: str) -> None:
@@ -72,7 +112,13 @@ def _check_end(shard: str) -> None:
 
 
 def recordings(
-    shard: str, part: int = 0, parts: int = 1, order: random.Random | None = None, suffixes: Sequence[str] = SUFFIXES
+    shard: str,
+    part: int = 0,
+    parts: int = 1,
+    order: random.Random | None = None,
+    suffixes: Sequence[str] = SUFFIXES,
+    cache: Path | None = None,
+    passed_over: PassedOver | None = None,
 ) -> Iterator[Recording]:
     """Read the recordings of a shard, or every `parts`-th of them.
 
@@ -80,69 +126,55 @@ def recordings(
         shard: a path, URL or command.
         part: 0 to `parts` - 1.
         parts: in how many the shard is divided.
-        order: shuffles the recordings of a file, which need not be read from its beginning; those of a URL or a
-            command come as they are, so that what ends before the shard does never sees its last ones.
+        order: shuffles the recordings.
         suffixes: the files of each recording that are wanted.
+        cache: folder of fetched shards, for URLs and commands.
+        passed_over: counts what is left out; without it nothing damaged is.
 
     Raises:
-        InputError: the shard is damaged, or lacks a file of a recording.
+        InputError: the shard cannot be fetched, or is damaged, or lacks a file of a recording.
     """
-    read = _stream if _remote(shard) else _file
+    passed_over = PassedOver() if passed_over is None else passed_over
+    path = fetching.fetched(shard, cache) if fetching.remote(shard) else shard
     try:
-        for recording in read(shard, part, parts, order, suffixes):
-            missing = [suffix for suffix in suffixes if suffix not in recording]
-            if missing:
-                raise InputError(f"{shard} has no {recording['__key__']}.{missing[0]}: build this shard again")
-            yield recording
-    except InputError:
-        raise
-    except (OSError, EOFError, ValueError, tarfile.TarError) as error:
-        why = getattr(error, "strerror", None) or next(iter(error.args), "")  # WebDataset adds to the arguments
-        raise InputError(f"the shard {shard} cannot be read: {' '.join(str(why).split())}") from error
+        with tarfile.open(path, "r:") as tar:
+            groups = _members(tar, shard, passed_over)
+            keys = list(groups)[part::parts]
+            if order is not None:
+                order.shuffle(keys)
+            for key in keys:
+                missing = [suffix for suffix in suffixes if suffix not in groups[key]]
+                if missing:
+                    error = DamagedRecording(f"{shard} has no {key}.{missing[0]}: {_REMEDY}")
+                    passed_over.add(shard, key, error)
+                    continue
+                wanted = {suffix: tar.extractfile(groups[key][suffix]).read() for suffix in suffixes}
+                yield {"__key__": key, "__url__": shard, **wanted}
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise InputError(f"the shard {shard} cannot be read: {reason(error)}") from error
 
 
-def _file(
-    shard: str, part: int, parts: int, order: random.Random | None, suffixes: Sequence[str]
-) -> Iterator[Recording]:
-    with tarfile.open(shard, "r:") as tar:
-        groups: dict[str, dict[str, tarfile.TarInfo]] = {}
-        for member in tar:
-            key, suffix = base_plus_ext(member.name)
-            if member.isreg() and key is not None:
-                groups.setdefault(key, {})[suffix] = member
-        tar.fileobj.seek(tar.offset)
-        if tar.fileobj.read(512) != bytes(512):  # tarfile takes a spoilt header for the end
-            raise InputError(f"the shard {shard} is damaged at byte {tar.offset}: build it again")
-        keys = list(groups)[part::parts]
-        if order is not None:
-            order.shuffle(keys)
-        for key in keys:
-            wanted = {s: tar.extractfile(m).read() for s, m in groups[key].items() if s in suffixes}
-            yield {"__key__": key, "__url__": shard, **wanted}
-
-
-def _stream(
-    shard: str, part: int, parts: int, order: random.Random | None, suffixes: Sequence[str]
-) -> Iterator[Recording]:
-    stream = gopen(shard)
-    try:
-        files = tar_file_expander([{"url": shard, "stream": stream}])
-        for number, recording in enumerate(group_by_keys(files, suffixes=set(suffixes))):
-            if number % parts == part:
-                yield recording
-        while stream.read(1 << 16):  # to the end: a command that fails says so there
-            pass
-        stream.close()
-    finally:
-        with contextlib.suppress(OSError):  # a command whose output nobody reads any more fails
-            stream.close()
+def _members(tar: tarfile.TarFile, shard: str, passed_over: PassedOver) -> dict[str, dict[str, tarfile.TarInfo]]:
+    """The files of each recording, by key and suffix."""
+    groups: dict[str, dict[str, tarfile.TarInfo]] = {}
+    for member in tar:
+        key, suffix = base_plus_ext(member.name)
+        if member.isreg():
+            groups.setdefault(key or member.name, {})[(suffix or "").lower()] = member
+    tar.fileobj.seek(tar.offset)
+    if tar.fileobj.read(512) != bytes(512):  # tarfile takes a spoilt header for the end
+        raise InputError(f"the shard {shard} is damaged at byte {tar.offset}: build it again")
+    foreign = [key for key, files in groups.items() if not files.keys() & set(SUFFIXES)]
+    for key in foreign:
+        passed_over.foreign |= {(shard, member.name) for member in groups.pop(key).values()}
+    return groups
 
 
 def length(recording: Recording) -> int:
     """Samples of a recording, as its metadata has them.
 
     Raises:
-        InputError: they are damaged.
+        DamagedRecording: they are damaged.
     """
     try:
         return int(json.loads(recording["json"])["samples"])
@@ -158,7 +190,8 @@ def decode(recording: Recording, sample_rate: int) -> Tensor:
         sample_rate: Hz that are wanted.
 
     Raises:
-        InputError: it is damaged, not mono, or has another sample rate.
+        DamagedRecording: it is damaged, or not mono.
+        InputError: it has another sample rate.
     """
     try:
         audio, rate = soundfile.read(io.BytesIO(recording["flac"]), dtype="float32")
@@ -174,8 +207,7 @@ def decode(recording: Recording, sample_rate: int) -> Tensor:
     return torch.from_numpy(audio)
 
 
-def _damaged(recording: Recording, why: str) -> InputError:
-    return InputError(
-        f"{recording['__key__']} in {recording['__url__']} is damaged ({why.strip().rstrip('.')}): "
-        "build this shard again"
+def _damaged(recording: Recording, why: str) -> DamagedRecording:
+    return DamagedRecording(
+        f"{recording['__key__']} in {recording['__url__']} is damaged ({why.strip().rstrip('.')}): {_REMEDY}"
     )

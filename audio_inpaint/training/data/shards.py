@@ -1,135 +1,56 @@
 """Segments from WebDataset shards, for training, validation and test: what a supervised method is trained on."""
 
-import signal
-from collections.abc import Callable, Iterator
-from itertools import islice
+import math
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
 import lightning
-import torch
-from lightning.pytorch.utilities.rank_zero import rank_zero_warn
-from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.nn.segment import Segment
+from audio_inpaint.training.data.batches import Batches, shared
+from audio_inpaint.training.data.fetching import remote
 from audio_inpaint.training.data.held_out import HeldOut
 from audio_inpaint.training.data.recordings import find
 from audio_inpaint.training.data.streams import Offsets, Streams
+from audio_inpaint.training.data.varied_gaps import VariedGaps
 
 Source = str | list[str] | None
-
-
-class _Parts(IterableDataset):
-    """A worker's part of each of its rank's batches: some of the rank's streams, all of them without workers.
-
-    An error is given in a batch's place: raised in a worker it would come with a traceback.
-    """
-
-    def __init__(self, streams: Streams, own: range, each: int, steps: int, position: int):
-        self.streams, self.own, self.each, self.steps, self.position = streams, own, each, steps, position
-
-    def __iter__(self) -> Iterator[Tensor | InputError]:
-        worker = get_worker_info()
-        own = self.own if worker is None else _shared(self.own, worker.id, worker.num_workers)
-        epoch, begun = divmod(self.position, self.steps)
-        try:
-            while True:
-                segments = [self.streams.segments(epoch, stream) for stream in own]
-                for stream in segments:
-                    next(islice(stream, begun * self.each, begun * self.each), None)
-                for _ in range(begun, self.steps):
-                    yield torch.stack([segment for stream in segments for segment in islice(stream, self.each)])
-                epoch, begun = epoch + 1, 0
-        except InputError as error:
-            yield error
-
-
-class Batches:
-    """One rank's part of the training batches, from where the run stands.
-
-    Args:
-        streams: of the training.
-        own: numbers of the rank's streams.
-        each: segments of each stream in a batch.
-        steps: batches of an epoch.
-        workers: processes; 0 reads in this one.
-        position: tells how many batches the run has been trained on.
-        pinned: give batches in pinned memory, for a GPU.
-    """
-
-    def __init__(
-        self,
-        streams: Streams,
-        own: range,
-        each: int,
-        steps: int,
-        workers: int,
-        position: Callable[[], int],
-        pinned: bool,
-    ):
-        self.streams, self.own, self.each, self.steps = streams, own, each, steps
-        self.workers, self.position, self.pinned = min(workers, len(own)), position, pinned
-
-    def __len__(self) -> int:
-        return self.steps
-
-    def __iter__(self) -> Iterator[Tensor]:
-        parts = _Parts(self.streams, self.own, self.each, self.steps, self.position())
-        loader = iter(DataLoader(parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_interrupts))
-        shape = (len(self.own) * self.each, self.streams.segment.length)
-        try:
-            for _ in range(self.steps):
-                found = [next(loader) for _ in range(max(1, self.workers))]  # workers take turns, in their order
-                for part in found:
-                    if isinstance(part, InputError):
-                        raise part
-                yield torch.cat(found, out=torch.empty(shape, pin_memory=self.pinned))
-        finally:
-            del loader  # ends the workers: left to the garbage collector in an error's traceback they take 5 s each
-
-    def state_dict(self) -> dict[str, int]:
-        """What decides which batches come next; where the run stands is in Lightning's own state."""
-        return {"seed": self.streams.seed, "streams": self.streams.count, "each": self.each, "steps": self.steps}
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Warn if a run goes on with other batches than it began with."""
-        if state != self.state_dict():
-            rank_zero_warn(
-                "the run began with other batches than it goes on with: some segments of this epoch are repeated or "
-                f"left out ({state} became {self.state_dict()})"
-            )
-
-
-def _shared(items: range, index: int, count: int) -> range:
-    """Divide items into as many equal runs as possible; they are longer by one at most."""
-    return items[len(items) * index // count : len(items) * (index + 1) // count]
-
-
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the main one tells its workers to end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+STREAMS = 64  # of a batch, where its size allows: as many processes can share it
 
 
 class Shards(lightning.LightningDataModule):
     """Segments of the recordings in WebDataset shards, as `audio-inpaint-data shards` writes them.
 
-    A batch is float32 (batch, time). What the global batches of a training hold follows from the seed, the epoch and
-    `streams`, and neither from the number of ranks nor of workers. A run that goes on from a checkpoint in the midst of
-    an epoch gives the very batches that the uninterrupted run would have given: it reads up to that place.
+    A batch is float32 (batch, time), or `Gapped` where gaps are random. What the global batches of a training hold
+    follows from the seed, the epoch and `streams`, and neither from the number of ranks nor of workers. A run that goes
+    on from a checkpoint in the midst of an epoch gives the very batches that the uninterrupted run would have given: it
+    reads up to that place.
+
+    The global batch stays the same on any number of ranks, and so do learning rate and steps. As shipped, 1 to 64 ranks
+    share it, as long as they divide it. A larger one takes a higher rate and fewer steps (docs/context_encoder.md).
 
     Training holds `streams` x `buffer` segments of 4 bytes a sample in memory (168 MB with the default values, on all
     ranks together), a recording for each stream and a few batches for each worker. Validation and test are held in
     memory: 21 MB for each 1000 segments of 5120 samples, on a rank its share, and on each one the whole while they
-    are read.
+    are read. Each machine fetches a shard behind a URL or a command once, when it is first read, and keeps it.
+
+    Files in a shard that belong to no recording are passed over. A recording that is damaged stops the run, since a
+    training on fewer data than its config names is not that training; `damaged: skip` passes over it. What is passed
+    over is counted and warned of.
 
     Args:
         training: shards: a path, a pattern (`*`, `{000000..000012}`), a URL, `pipe:` and a command, or a list of those.
-            Shards behind URLs and commands should be small, since an epoch may end before a large one does.
         validation: likewise.
         test: likewise.
         segment: sizes; None takes those of the model.
         batch_size: segments of a global batch, those of all ranks together.
         streams: equal parts of a global batch, each drawn from shards of its own; ranks and workers share them out.
+            None: 64, or the most of its divisors that divide the batch too.
         workers: processes of each rank that read, no more than its streams; 0 reads in the training process.
         steps: batches of an epoch, after which the model is validated.
         hop: samples from one segment of a recording to the next.
@@ -140,6 +61,11 @@ class Shards(lightning.LightningDataModule):
         validation_hop: samples from one segment to the next in validation and test.
         validation_segments: most segments of validation and of test, on all ranks together; None: all.
         seed: of the order.
+        gaps: random gaps, for models that restore more than one length, which say so by `takes_gaps = True`; None:
+            the one in the middle of a segment.
+        cache: folder in which fetched shards are kept for later runs: empty it when shards have changed. None: a
+            temporary folder of this run.
+        damaged: `refuse` or `skip` damaged recordings.
     """
 
     def __init__(
@@ -149,16 +75,19 @@ class Shards(lightning.LightningDataModule):
         test: Source = None,
         segment: Segment | None = None,
         batch_size: int = 256,
-        streams: int = 8,
+        streams: int | None = None,
         workers: int = 1,
         steps: int = 2000,
         hop: int = 512,
         offsets: Offsets = "grid",
         per_recording: int | None = 32,
-        buffer: int = 1024,
+        buffer: int = 128,
         validation_hop: int = 16000,
         validation_segments: int | None = 4096,
         seed: int = 0,
+        gaps: VariedGaps | None = None,
+        cache: str | None = None,
+        damaged: Literal["refuse", "skip"] = "refuse",
     ):
         super().__init__()
         least = {"batch_size": batch_size, "streams": streams, "steps": steps, "hop": hop, "buffer": buffer}
@@ -167,6 +96,7 @@ class Shards(lightning.LightningDataModule):
         for name, value in least.items():
             if value is not None and value < 1:
                 raise InputError(f"{name} is too small: give --data.init_args.{name} a larger value")
+        streams = math.gcd(batch_size, STREAMS) if streams is None else streams
         if batch_size % streams:
             raise InputError(
                 f"a batch of {batch_size} cannot come from {streams} streams in equal parts: change either"
@@ -176,6 +106,9 @@ class Shards(lightning.LightningDataModule):
         self.workers, self.steps, self.buffer, self.seed = workers, steps, buffer, seed
         self.hop, self.offsets, self.per_recording = hop, offsets, per_recording
         self.validation_hop, self.validation_segments = validation_hop, validation_segments
+        self.gaps, self.cache, self.damaged = gaps, cache, damaged == "skip"
+        self._fetched: Path | None = None  # the folder of fetched shards
+        self._remove: Callable[[], object] = bool  # for one process of each machine
         self.shards: dict[str, list[str]] = {}
 
     def setup(self, stage: str) -> None:
@@ -185,7 +118,8 @@ class Shards(lightning.LightningDataModule):
             stage: `fit`, `validate`, `test` or `predict`, which takes the test set too.
 
         Raises:
-            InputError: shards are missing or cut short, or the streams cannot be shared out to the ranks equally.
+            InputError: shards are missing or cut short, the model does not take random gaps, or the streams cannot be
+                shared out to the ranks equally.
         """
         needed = {"fit": "training", "validate": "validation"}.get(stage, "test")
         for name in {"fit": ("training", "validation")}.get(stage, (needed,)):
@@ -197,11 +131,45 @@ class Shards(lightning.LightningDataModule):
             self.segment = getattr(self.trainer.lightning_module, "segment", None)
         if self.segment is None:
             raise InputError("neither the model nor the data say how long a segment is: give --data.init_args.segment")
-        if self.streams % self._ranks:
+        if self.gaps is not None:
+            self._check_gaps(self.gaps)
+        if stage == "fit" and self.streams % self._ranks:
+            batch = -(-self.batch_size // self._ranks) * self._ranks
             raise InputError(
-                f"{self.streams} streams cannot be shared by {self._ranks} processes equally: "
-                f"give --data.init_args.streams a multiple of {self._ranks}"
+                f"a batch of {self.batch_size} from {self.streams} streams cannot be shared by {self._ranks} processes "
+                f"equally: give --data.init_args.streams={self._ranks} --data.init_args.batch_size={batch}"
             )
+        self._make_cache()
+
+    def _check_gaps(self, gaps: VariedGaps) -> None:
+        gaps.lengths(self.segment)
+        model = None if self.trainer is None else self.trainer.lightning_module
+        if model is not None and not getattr(model, "takes_gaps", False):
+            raise InputError(
+                f"{type(model).__name__} restores one gap length, in the middle of a segment: leave out "
+                "--data.init_args.gaps, or train a model that takes the gaps of its batches (docs/extend.md)"
+            )
+
+    def _make_cache(self) -> None:
+        """Agree on a folder for fetched shards, one of each machine."""
+        if self._fetched or not any(remote(shard) for shards in self.shards.values() for shard in shards):
+            return
+        try:
+            if self.cache is None:
+                folder = tempfile.mkdtemp(prefix="audio_inpaint_shards_") if self._rank == 0 else ""
+                folder = folder if self.trainer is None else self.trainer.strategy.broadcast(folder)
+                if self.trainer is None or self.trainer.local_rank == 0:
+                    self._remove = weakref.finalize(self, shutil.rmtree, folder, ignore_errors=True)
+            self._fetched = Path(folder if self.cache is None else self.cache)
+            self._fetched.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"no folder for fetched shards: {error}; name one by --data.init_args.cache") from error
+
+    def teardown(self, stage: str) -> None:
+        """Remove fetched shards that are not kept."""
+        if self.cache is None and self._fetched:
+            self._remove()
+            self._fetched = None
 
     @property
     def _rank(self) -> int:
@@ -219,12 +187,12 @@ class Shards(lightning.LightningDataModule):
         """This rank's part of the training batches."""
         streams = Streams(
             tuple(self.shards["training"]), self.segment, self.streams, self.hop, self.offsets, self.per_recording,
-            self.buffer, self.seed,
+            self.buffer, self.seed, self.gaps, self._fetched,
         )  # fmt: skip
-        own = _shared(range(self.streams), self._rank, self._ranks)
+        own = shared(range(self.streams), self._rank, self._ranks)
         pinned = self.trainer is not None and self.trainer.strategy.root_device.type == "cuda"
         each = self.batch_size // self.streams
-        return Batches(streams, own, each, self.steps, self.workers, self._trained, pinned)
+        return Batches(streams, own, each, self.steps, self.workers, self._trained, pinned, self.damaged)
 
     def val_dataloader(self) -> HeldOut | list:
         """This rank's share of the validation set, if there is one."""
@@ -239,6 +207,8 @@ class Shards(lightning.LightningDataModule):
         return self._held_out("test")
 
     def _held_out(self, name: str) -> HeldOut:
-        each = self.batch_size // self._ranks
-        most, hop = self.validation_segments, self.validation_hop
-        return HeldOut(self.shards[name], self.segment, hop, most, each, self._rank, self._ranks)
+        each, most = self.batch_size // self._ranks, self.validation_segments
+        return HeldOut(
+            self.shards[name], self.segment, self.validation_hop, most, each, self._rank, self._ranks, self.gaps,
+            self._fetched, self.damaged,
+        )  # fmt: skip
