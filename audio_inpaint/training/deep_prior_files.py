@@ -33,7 +33,8 @@ from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.registry import BY_PROTOCOL, score
 from audio_inpaint.scores.snr import pooled_snr
 from audio_inpaint.spans import Shape, Span, spans
-from audio_inpaint.training.resume import CHECKPOINT, CountedSteps
+from audio_inpaint.training.identity import held
+from audio_inpaint.training.resume import CHECKPOINT, CountedSteps, Elapsed
 
 # makes a trainer, a model and a data module for one fit, whose results go to a folder, from noise of a seed
 Fresh = Callable[[Path, int], tuple[Trainer, LightningModule, LightningDataModule]]
@@ -67,11 +68,16 @@ def fit(
         (channel, time) float32.
 
     Raises:
-        InputError: the folder holds another fit, or the fit diverged.
+        InputError: the folder holds another fit, another process works there, or the fit diverged.
     """
-    folders = [folder / f"seed_{seed}" for seed in range(seeds)] if seeds > 1 else [folder]
     signal = audio, gap, sample_rate, truth
-    return torch.stack([_fit(fresh, place, seed, *signal) for seed, place in enumerate(folders)]).mean(0)
+    with held(folder):
+        outputs = [_fit(fresh, place, seed, *signal) for seed, place in enumerate(_places(folder, seeds))]
+    return torch.stack(outputs).mean(0)
+
+
+def _places(folder: Path, seeds: int) -> list[Path]:
+    return [folder / f"seed_{seed}" for seed in range(seeds)] if seeds > 1 else [folder]
 
 
 def _fit(
@@ -87,7 +93,8 @@ def _fit(
     saved = next((c for c in trainer.callbacks if isinstance(c, ModelCheckpoint)), None)
     if saved is not None:
         saved.dirpath, saved.filename = str(folder), checkpoint.stem
-    trainer.callbacks.append(CountedSteps())
+    elapsed = Elapsed()
+    trainer.callbacks += [CountedSteps(), elapsed]
     try:
         trainer.fit(model, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.is_file() else None)
     except SystemExit:  # what Lightning makes of Ctrl-C
@@ -96,6 +103,7 @@ def _fit(
     output = model.restored()
     if not bool(output.isfinite().all()):
         raise InputError("the fit diverged at its last step: choose a lower learning rate")
+    _note(folder, seconds=elapsed.seconds)
     write(folder / OUTPUT, output, sample_rate, "FLOAT")
     checkpoint.unlink(missing_ok=True)
     for logger in trainer.loggers:
@@ -110,14 +118,24 @@ def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: Li
     digest = hashlib.sha256(repr(options).encode())
     for tensor in (data.signal.audio, data.signal.gap, data.signal.withheld):
         digest.update(tensor.contiguous().numpy().tobytes())
-    record = folder / RECORD
-    if not record.is_file():
-        with replacing(record) as temporary:
-            temporary.write_text(json.dumps({"fit": digest.hexdigest()}))
-    elif json.loads(record.read_text()).get("fit") != digest.hexdigest():
+    if not (folder / RECORD).is_file():
+        _note(folder, fit=digest.hexdigest())
+    elif _noted(folder).get("fit") != digest.hexdigest():
         raise InputError(
             f"{folder} holds results of another signal or configuration: name another --output, or delete it"
         )
+
+
+def _noted(folder: Path) -> dict:
+    """Read what is known of a fit."""
+    return json.loads((folder / RECORD).read_text()) if (folder / RECORD).is_file() else {}
+
+
+def _note(folder: Path, **news: object) -> None:
+    """Add to what is known of a fit: `fit`, a digest of its signal and configuration, and the `seconds` it took."""
+    known = _noted(folder) | news
+    with replacing(folder / RECORD) as temporary:
+        temporary.write_text(json.dumps(known))
 
 
 class Job(NamedTuple):
@@ -207,15 +225,19 @@ class Files:
             check_output(job.file, job.output, overwrite=True)
             target(reader, job.output)
             print(f"{job.file}: gaps to fill: {len(gaps)}; fits in {folder}", flush=True)
-            fills, wholes = [], []
+            fills, wholes, earlier = [], [], 0.0
 
             def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list]:
+                nonlocal earlier
                 whole = audio.clone()
                 for channels, lost in alike(gap):
                     truth = clean.read(span.start, span.stop)[channels] if clean else None
                     place = folder / _place(span, channels, reader)
                     signal = audio[channels], lost, reader.sample_rate
+                    start = time.perf_counter()
                     output = fit(fresh, place, *signal, truth, self.seeds).double()
+                    took = sum(_noted(one).get("seconds", 0.0) for one in _places(place, self.seeds))
+                    earlier += took - (time.perf_counter() - start)  # by commands that were interrupted
                     whole[channels] = output
                     wholes.extend(
                         Fill(Gap(span.start, span.stop, channel), output[[row]]) for row, channel in enumerate(channels)
@@ -233,7 +255,7 @@ class Files:
             notes = write_patched(reader, job.output, fills)
             if self.whole:
                 write_patched(reader, folder / f"{job.file.stem}.network{job.output.suffix}", wholes)
-            seconds = time.perf_counter() - began
+            seconds = time.perf_counter() - began + earlier
             repair = FileRepair(job.output, reader.length, reader.sample_rate, seconds, gaps, fills, notes=notes)
             items = report_items(reader, repair, "deep prior", clean)
             write_report(folder / "report.html", items, shlex.join(sys.argv))
