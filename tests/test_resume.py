@@ -12,7 +12,7 @@ from tiny_fits import RATE, SPANS, TINY, Watch, damaged, recipe, sound, store
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.training.cli import InpaintCLI, main
-from audio_inpaint.training.deep_prior_files import fit
+from audio_inpaint.training.deep_prior_fit import fit
 from audio_inpaint.training.resume import Curves
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]

@@ -68,7 +68,7 @@ class Trainer(lightning.Trainer):
 
         if not (isinstance(model, DeepPrior) and isinstance(datamodule, SingleSignal)):
             raise InputError("deep_prior needs a config of a deep prior and data of one signal, such as dpai.yaml")
-        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole)
+        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole, self.configs)
         try:
             files.judge(share(self.strategy, lambda rank, ranks: files.run(self.fresh, rank, ranks)))
         except Interrupted as end:
@@ -141,6 +141,7 @@ class InpaintCLI(LightningCLI):
     def after_instantiate_classes(self) -> None:
         """Let the trainer make fresh copies of everything, for one fit after the other."""
         self.trainer.fresh = self.fresh
+        self.trainer.configs = [str(path) for path in self._get(self.config, "config") or ()]
 
     def fresh(self, folder: Path, seed: int = 0) -> Parts:
         """A new trainer of this process alone, a new model and new data, as configured.
