@@ -23,7 +23,7 @@ try:
 except ImportError:  # Windows, where nothing keeps two processes out of one folder
     fcntl = None
 
-RECORD, CONFIG, LOCK = "run.json", "config.yaml", ".lock"
+RECORD, CONFIG, LOCK = "run.json", "config.yaml", "run.lock"
 # What decides the weights, besides model, data, seed and initial weights. Devices, nodes and how they share the work
 # do not, nor do steps, loggers, and places; `precision: null` is whatever suits the machine.
 _TRAINER = (

@@ -71,17 +71,14 @@ class CountedSteps(lightning.Callback):
 
 
 class Elapsed(lightning.Callback):
-    """Counts the seconds of a fit over all its interruptions, up to each checkpoint that it goes on from.
-
-    Attributes:
-        seconds: so far.
-    """
+    """Counts the seconds of a fit over all its interruptions, up to each checkpoint that it goes on from."""
 
     def __init__(self) -> None:
         self._earlier, self._begun = 0.0, time.perf_counter()
 
     @property
     def seconds(self) -> float:
+        """How many there are so far."""
         return self._earlier + time.perf_counter() - self._begun
 
     def state_dict(self) -> dict[str, float]:
