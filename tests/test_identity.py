@@ -153,7 +153,7 @@ def test_differences_are_one_short_line():
 def test_a_second_process_is_refused_and_a_killed_one_leaves_the_folder_free(shards, tmp_path, capfd):
     endless = arguments("fit", shards, tmp_path, "--data.init_args.workers=1", "--trainer.max_steps=100000")
     process = subprocess.Popen(
-        [sys.executable, "-m", "audio_inpaint.train", *endless, "--trainer.callbacks.0.init_args.title=first"],
+        [sys.executable, "-m", "audio_inpaint.train", *endless],
         stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
     )  # fmt: skip
     try:

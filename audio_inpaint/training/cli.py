@@ -19,7 +19,7 @@ from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.identity import Recorded, Run, held
 from audio_inpaint.training.initial_weights import begin_with, check_fit
 from audio_inpaint.training.interruption import Interrupted, Stop, listening, received
-from audio_inpaint.training.loggers import RUNS, LearningRate, log_to
+from audio_inpaint.training.loggers import RUNS, LearningRate, finish, log_to
 from audio_inpaint.training.messages import one_line, quiet
 from audio_inpaint.training.ranks import share
 from audio_inpaint.training.resume import BEST, CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
@@ -175,6 +175,7 @@ class InpaintCLI(LightningCLI):
             kwargs["precision"] = "bf16-mixed" if has_bfloat16(config.get("accelerator", "auto")) else "32-true"
         if config.get("logger") is None:
             kwargs["logger"] = Curves(folder, self._going_on) if self._trains else False
+        kwargs["enable_autolog_hparams"] = not self._trains  # identity.Recorded gives loggers all there is
         plugins = config.get("plugins") or []
         kwargs.setdefault("plugins", [*(plugins if isinstance(plugins, list) else [plugins]), WholeCheckpoints()])
         trainer = super().instantiate_trainer(**kwargs)
@@ -244,6 +245,8 @@ class InpaintCLI(LightningCLI):
                 if not end.agreed:
                     self._left(end, last)
                 raise
+            finally:
+                finish(trainer.loggers)
         done = f"{trainer.global_step} of {trainer.max_steps} steps"
         if trainer.max_steps < 0:
             done = f"{trainer.current_epoch} of {trainer.max_epochs} epochs"

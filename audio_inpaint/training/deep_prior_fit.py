@@ -8,13 +8,13 @@ from pathlib import Path
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import read, write
 from audio_inpaint.training.identity import held
+from audio_inpaint.training.loggers import finish
 from audio_inpaint.training.resume import CHECKPOINT, CountedSteps, Elapsed
 
 # makes a trainer, a model and a data module for one fit, whose results go to a folder, from noise of a seed
@@ -97,9 +97,7 @@ def _output(
     _note(folder, seconds=elapsed.seconds)
     write(folder / OUTPUT, output, sample_rate, "FLOAT")
     checkpoint.unlink(missing_ok=True)
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+    finish(trainer.loggers)
     return output
 
 

@@ -176,6 +176,8 @@ class Recorded(lightning.Callback):
         config["trainer"]["precision"] = trainer.precision
         for logger in trainer.loggers:
             logger.log_hyperparams(config)
+            logger.log_graph(pl_module)
+            logger.save()
 
 
 @contextlib.contextmanager

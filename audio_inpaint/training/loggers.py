@@ -1,9 +1,11 @@
 """Loggers of a run: where they write, and what they call it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning
 from jsonargparse import Namespace
+from lightning.pytorch.loggers import Logger, WandbLogger
 
 RUNS = "runs"  # where `fit` logs to by default
 
@@ -29,6 +31,13 @@ def log_to(folder: Path, loggers: object, identity: str = "") -> None:
             options.id = options.id or options.get("version") or identity or None
         elif options.get("name") == "lightning_logs":
             options.name = options.version = ""
+
+
+def finish(loggers: Sequence[Logger]) -> None:
+    """End the runs of W&B, which keeps one of a process open for the next training too."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.finish()
 
 
 class LearningRate(lightning.Callback):
