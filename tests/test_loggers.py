@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,6 @@ import yaml
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tone_shards import arguments, run, write_tones
 from wandb.proto import wandb_internal_pb2
-from wandb.sdk.internal.datastore import DataStore
 
 from audio_inpaint.training.cli import main
 from audio_inpaint.training.models.context_encoder import ContextEncoder
@@ -22,14 +22,28 @@ def shards(tmp_path_factory):
     return write_tones(tmp_path_factory.mktemp("shards"))
 
 
+def records(file):
+    """What an offline run of W&B wrote: LevelDB's log format, after a header of seven bytes."""
+    data, position, record = file.read_bytes(), 7, b""
+    while position + 7 <= len(data):
+        if (left := 32768 - position % 32768) < 7:
+            position += left
+            continue
+        length, kind = struct.unpack("<4xHB", data[position : position + 7])
+        record += data[position + 7 : position + 7 + length]
+        position += 7 + length
+        if kind in (1, 4):  # whole, or the last part
+            found = wandb_internal_pb2.Record()
+            found.ParseFromString(record)
+            yield found
+            record = b""
+
+
 def logged(folder):
-    """What one offline run of W&B recorded: configuration by key, and the keys of its history."""
+    """The configuration of an offline run by key, and the keys of its history."""
     (file,) = folder.glob("*.wandb")
-    store, config, history = DataStore(), {}, set()
-    store.open_for_scan(str(file))
-    while (data := store.scan_data()) is not None:
-        record = wandb_internal_pb2.Record()
-        record.ParseFromString(data)
+    config, history = {}, set()
+    for record in records(file):
         for update in (*record.run.config.update, *record.config.update):
             config[update.key or update.nested_key[0]] = yaml.safe_load(update.value_json)
         history |= {item.key or item.nested_key[0] for item in record.history.item}
