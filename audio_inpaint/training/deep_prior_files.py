@@ -28,7 +28,7 @@ from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.registry import BY_PROTOCOL, score
 from audio_inpaint.scores.snr import pooled_snr
 from audio_inpaint.spans import Shape, Span, spans
-from audio_inpaint.training.deep_prior_fit import Fresh, fit
+from audio_inpaint.training.deep_prior_fit import Fresh, fit, seconds
 from audio_inpaint.training.deep_prior_jobs import REPORT, SCORES, Job, jobs
 
 
@@ -93,15 +93,19 @@ class Files:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
             target(reader, job.output)  # what would fail after hours of work is refused before it
             print(f"{job.file}: gaps to fill: {len(gaps)}; fits in {folder}", flush=True)
-            fills, wholes = [], []
+            fills, wholes, earlier = [], [], 0.0
 
             def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list]:
+                nonlocal earlier
                 whole = audio.clone()
                 for channels, lost in alike(gap):
                     truth = clean.read(span.start, span.stop)[channels] if clean else None
                     place = folder / _place(span, channels, reader)
                     signal = audio[channels], lost, reader.sample_rate
+                    start = time.perf_counter()
                     output = fit(fresh, place, *signal, truth, self.seeds).double()
+                    # what commands that were interrupted did of it
+                    earlier += seconds(place, self.seeds) - (time.perf_counter() - start)
                     whole[channels] = output
                     wholes.extend(
                         Fill(Gap(span.start, span.stop, channel), output[[row]]) for row, channel in enumerate(channels)
@@ -119,12 +123,12 @@ class Files:
             notes = write_patched(reader, job.output, fills)
             if self.whole:
                 write_patched(reader, job.whole, wholes)
-            seconds = time.perf_counter() - began
-            repair = FileRepair(job.output, reader.length, reader.sample_rate, seconds, gaps, fills, notes=notes)
+            spent = time.perf_counter() - began + earlier
+            repair = FileRepair(job.output, reader.length, reader.sample_rate, spent, gaps, fills, notes=notes)
             items = report_items(reader, repair, "deep prior", clean)
             write_report(folder / REPORT, items, shlex.join(sys.argv))
         regions = [own for _, own in scores]
-        record = {"file": job.file.name, "protocol": self.form, "seconds": round(seconds, 1), "regions": regions}
+        record = {"file": job.file.name, "protocol": self.form, "seconds": round(spent, 1), "regions": regions}
         with replacing(folder / SCORES) as temporary:
             temporary.write_text(json.dumps(_finite(record), indent=1, allow_nan=False) + "\n")
         for start, own in scores:

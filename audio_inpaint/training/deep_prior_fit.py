@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from lightning import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import WandbLogger
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import read, write
-from audio_inpaint.training.resume import CHECKPOINT, CountedSteps
+from audio_inpaint.training.identity import held
+from audio_inpaint.training.loggers import finish
+from audio_inpaint.training.resume import CHECKPOINT, CountedSteps, Elapsed
 
 # makes a trainer, a model and a data module for one fit, whose results go to a folder, from noise of a seed
 Fresh = Callable[[Path, int], tuple[Trainer, LightningModule, LightningDataModule]]
@@ -48,11 +49,19 @@ def fit(
         (channel, time) float32.
 
     Raises:
-        InputError: the folder holds another fit, or the fit diverged.
+        InputError: the folder holds another fit, another process works there, or the fit diverged.
     """
-    folders = [folder / f"seed_{seed}" for seed in range(seeds)] if seeds > 1 else [folder]
     signal = audio, gap, sample_rate, truth
-    return torch.stack([_fit(fresh, place, seed, *signal) for seed, place in enumerate(folders)]).mean(0)
+    return torch.stack([_fit(fresh, place, seed, *signal) for seed, place in enumerate(_places(folder, seeds))]).mean(0)
+
+
+def seconds(folder: Path, seeds: int) -> float:
+    """Return how long the finished fits of a folder took, with what they did before they were interrupted."""
+    return sum(_noted(place).get("seconds", 0.0) for place in _places(folder, seeds))
+
+
+def _places(folder: Path, seeds: int) -> list[Path]:
+    return [folder / f"seed_{seed}" for seed in range(seeds)] if seeds > 1 else [folder]
 
 
 def _fit(
@@ -62,13 +71,21 @@ def _fit(
     trainer, model, data = fresh(folder, seed)
     data.load(audio, gap, sample_rate, truth)
     _check_same(folder, trainer, model, data)
+    with held(folder):
+        return _output(folder, trainer, model, data, sample_rate)
+
+
+def _output(
+    folder: Path, trainer: Trainer, model: LightningModule, data: LightningDataModule, sample_rate: int
+) -> Tensor:
     if (folder / OUTPUT).is_file():
         return read(folder / OUTPUT)[0].float()
     checkpoint = folder / CHECKPOINT
     saved = next((c for c in trainer.callbacks if isinstance(c, ModelCheckpoint)), None)
     if saved is not None:
         saved.dirpath, saved.filename = str(folder), checkpoint.stem
-    trainer.callbacks.append(CountedSteps())
+    elapsed = Elapsed()
+    trainer.callbacks += [CountedSteps(), elapsed]
     try:
         trainer.fit(model, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.is_file() else None)
     except SystemExit:  # what Lightning makes of Ctrl-C
@@ -77,11 +94,10 @@ def _fit(
     output = model.restored()
     if not bool(output.isfinite().all()):
         raise InputError("the fit diverged at its last step: choose a lower learning rate")
+    _note(folder, seconds=elapsed.seconds)
     write(folder / OUTPUT, output, sample_rate, "FLOAT")
     checkpoint.unlink(missing_ok=True)
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
+    finish(trainer.loggers)
     return output
 
 
@@ -91,11 +107,21 @@ def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: Li
     digest = hashlib.sha256(repr(options).encode())
     for tensor in (data.signal.audio, data.signal.gap, data.signal.withheld):
         digest.update(tensor.contiguous().numpy().tobytes())
-    record = folder / RECORD
-    if not record.is_file():
-        with replacing(record) as temporary:
-            temporary.write_text(json.dumps({"fit": digest.hexdigest()}))
-    elif json.loads(record.read_text()).get("fit") != digest.hexdigest():
+    if not (folder / RECORD).is_file():
+        _note(folder, fit=digest.hexdigest())
+    elif _noted(folder).get("fit") != digest.hexdigest():
         raise InputError(
             f"{folder} holds results of another signal or configuration: name another --output, or delete it"
         )
+
+
+def _noted(folder: Path) -> dict:
+    """Read what is known of a fit."""
+    return json.loads((folder / RECORD).read_text()) if (folder / RECORD).is_file() else {}
+
+
+def _note(folder: Path, **news: object) -> None:
+    """Add to what is known of a fit: `fit`, a digest of its signal and configuration, and the `seconds` it took."""
+    known = _noted(folder) | news
+    with replacing(folder / RECORD) as temporary:
+        temporary.write_text(json.dumps(known))

@@ -1,6 +1,8 @@
 """One rank's part of the training batches, read by worker processes."""
 
+import os
 import signal
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -89,7 +91,7 @@ class Batches:
     def __iter__(self) -> Iterator[Tensor | Gapped]:
         damaged = self.passed_over.damaged
         parts = _Parts(self.streams, self.own, self.each, self.steps, self.position(), damaged)
-        loader = iter(DataLoader(parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_interrupts))
+        loader = iter(DataLoader(parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_signals))
         shape = (len(self.own) * self.each, self.streams.segment.length)
         try:
             for _ in range(self.steps):
@@ -129,6 +131,19 @@ def shared(items: range, index: int, count: int) -> range:
     return items[len(items) * index // count : len(items) * (index + 1) // count]
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the main one tells its workers to end."""
+def _leave_signals(worker: int) -> None:
+    """Leave to the main process what reaches the whole group, as Ctrl-C and the end of a SLURM job do.
+
+    It tells its workers to end when it has saved a checkpoint, by a SIGTERM of its own if need be.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # not on macOS and Windows
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent:
+        pass
+    os._exit(0)

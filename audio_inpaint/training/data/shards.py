@@ -1,6 +1,7 @@
 """Segments from WebDataset shards, for training, validation and test: what a supervised method is trained on."""
 
 import math
+import os
 import shutil
 import tempfile
 import weakref
@@ -60,7 +61,7 @@ class Shards(lightning.LightningDataModule):
         buffer: segments among which a stream draws its next one.
         validation_hop: samples from one segment to the next in validation and test.
         validation_segments: most segments of validation and of test, on all ranks together; None: all.
-        seed: of the order.
+        seed: of the order; None: that of `--seed_everything`.
         gaps: random gaps, for models that restore more than one length, which say so by `takes_gaps = True`; None:
             the one in the middle of a segment.
         cache: folder in which fetched shards are kept for later runs: empty it when shards have changed. None: a
@@ -84,7 +85,7 @@ class Shards(lightning.LightningDataModule):
         buffer: int = 128,
         validation_hop: int = 16000,
         validation_segments: int | None = 4096,
-        seed: int = 0,
+        seed: int | None = None,
         gaps: VariedGaps | None = None,
         cache: str | None = None,
         damaged: Literal["refuse", "skip"] = "refuse",
@@ -103,7 +104,8 @@ class Shards(lightning.LightningDataModule):
             )
         self.sources = {"training": training, "validation": validation, "test": test}
         self.segment, self.batch_size, self.streams = segment, batch_size, streams
-        self.workers, self.steps, self.buffer, self.seed = workers, steps, buffer, seed
+        self.workers, self.steps, self.buffer = workers, steps, buffer
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if seed is None else seed  # where Lightning keeps it
         self.hop, self.offsets, self.per_recording = hop, offsets, per_recording
         self.validation_hop, self.validation_segments = validation_hop, validation_segments
         self.gaps, self.cache, self.damaged = gaps, cache, damaged == "skip"
