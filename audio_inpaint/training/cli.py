@@ -22,7 +22,7 @@ from audio_inpaint.nn import checkpoints
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.identity import Recorded, Run, held
 from audio_inpaint.training.initial_weights import begin_with, check_fit
-from audio_inpaint.training.interruption import Interrupted, Stop, listening, received
+from audio_inpaint.training.interruption import Interrupted, Listen, Stop, listening, received
 from audio_inpaint.training.loggers import RUNS, LearningRate, finish, log_to
 from audio_inpaint.training.messages import one_line, quiet
 from audio_inpaint.training.ranks import share
@@ -191,12 +191,13 @@ class InpaintCLI(LightningCLI):
             raise InputError("PyTorch synchronises batch norms on GPUs alone: give --trainer.sync_batchnorm=false")
         for saving in trainer.checkpoint_callbacks:
             saving.dirpath = saving.dirpath or str(folder / CHECKPOINTS)
-        if self._trains:
-            trainer.callbacks[:0] = self._watchers(trainer, folder)
+        trainer.callbacks[:0] = self._watchers(trainer, folder)
         return trainer
 
     def _watchers(self, trainer: Trainer, folder: Path) -> list[lightning.Callback]:
-        """What every training needs, whatever its config."""
+        """What every command needs, whatever its config."""
+        if not self._trains:
+            return [Listen()]
         self.recorded = Recorded(self.run)
         if self.subcommand == "deep_prior":
             outcome = f"the same command goes on from step {{step}} of {folder}"

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import lightning
@@ -51,9 +51,9 @@ class _Listener:
             raise Interrupted(number)
         self.received = number
 
-    def listen(self) -> None:
-        """Take the signals, also from Lightning, which would end with code 0; those that are ignored stay ignored."""
-        for number in _SIGNALS:
+    def listen(self, numbers: Iterable[int] = _SIGNALS) -> None:
+        """Take signals, also from Lightning, which would end with code 0; those that are ignored stay ignored."""
+        for number in numbers:
             if signal.getsignal(number) != signal.SIG_IGN:
                 signal.signal(number, self)
 
@@ -68,13 +68,16 @@ def received() -> int:
 
 @contextlib.contextmanager
 def listening() -> Iterator[None]:
-    """Raise `Interrupted` on Ctrl-C, SIGTERM and SIGUSR1, in a training after it has saved a checkpoint."""
+    """Raise `Interrupted` on Ctrl-C, and on other signals once there is work; in a training after a checkpoint.
+
+    Until then the system ends the process, also while it waits for others, where Python would not notice.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     _listener.__init__()
-    _listener.listen()
+    _listener.listen([signal.SIGINT])
     try:
         yield
     finally:
@@ -82,7 +85,17 @@ def listening() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-class Stop(lightning.Callback):
+class Listen(lightning.Callback):
+    """Takes the signals when an evaluation begins."""
+
+    def on_validation_start(self, trainer, pl_module) -> None:
+        """Take them from Lightning."""
+        _listener.listen()
+
+    on_test_start = on_predict_start = on_validation_start
+
+
+class Stop(Listen):
     """Ends a run at the first step after a signal to any of its processes, with a checkpoint to go on from.
 
     Args:
@@ -99,12 +112,6 @@ class Stop(lightning.Callback):
         self._asked, self._next = time.monotonic(), trainer.global_step + 1
         _listener.listen()
         _listener.training = True
-
-    def on_validation_start(self, trainer, pl_module) -> None:
-        """Take the signals from Lightning."""
-        _listener.listen()
-
-    on_test_start = on_predict_start = on_validation_start
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         """Save and end between two steps, after the validation that comes with the first."""
