@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs

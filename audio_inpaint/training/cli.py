@@ -17,7 +17,6 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.configs import find, load
-from audio_inpaint.files.paths import Paths
 from audio_inpaint.nn import checkpoints
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.identity import Recorded, Run, held
@@ -143,7 +142,7 @@ class InpaintCLI(LightningCLI):
             self.config.get(self.subcommand, self.config), skip_link_targets=False, skip_none=False
         )
         self._going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
-        self.run = Run.of(folder, config, self._going_on)
+        self.run = Run.of(folder, config, self._going_on, self._get(self.config, "config") or ())
         log_to(folder, self._get(self.config, "trainer").logger, self.run.identity)
 
     def after_instantiate_classes(self) -> None:
@@ -241,7 +240,7 @@ class InpaintCLI(LightningCLI):
         if weights and ckpt_path not in (None, LAST):
             raise InputError("a run begins by --init_from or goes on by --ckpt_path: give one of them")
         with contextlib.ExitStack() as holding:
-            self._claim(holding)
+            self._claim(holding, begins=ckpt_path is None)
             last = self._place(trainer, LAST)
             if ckpt_path == LAST and not last.is_file():
                 ckpt_path = None
@@ -271,7 +270,7 @@ class InpaintCLI(LightningCLI):
         if (launcher := self.trainer.strategy.launcher) is not None:
             launcher.kill(signal.SIGTERM)
 
-    def _claim(self, holding: contextlib.ExitStack) -> None:
+    def _claim(self, holding: contextlib.ExitStack, begins: bool) -> None:
         """Take the folder of the run as its only process, or its first of several; all of them end if it cannot."""
         trainer = self.trainer
 
@@ -280,7 +279,7 @@ class InpaintCLI(LightningCLI):
                 return []
             try:
                 holding.enter_context(held(self.run.folder))
-                self.run.check({self._place(trainer, name).parent for name in (LAST, BEST)})
+                self.run.check({self._place(trainer, name).parent for name in (LAST, BEST)}, begins)
             except InputError as error:
                 return [str(error)]
             return []

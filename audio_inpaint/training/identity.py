@@ -7,7 +7,7 @@
 import contextlib
 import json
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +17,7 @@ import yaml
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.paths import Paths
 
 try:
     import fcntl
@@ -89,45 +90,69 @@ class Run:
         folder: of its checkpoints and records.
         config: the whole configuration as text, as it was given.
         identity: its name at loggers, the same however often it goes on.
+        given: the files that the configuration was read from.
     """
 
     folder: Path
     config: str
     identity: str
+    given: tuple[Path, ...] = ()
 
     @classmethod
-    def of(cls, folder: Path, config: str, going_on: bool) -> "Run":
+    def of(cls, folder: Path, config: str, going_on: bool, given: Sequence[object] = ()) -> "Run":
         """Find the run of a folder, or begin one.
 
         Args:
             folder: of the run; may be missing.
             config: as above.
             going_on: whether the same settings in the same folder are the same run.
+            given: as above.
         """
+        files = tuple(Path(str(file)).resolve() for file in given)
         settings = fingerprint(yaml.safe_load(config))
         record = _record(folder)
         if going_on and record.get("settings") == settings and "id" in record:
-            return cls(folder, config, record["id"])
+            return cls(folder, config, record["id"], files)
         # runs of the same settings are alike in their first half
         digest = sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
-        return cls(folder, config, digest[:8] + secrets.token_hex(4))
+        return cls(folder, config, digest[:8] + secrets.token_hex(4), files)
 
     @property
     def settings(self) -> dict:
         """What its weights follow from."""
         return fingerprint(yaml.safe_load(self.config))
 
-    def check(self, places: Sequence[Path]) -> None:
-        """Refuse a folder with checkpoints of other settings.
+    @property
+    def _repeated(self) -> bool:
+        """Whether the configuration is the folder's own, which then stays as it is."""
+        return (self.folder / CONFIG).resolve() in self.given and (self.folder / RECORD).is_file()
+
+    def check(self, places: Collection[Path], begins: bool) -> None:
+        """Refuse a folder that holds something else: a configuration that was read, or another run's checkpoints.
 
         Args:
             places: folders of the run's checkpoints.
+            begins: no checkpoint is gone on from.
 
         Raises:
-            InputError: the settings that differ.
+            InputError: the settings that differ, or what else is in the way.
         """
-        record = _record(self.folder)
-        if not record or not any(next(place.glob("*.ckpt"), None) for place in places):
+        record, paths = _record(self.folder), Paths()
+        paths.makes(self.folder)
+        for file in self.given:
+            if not self._repeated or file != (self.folder / CONFIG).resolve():
+                paths.reads(file, "the configuration")
+        for name in (RECORD, CONFIG, "hparams.yaml", "metrics.csv"):
+            paths.writes(self.folder / name, "the record of the run", kept=True)
+        paths.check()
+        if not any(next(place.glob("*.ckpt"), None) for place in places):
+            return
+        if begins:
+            raise InputError(
+                f"{self.folder} holds a training: go on with it by --ckpt_path=last, or name another "
+                "--trainer.default_root_dir"
+            )
+        if not record:
             return
         if unlike := differences(record["settings"], self.settings):
             raise InputError(
@@ -142,7 +167,8 @@ class Run:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         record = json.dumps({"id": self.identity, "settings": self.settings}, indent=1)
-        for name, text in ((RECORD, record + "\n"), (CONFIG, self.config)):
+        written = [(RECORD, record + "\n")] if self._repeated else [(RECORD, record + "\n"), (CONFIG, self.config)]
+        for name, text in written:
             with replacing(self.folder / name) as temporary:
                 temporary.write_text(text, encoding="utf-8")
 
