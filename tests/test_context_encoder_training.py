@@ -1,6 +1,7 @@
 """The life of a training, through the command: learning, averaging, several processes, interruption, judging."""
 
 import csv
+import json
 import io
 import math
 import os
@@ -186,6 +187,18 @@ def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
     for row, other in zip(mine[1:], others[1:], strict=True):
         assert row[:2] == other[:2]
         assert [float(value) for value in row[2:]] == pytest.approx([float(value) for value in other[2:]], abs=1e-3)
+
+
+def test_processes_wait_for_each_other_where_something_is_logged_or_saved_alone(shards, tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    settled = ("--trainer.max_steps=20", "--data.init_args.steps=20", "--trainer.log_every_n_steps=10")
+    places = [str(TESTS / "counted_collectives.py"), str(shards), str(tmp_path)]
+    line = [*torchrun, *places, *settled, "--trainer.devices=2", "--trainer.callbacks=[]"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=100, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    waits = {int(step): counts for step, counts in json.loads(done.stdout.splitlines()[-1]).items()}
+    assert waits[9]["all_reduce"] >= 1  # the loss of the tenth step is everybody's
+    assert not {step: waits[step] for step in range(1, 9) if step in waits}
 
 
 # ---- interruption

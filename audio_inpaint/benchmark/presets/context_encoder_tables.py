@@ -228,9 +228,8 @@ def frame_snr(inpainter: SpectralInpainter, segments: Tensor) -> Tensor:
     Source: Table 3.
     """
     spectrum, level = inpainter.known(segments)
-    inside = ~inpainter.stft.touched(~inpainter.segment.lost)[inpainter.lost]
     pair = inpainter(spectrum / level) * level.unsqueeze(1), inpainter.target(segments)
-    return snr(*(_magnitudes(coefficients)[..., inside].flatten(1) for coefficients in pair))
+    return snr(*(_magnitudes(coefficients)[..., inpainter.inside].flatten(1) for coefficients in pair))
 
 
 def _magnitudes(coefficients: Tensor) -> Tensor:

@@ -114,7 +114,8 @@ class ContextEncoder(lightning.LightningModule):
         """One step on a batch of segments (batch, time)."""
         estimate, target, *_ = self.estimates(segments)
         loss = self.loss(estimate, target).mean()
-        self.log("loss", loss, prog_bar=True, batch_size=len(segments), sync_dist=True)
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # the processes wait for each other
+            self.log("loss", loss, prog_bar=True, batch_size=len(segments), sync_dist=True)
         return loss + self.hparams.weight_decay / 2 * self._squared_weights()
 
     def _squared_weights(self) -> Tensor | float:
@@ -149,13 +150,13 @@ class ContextEncoder(lightning.LightningModule):
         self.losses.update(self.loss(estimate, target))
         coefficients, target = estimate * level.unsqueeze(1), target * level.unsqueeze(1)
         self.weighted_nmse.update(weighted_nmse(coefficients, target, self.hparams.c))
-        inside = ~self.inpainter.stft.touched(~self.segment.lost)[self.inpainter.lost.cpu()]
-        magnitudes = [_magnitudes(x)[..., inside].flatten(1) for x in (coefficients, target)]
+        magnitudes = [_magnitudes(x)[..., self.inpainter.inside].flatten(1) for x in (coefficients, target)]
         self.scores["snr_network"].update(snr(*magnitudes))
-        truth, lost = segments[:restored], self.segment.lost.to(segments.device)
+        truth = segments[:restored]
         if not restored:
             return truth
-        audio = torch.where(lost, self.inpainter.synthesise(spectrum[:restored], coefficients[:restored]), truth)
+        audio, gap = truth.clone(), self.segment.place
+        audio[..., gap] = self.inpainter.synthesise(spectrum[:restored], coefficients[:restored])[..., gap]
         for name, scores in self._restored_scores(audio, truth).items():
             self.scores[name].update(scores)
         return audio
