@@ -6,6 +6,7 @@ goes through the method, and leaves its fills; nothing else of it is kept.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
-from audio_inpaint.files.patching import Fill, check_output, write_patched
+from audio_inpaint.files.patching import Fill, write_patched
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, as_gaps
 from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
@@ -149,8 +151,13 @@ def repair_file(
     >>> repair_file("damaged.wav", "repaired.wav", "0.1-0.15")  # doctest: +SKIP
     """
     chosen = _method(method)
+    paths = Paths(allow="give overwrite=True")
+    paths.reads(path, "the input")
+    if isinstance(gaps, str | Path) and os.path.isfile(gaps):
+        paths.reads(gaps, "the list of gaps")
+    paths.writes(output, "the output")
+    paths.check(overwrite)
     with Reader(path) as reader:
-        check_output(path, output, overwrite)
         found = gaps_of(reader, gaps)
         if not found:
             raise InputError(f"no gap was found in {path}: name the gaps")

@@ -112,10 +112,16 @@ def test_tensorboard_gets_curves_pictures_and_sound_in_the_files_folder(tmp_path
     assert [event.step for event in events.Images("spectrogram/channel_1")] == [2, 5]
     assert [event.step for event in events.Scalars("loss")] == [0, 1, 2, 3, 4]
     assert events.Scalars("snr")
-    sound = events.Audio("audio/channel_1")[-1]
+    assert "hp_metric" not in events.Tags()["scalars"]
+    sounds = {title: events.Audio(f"audio/channel_1/{title}")[-1] for title in ("damaged", "restored", "network")}
+    sound = sounds["restored"]
     logged, rate = soundfile.read(io.BytesIO(sound.encoded_audio_string))
     assert (rate, sound.step) == (8000, 5)
     assert np.allclose(logged, soundfile.read(out / "in.wav")[0], atol=2 / 32768)
+    damaged = soundfile.read(io.BytesIO(sounds["damaged"].encoded_audio_string))[0]
+    expected = soundfile.read(tmp_path / "sources/in.wav")[0]
+    expected[1000:1300] = 0
+    assert np.allclose(damaged, expected, atol=2 / 32768)
     assert not (tmp_path / "runs").exists()
 
 

@@ -81,6 +81,9 @@ def test_a_run_logs_draws_and_keeps_checkpoints(trained):
     assert pictures == {f"segment_{n}_step_000008.{kind}" for n in (1, 2) for kind in ("png", "wav")}
     assert {path.name for path in (trained / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
     assert (trained / "config.yaml").is_file()
+    assert curve(trained, "learning_rate") == pytest.approx(
+        {step: 3e-3 * (0.5 + 0.5 * math.cos(math.pi * step / 8)) for step in range(8)}
+    )
 
 
 def test_validation_scores_rise_over_those_of_a_network_that_does_not_learn(trained, shards, tmp_path):
@@ -241,7 +244,7 @@ def test_ctrl_c_is_one_line_and_the_same_command_goes_on(trained, shards, tmp_pa
     captured = capfd.readouterr()
     assert captured.out == ""
     lines = captured.err.splitlines()
-    assert lines[-1] == "audio_inpaint.train: interrupted; the same command goes on from here"
+    assert lines[-1] == "audio_inpaint.train: interrupted; the same command goes on from step 4"
     assert all(line.startswith("fit: step ") for line in lines[:-1])
     assert_same_weights(run("fit", shards, tmp_path), trained)
 
@@ -254,7 +257,7 @@ def test_a_finished_run_is_not_repeated_and_goes_on_for_more_steps(shards, tmp_p
         run("fit", shards, part, steady, f"--trainer.max_steps={steps}")
     capfd.readouterr()
     run("fit", shards, part, steady, "--trainer.max_steps=5")
-    assert capfd.readouterr().err == ""
+    assert capfd.readouterr().err == "fit: already trained 5 of 5 steps\n"
     run("fit", shards, part, steady, "--trainer.max_steps=7")
     assert_same_weights(part, whole)
     for name in ("loss", *SCORES):

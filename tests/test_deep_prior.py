@@ -8,7 +8,7 @@ from tiny_fits import RATE, SPANS, Watch, damaged, recipe, sound
 
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.training.data.single import SingleSignal
-from audio_inpaint.training.deep_prior_files import fit
+from audio_inpaint.training.deep_prior_fit import fit
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
 

@@ -22,7 +22,8 @@ from audio_inpaint.methods.registry import method, names
 from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.registry import SCORES
 from audio_inpaint.training.cli import main
-from audio_inpaint.training.deep_prior_files import Files, fit, time_scores
+from audio_inpaint.training.deep_prior_files import Files, time_scores
+from audio_inpaint.training.deep_prior_fit import fit
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
 

@@ -1,4 +1,5 @@
 import csv
+import json
 import math
 import os
 import signal
@@ -12,7 +13,8 @@ from tiny_fits import RATE, SPANS, TINY, Watch, damaged, recipe, sound, store
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.training.cli import InpaintCLI, main
-from audio_inpaint.training.deep_prior_files import fit
+from audio_inpaint.training.deep_prior_fit import fit
+from audio_inpaint.training.models.deep_prior import DeepPrior
 from audio_inpaint.training.resume import Curves
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("one_thread")]
@@ -81,6 +83,28 @@ def test_an_interrupted_fit_goes_on_to_the_same_bits(tmp_path, step, kill, often
     assert torch.equal(output, expected)
     assert np.array_equal(curves(place / "metrics.csv"), curves(tmp_path / "whole/metrics.csv"), equal_nan=True)
     assert not (place / "fit.ckpt").exists()
+
+
+def test_the_times_of_an_interrupted_fit_and_of_what_goes_on_add_up(tmp_path, monkeypatch):
+    source, out = store(tmp_path / "in.wav", damaged(sound(), *SPANS).audio), tmp_path / "out"
+    arguments = ["deep_prior", "-c", str(TINY), "--input", source, "--output", str(out), "--gaps", "1500:1700"]
+
+    def stop(model, *_):
+        if model.global_step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DeepPrior, "on_train_batch_end", stop)
+        assert main(arguments) == 143
+    checkpoint = torch.load(out / "in/fit.ckpt", weights_only=True)
+    assert checkpoint["global_step"] == 5
+    assert 0 < checkpoint["callbacks"]["Elapsed"]["seconds"] < 600
+    checkpoint["callbacks"]["Elapsed"]["seconds"] += 1000  # as if it had taken so long
+    torch.save(checkpoint, out / "in/fit.ckpt")
+
+    for _ in range(2):  # to the end, and once more with everything done
+        assert main(arguments) == 0
+        assert 1000 < json.loads((out / "in/scores.json").read_text())["seconds"] < 1600
 
 
 def test_a_fit_ends_where_the_loss_is_the_wanted_share_of_silences(tmp_path):

@@ -1,4 +1,5 @@
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
+import torch
 from lightning.pytorch.plugins.environments import LightningEnvironment
 
 from audio_inpaint.errors import InputError
@@ -115,7 +117,8 @@ def test_the_command_says_little_and_finds_its_config_by_name_from_anywhere(tmp_
     assert (tmp_path / "elsewhere/out/in.wav").is_file()
 
 
-def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(tmp_path):
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_a_checkpoint_and_no_half_file(tmp_path, number, code):
     source = store(tmp_path / "in.wav")
     arguments = ["deep_prior", "-c", TINY, "--trainer.max_steps=300", "--input", source, "--gaps=0.1-0.12"]
     process = subprocess.Popen(
@@ -128,13 +131,16 @@ def test_ctrl_c_leaves_a_checkpoint_and_no_half_file(tmp_path):
     )
     while "step 30 of" not in process.stderr.readline():
         assert process.poll() is None
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, error = process.communicate(timeout=60)
 
-    assert process.returncode == 130
-    assert error.splitlines()[-1] == "audio_inpaint.train: interrupted; the same command goes on from here"
+    assert process.returncode == code
+    said = "audio_inpaint.train: interrupted; the same command goes on from step ([0-9]+) of .*/out/in"
+    step = int(re.fullmatch(said, error.splitlines()[-1])[1])
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["in"]
-    assert {path.suffix for path in (tmp_path / "out/in").iterdir()} == {".json", ".yaml", ".csv", ".ckpt"}
+    assert {path.suffix for path in (tmp_path / "out/in").iterdir()} == {".json", ".yaml", ".csv", ".ckpt", ".lock"}
+    saved = torch.load(tmp_path / "out/in/fit.ckpt", weights_only=True)
+    assert saved["global_step"] == step >= 30
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")

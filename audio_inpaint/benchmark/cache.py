@@ -22,16 +22,22 @@ class Entry:
         seconds: that the restoration took.
         memory_mb: that it needed.
         scores: name -> value, of those computed so far.
+        scored_by: fingerprint of the scores that they are.
     """
 
     samples: Tensor
     seconds: float
     memory_mb: float
     scores: dict[str, float] = field(default_factory=dict)
+    scored_by: str = ""
+
+    def current(self, scored_by: str) -> dict[str, float]:
+        """Return the scores, none if another fingerprint's code computed them."""
+        return self.scores if self.scored_by == scored_by else {}
 
 
 def key(fingerprint: str, protocol: str, case: str) -> str:
-    """Names an entry: what the method is made of, the protocol, what is damaged and where."""
+    """Name an entry: what the fills are made of, the protocol, what is damaged and where."""
     return hashlib.sha256(f"{fingerprint} {protocol} {case}".encode()).hexdigest()
 
 
@@ -53,7 +59,7 @@ def save(folder: Path, name: str, entry: Entry) -> None:
     """
     path = _path(folder, name)
     path.parent.mkdir(parents=True, exist_ok=True)
-    meta = {"seconds": entry.seconds, "memory_mb": entry.memory_mb, "scores": entry.scores}
+    meta = {name: getattr(entry, name) for name in ("seconds", "memory_mb", "scores", "scored_by")}
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, samples=entry.samples.numpy(), meta=json.dumps(meta))
 

@@ -19,7 +19,7 @@ from types import MappingProxyType
 
 import torch
 
-from audio_inpaint.benchmark import cache
+from audio_inpaint.benchmark import cache, fingerprints
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.restoration import measured, restore
 from audio_inpaint.benchmark.results import Failure, Results, Row, kept, rebuilt
@@ -27,15 +27,15 @@ from audio_inpaint.benchmark.scoring import SCORES, score
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods import registry as methods
 from audio_inpaint.methods.device import checked_device
-from audio_inpaint.nn import checkpoints
 
 
 @dataclass(frozen=True)
 class Task:
-    """One method on one case."""
+    """One method on one case; the fingerprints are those of its fills and of its scores."""
 
     method: str
     fingerprint: str
+    scored_by: str
     case: Case
     protocol: str
     scores: tuple[str, ...]
@@ -120,9 +120,12 @@ def run(
     device = checked_device(device)
     rank, ranks = part
     elsewhere = "" if device in (None, "cpu") else f" {device.split(':')[0]}"  # whose sums differ in the last bits
-    known = {name: _fingerprint(name) + elsewhere for name in method_names}
+    known = {name: fingerprints.of_fills(name) + elsewhere for name in method_names}
+    scored_by = fingerprints.of_scores()
     tasks = [
-        Task(m, known[m], case, protocol, tuple(scores), folder, device) for case in cases[rank::ranks] for m in known
+        Task(m, known[m], scored_by, case, protocol, tuple(scores), folder, device)
+        for case in cases[rank::ranks]
+        for m in known
     ]
     given = {task: Outcome(None, reason) for task in tasks if (reason := failed.get((task.method, task.case.name)))}
     tally = Tally(tasks, workers)
@@ -143,17 +146,6 @@ def run(
     return Results(protocol, tuple(known), tuple(scores), rows, failures, folder)
 
 
-def _fingerprint(name: str) -> str:
-    """Return a method's fingerprint; a damaged checkpoint has one too, since its cases fail one by one in a worker."""
-    try:
-        return methods.fingerprint(name)
-    except InputError:
-        path = checkpoints.find(methods.split(name)[0])
-        if path is None or not path.is_file():
-            raise
-        return f"damaged {name}"
-
-
 def _check(scores: Sequence[str]) -> None:
     """Score silence: what a score needs and is not installed is told before hours of work."""
     nothing = torch.zeros(1, 16000, dtype=torch.float64)
@@ -169,7 +161,7 @@ def _known(task: Task) -> Outcome | None:
     except OSError:  # the recording is gone, which the worker tells
         return None
     entry = cache.load(task.cache, name)
-    if entry is None or any(score not in entry.scores for score in task.scores):
+    if entry is None or any(score not in entry.current(task.scored_by) for score in task.scores):
         return None
     return Outcome(_row(task, entry, name), fresh=False)
 
@@ -263,10 +255,11 @@ def _work(task: Task) -> Outcome:
             if not restored.isfinite().all():
                 raise InputError("the method gave samples that are no numbers")
             entry = cache.Entry(kept(restored, task.case, task.protocol), cost[0].seconds, cost[0].memory_mb)
-        missing = [score for score in task.scores if score not in entry.scores]
+        known = entry.current(task.scored_by)
+        missing = [score for score in task.scores if score not in known]
         if missing:
             restored = rebuilt(truth, task.case, entry.samples, task.protocol)
-            entry.scores |= score(missing, restored, truth, task.case, rate)
+            entry.scores, entry.scored_by = known | score(missing, restored, truth, task.case, rate), task.scored_by
         if fresh or missing:
             cache.save(task.cache, name, entry)
         return Outcome(_row(task, entry, name), fresh=fresh)

@@ -17,11 +17,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from audio_inpaint.dsp.columns import columns_stft
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.contract import FromColumns, Method
 from audio_inpaint.repairing import repair
-from audio_inpaint.scores.columns import HOP_LENGTH, N_FFT
 
 PROTOCOLS = ("time", "columns")
 
@@ -74,7 +74,7 @@ def damage(audio: Tensor, gap: Tensor, sample_rate: int, protocol: str = "time")
 
 def hop_length(sample_rate: int) -> int:
     """Samples between columns at a sample rate in Hz."""
-    return STFT.at(sample_rate, N_FFT, HOP_LENGTH).hop_length
+    return columns_stft(sample_rate).hop_length
 
 
 def column_samples(gap: Tensor, sample_rate: int) -> tuple[STFT, Tensor, Tensor]:
@@ -87,7 +87,7 @@ def column_samples(gap: Tensor, sample_rate: int) -> tuple[STFT, Tensor, Tensor]
     Returns:
         the STFT, the lost columns (frame,), and the core (time,): the samples under no observed column.
     """
-    stft = STFT.at(sample_rate, N_FFT, HOP_LENGTH)
+    stft = columns_stft(sample_rate)
     columns = stft.centred(gap)
     return stft, columns, ~stft.covered(~columns, gap.shape[-1])
 

@@ -167,13 +167,13 @@ def _check(chosen: "list[Case]", arguments: argparse.Namespace) -> bool:
 
     Every process of torchrun or SLURM looks at the same output.
     """
-    from audio_inpaint.files.paths import Paths, identity, inside
+    from audio_inpaint.files.paths import Paths, identity
 
     folder, paths = Path(arguments.output), Paths()
     for sound in dict.fromkeys(case.recording.path for case in chosen):
-        if arguments.audio and inside(sound, folder / "audio"):
-            raise InputError(f"--audio would replace {folder / 'audio'}, where the recording {sound} lies")
-        paths.reads(sound, "a recording")
+        paths.reads(sound, "the recording")
+    if arguments.audio:
+        paths.owns(folder / "audio", "the folder that --audio replaces,")
     again = arguments.masks is not None and identity(arguments.masks) == identity(folder / "masks.json")
     if arguments.masks:
         paths.reads(arguments.masks, "the file of masks")

@@ -18,6 +18,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, first_sample
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, stored, target
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap
 
@@ -62,7 +63,10 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         InputError: either file cannot be used, or they are the same.
     """
     output = Path(output)
-    check_output(reader.path, output, overwrite=True)
+    paths = Paths()
+    paths.reads(reader.path, "the input")
+    paths.writes(output, "the output")
+    paths.check(overwrite=True)
     container, subtype = target(reader, output)
     with replacing(output) as temporary, open(reader.path, "rb") as source:
         if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
@@ -73,25 +77,6 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         else:
             _stream(reader, source, temporary, container, subtype, fills)
     return _losses(reader, container, subtype)
-
-
-def check_output(path: str | Path, output: str | Path, overwrite: bool = False) -> None:
-    """Refuse an output that would destroy its input, or something else, or that has no place to go.
-
-    Raises:
-        InputError: the same file (through links too), no such folder, not a regular file, or one that exists and may
-            not be overwritten.
-    """
-    output = Path(output)
-    if not output.parent.is_dir():
-        raise InputError(f"the folder {output.parent} of the output does not exist: create it first")
-    if output.exists():
-        if os.path.samefile(path, output):
-            raise InputError(f"the output {output} is the input itself: name another file")
-        if not output.is_file():
-            raise InputError(f"the output {output} is not a regular file: name another one")
-        if not overwrite:
-            raise InputError(f"the output {output} exists: name another file, or allow to overwrite it")
 
 
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:

@@ -1,7 +1,7 @@
 """The files that a command reads and writes: found, named, and checked against each other before any work."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
@@ -21,6 +21,9 @@ class Paths:
     Nothing is touched before `check` has compared them. Two names are one file if they lead to the same one, through
     symbolic and hard links, or on a disk that does not tell capitals apart.
 
+    Args:
+        allow: what to do where a file that exists may be replaced, in the words of a message.
+
     >>> paths = Paths()
     >>> paths.reads("in.wav", "the input")
     >>> paths.writes("in.wav", "the output")
@@ -29,13 +32,15 @@ class Paths:
     audio_inpaint.errors.InputError: the output in.wav is the input itself: name another file
     """
 
-    def __init__(self) -> None:
+    def __init__(self, allow: str = "add --overwrite") -> None:
+        self._allow = allow
         self._read: list[tuple[Path, str]] = []
         self._written: list[tuple[Path, str, bool]] = []
-        self._folders: list[Path] = []
+        self._folders: set[Path] = set()
+        self._owned: dict[Path, str] = {}
 
     def reads(self, path: str | Path, what: str) -> None:
-        """Add a file that is read, such as "the input"."""
+        """Add a file that is read, such as "the input", or a folder of which everything is."""
         self._read.append((Path(path), what))
 
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
@@ -64,7 +69,11 @@ class Paths:
 
     def makes(self, folder: Path) -> None:
         """Add a folder that `check` makes if it is missing."""
-        self._folders.append(folder)
+        self._folders.add(folder)
+
+    def owns(self, folder: Path, what: str) -> None:
+        """Add a folder, such as "the folder of the shards", whose files the command names itself: none is read."""
+        self._owned[folder] = what
 
     def check(self, overwrite: bool = False) -> None:
         """Compare all files, then make the folders.
@@ -74,11 +83,19 @@ class Paths:
 
         Raises:
             InputError: a file that is written is also read, or written twice, or is there and may not be replaced, or
-                has no folder to go to.
+                has no folder to go to; or what is read lies in a folder that the command owns, or is neither a file
+                nor a folder.
         """
+        owned = {identity(folder): (folder, what) for folder, what in self._owned.items()}
         read: dict[tuple, tuple[Path, str]] = {}
         for path, what in self._read:
+            if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
+                raise InputError(f"{what} {path} is not a regular file: name one on a disk")
             read.setdefault(identity(path), (path, what))
+            for around in owned and _around(path):
+                if (key := identity(around)) in owned:
+                    folder, whose = owned[key]
+                    raise InputError(f"{what} {path} lies in {whose} {folder}: name another folder for the results")
         written: dict[tuple, str] = {}
         for path, what, kept in self._written:
             key = identity(path)
@@ -94,16 +111,18 @@ class Paths:
             self._check_place(path, what, overwrite or kept)
         for folder in self._folders:
             try:
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise InputError(f"the folder {folder} cannot be made: {error.strerror}") from error
+                raise InputError(f"the output {folder} must be a folder: {error.strerror}") from error
 
     def _check_place(self, path: Path, what: str, overwrite: bool) -> None:
         if path.is_dir():
             raise InputError(f"{what} {path} is a folder: name a file")
+        if path.exists() and not path.is_file():
+            raise InputError(f"{what} {path} is not a regular file: name another one")
         if path.is_file() and not overwrite:
-            raise InputError(f"{what} {path} exists: name another file, or add --overwrite")
-        if path.parent not in self._folders and not path.parent.is_dir():
+            raise InputError(f"{what} {path} exists: name another file, or {self._allow}")
+        if not (path.parent in self._folders or path.parent in self._owned or path.parent.is_dir()):
             raise InputError(f"the folder {path.parent} of the output does not exist: create it first")
 
 
@@ -122,21 +141,21 @@ def identity(path: str | Path) -> tuple:
     return *identity(folder), missing.casefold() if _folds(folder) else missing
 
 
+def _around(path: str | Path) -> Iterator[str]:
+    """Yield a path, links followed, and the folders around it."""
+    place = os.path.realpath(path)
+    while True:
+        yield place
+        place, below = os.path.dirname(place), place
+        if place == below:
+            return
+
+
 def _folds(folder: str) -> bool:
     """Whether a folder lies on a disk that does not tell capitals apart."""
     parent, name = os.path.split(folder)
     other = os.path.join(parent, name.swapcase())
     return other != folder and os.path.exists(other) and os.path.samefile(folder, other)
-
-
-def inside(path: str | Path, folder: str | Path) -> bool:
-    """Whether a path is a folder or lies anywhere in it.
-
-    >>> inside("a/b/c", "a"), inside("a", "a"), inside("ab", "a")
-    (True, True, False)
-    """
-    real, around = os.path.realpath(path), os.path.realpath(folder)
-    return os.path.commonpath([real, around]) == around
 
 
 def _is_audio(path: str | Path) -> bool:
@@ -189,7 +208,7 @@ def outputs(files: Sequence[Path], output: str, several: bool, paths: Paths) -> 
         InputError: there is no such place.
     """
     place = _folder(output, several, paths)
-    return [Path(output)] if place is None else [place / _writable(file).name for file in files]
+    return [Path(output)] if place is None else [place / writable(file) for file in files]
 
 
 def label_files(files: Sequence[Path], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
@@ -254,10 +273,10 @@ def _folder(name: str, several: bool, paths: Paths) -> Path | None:
     return None
 
 
-def _writable(file: Path) -> Path:
+def writable(file: Path) -> str:
     """Return the file's own name, or one ending in .wav if its format can be read but not written."""
     import soundfile
 
     container = FORMATS.get(file.suffix.lower())
     can = container is None or soundfile.check_format(container, soundfile.default_subtype(container))
-    return file if can else file.with_suffix(".wav")
+    return file.name if can else file.with_suffix(".wav").name

@@ -42,6 +42,8 @@ class Reader:
             raise InputError(f"{self.path} holds no samples: there is nothing to read")
 
     def _open(self) -> soundfile.SoundFile:
+        if self.path.exists() and not (self.path.is_file() or self.path.is_dir()):  # a pipe would be waited for
+            raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         try:
             return soundfile.SoundFile(self.path)
         except (soundfile.SoundFileError, TypeError, OSError) as error:

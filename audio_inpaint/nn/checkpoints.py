@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FOLDER = folder("checkpoints")
 
 # What a `SpectralInpainter` is built from, among the hyperparameters of a training.
-_SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "normalised", "iterations")
+SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "normalised", "iterations")
 _PREFIX = "inpainter."
 _DAMAGED = (struct.error, pickle.UnpicklingError, zipfile.BadZipFile)  # of what is no checkpoint
 
@@ -50,7 +50,7 @@ def load(path: Path) -> SpectralInpainter:
     Raises:
         InputError: it cannot be read, is damaged, or holds something else.
     """
-    return _built(_read(path), path)
+    return _built(read(path), path)
 
 
 def _built(content: dict, path: Path) -> SpectralInpainter:
@@ -58,7 +58,7 @@ def _built(content: dict, path: Path) -> SpectralInpainter:
 
     try:
         options = content["hyper_parameters"]
-        inpainter = SpectralInpainter(factory(options["net"]), **{name: options[name] for name in _SIZES})
+        inpainter = SpectralInpainter(factory(options["net"]), **{name: options[name] for name in SIZES})
         weights = content["state_dict"].items()
         own = {name.removeprefix(_PREFIX): value.float() for name, value in weights if name.startswith(_PREFIX)}
         inpainter.load_state_dict(own)
@@ -74,7 +74,7 @@ def hyperparameters(path: Path) -> dict:
     Raises:
         InputError: it cannot be read, or is damaged.
     """
-    content = _read(path)
+    content = read(path)
     return content.get("hyper_parameters", {}) if isinstance(content, dict) else {}
 
 
@@ -84,9 +84,9 @@ def ship(path: Path, output: Path) -> None:
     Raises:
         InputError: the checkpoint cannot be used.
     """
-    content = _read(path)
+    content = read(path)
     _built(content, path)  # refuses what could not be loaded again
-    options = {name: content["hyper_parameters"][name] for name in ("net", *_SIZES)}
+    options = {name: content["hyper_parameters"][name] for name in ("net", *SIZES)}
     own = {name: value for name, value in content["state_dict"].items() if name.startswith(_PREFIX)}
     halves = {name: value.half() if value.is_floating_point() else value for name, value in own.items()}
     save({"hyper_parameters": options, "state_dict": halves}, output)
@@ -106,11 +106,20 @@ def save(content: dict, path: str | Path) -> None:
         temporary.write_bytes(buffer.getbuffer())
 
 
-def _read(path: Path) -> dict:
+def read(path: Path, mapped: bool = False) -> dict:
+    """Read what a checkpoint holds.
+
+    Args:
+        path: of the checkpoint.
+        mapped: leave weights on the disk until they are looked at.
+
+    Raises:
+        InputError: it cannot be read, or is damaged.
+    """
     import torch
 
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except FileNotFoundError:
         raise InputError(f"there is no checkpoint {path}") from None
     except (

@@ -8,8 +8,6 @@ from torch import Tensor
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.scores.snr import pooled_snr
 
-N_FFT, HOP_LENGTH = 2048, 512  # of the columns, samples at 16 kHz: the deep-prior paper's published code
-
 
 def column_scores(preds: Tensor, target: Tensor, gap: Tensor, stft: STFT) -> dict[str, float]:
     """Return the SNR in dB under the `columns` protocol on three sets of samples, energies of all channels added.

@@ -17,10 +17,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audio_inpaint.dsp.columns import columns_stft
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import mask_gaps
-from audio_inpaint.scores.columns import HOP_LENGTH, N_FFT, column_scores
+from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.level import band_levels
 from audio_inpaint.scores.lsd import lsd
 from audio_inpaint.scores.peaq import odg
@@ -213,7 +214,7 @@ def _odg(of: Example) -> float:
 
 
 def _columns(of: Example) -> dict[str, float]:
-    return column_scores(of.preds, of.target, of.gap, STFT.at(of.sample_rate, N_FFT, HOP_LENGTH))
+    return column_scores(of.preds, of.target, of.gap, columns_stft(of.sample_rate))
 
 
 def _snr_whole(of: Example) -> float:

@@ -83,20 +83,25 @@ class Spectrograms(lightning.Callback):
             if self.audio:
                 write(path.with_suffix(".wav"), panels["restored"], shown.sample_rate)
             for logger in trainer.loggers:
-                _log(logger, shown, panels["restored"], picture, path, step)
+                _log(logger, shown, panels, picture, path, step)
 
 
-def _log(logger: Logger, shown: Reconstruction, restored: Tensor, picture: Figure, path: Path, step: int) -> None:
-    """Hand a picture and its audio to a logger that takes such things; the CSV logger does not."""
+def _log(
+    logger: Logger, shown: Reconstruction, panels: dict[str, Tensor], picture: Figure, path: Path, step: int
+) -> None:
+    """Hand a picture and all its audio to a logger that takes such things; the CSV logger does not."""
     if isinstance(logger, TensorBoardLogger):
         picture.canvas.draw()
         pixels = np.asarray(picture.canvas.buffer_rgba())[..., :3]
         logger.experiment.add_image(f"spectrogram/{shown.name}", pixels, step, dataformats="HWC")
-        peak = restored.abs().max().clamp(min=1.0)
-        logger.experiment.add_audio(f"audio/{shown.name}", restored[None] / peak, step, shown.sample_rate)
+        for title, audio in panels.items():
+            peak = audio.abs().max().clamp(min=1.0)
+            logger.experiment.add_audio(f"audio/{shown.name}/{title}", audio[None] / peak, step, shown.sample_rate)
     elif isinstance(logger, WandbLogger):
         logger.log_image(f"spectrogram/{shown.name}", [str(path)], step=step)
-        logger.log_audio(f"audio/{shown.name}", [restored.numpy()], step=step, sample_rate=[shown.sample_rate])
+        audio = [audio.numpy() for audio in panels.values()]
+        rates = [shown.sample_rate] * len(audio)
+        logger.log_audio(f"audio/{shown.name}", audio, step=step, sample_rate=rates, caption=list(panels))
 
 
 class StepBar(ProgressBar):

@@ -1,15 +1,12 @@
 """`python -m audio_inpaint.train fit|validate|test|predict|deep_prior -c CONFIG`: LightningCLI and one more command."""
 
 import contextlib
-import logging
-import re
+import signal
 import sys
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightning
-from lightning.fabric.utilities.warnings import PossibleUserWarning
 from lightning.pytorch.cli import LightningArgumentParser, LightningCLI
 from lightning.pytorch.plugins.environments import LightningEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -17,22 +14,18 @@ from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.configs import find
+from audio_inpaint.nn import checkpoints
 from audio_inpaint.nn.precision import has_bfloat16
+from audio_inpaint.training.identity import Recorded, Run, held
+from audio_inpaint.training.initial_weights import begin_with, check_fit
+from audio_inpaint.training.interruption import Interrupted, Stop, listening, received
+from audio_inpaint.training.loggers import RUNS, LearningRate, log_to
+from audio_inpaint.training.messages import one_line, quiet
 from audio_inpaint.training.ranks import share
-from audio_inpaint.training.resume import CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
+from audio_inpaint.training.resume import BEST, CHECKPOINT, LAST, CountedSteps, Curves, Ending, WholeCheckpoints
 
-RUNS = "runs"  # where `fit` logs to by default
 CHECKPOINTS = "checkpoints"  # their folder in a run's
 Parts = tuple["Trainer", lightning.LightningModule, lightning.LightningDataModule]
-# What Lightning warns of although all is well: the rest of `quiet`.
-_IDLE = (
-    "Checkpoint directory .* exists",
-    ".*treespec, LeafSpec",
-    ".*`srun` command is available",
-    r".*\.fit\(ckpt_path=\"last\"\) is set, but there is no last checkpoint",  # a run that begins
-    ".*WeightAveraging callback, but loading a checkpoint outside",
-    "Grad strides do not match bucket view strides",  # of 1x1 convolutions, which have no strides to speak of
-)
 
 
 class Trainer(lightning.Trainer):
@@ -75,15 +68,19 @@ class Trainer(lightning.Trainer):
 
         if not (isinstance(model, DeepPrior) and isinstance(datamodule, SingleSignal)):
             raise InputError("deep_prior needs a config of a deep prior and data of one signal, such as dpai.yaml")
-        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole)
-        files.judge(share(self.strategy, lambda rank, ranks: files.run(self.fresh, rank, ranks)))
+        files = Files(model, datamodule, input, output, gaps, truth, context, longest, seeds, whole, self.configs)
+        try:
+            files.judge(share(self.strategy, lambda rank, ranks: files.run(self.fresh, rank, ranks)))
+        except Interrupted as end:
+            end.outcome = end.outcome or "the same command goes on from here"
+            raise
 
 
 class _Parser(LightningArgumentParser):
     """Says what is wrong with an argument in one line."""
 
     def error(self, message: str, ex: Exception | None = None) -> None:
-        raise InputError(_one_line(message))
+        raise InputError(one_line(message))
 
 
 class InpaintCLI(LightningCLI):
@@ -94,16 +91,25 @@ class InpaintCLI(LightningCLI):
             trainer_class=Trainer,
             parser_class=_Parser,
             seed_everything_default=0,
-            save_config_kwargs={"overwrite": True},
+            save_config_callback=None,  # identity.Recorded writes it
             subclass_mode_model=True,
             subclass_mode_data=True,
             args=args,
             run=run,
         )
 
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        """Add what a training begins with; other commands leave it, as they read the configs of trainings."""
+        parser.add_argument(
+            "--init_from", type=str | None, help="weights that fit begins with: a checkpoint, or a network's name"
+        )
+
     def parse_arguments(self, parser: LightningArgumentParser, args: Sequence[str]) -> None:
         """Parse the command line, its config files found by name."""
         self.config = parser.parse_args(_completed(list(args)))
+
+    def _parse_ckpt_path(self) -> None:
+        """Leave out what Lightning does here: a checkpoint's hyperparameters would override the command line's."""
 
     @staticmethod
     def subcommands() -> dict[str, set[str]]:
@@ -116,19 +122,26 @@ class InpaintCLI(LightningCLI):
         Raises:
             InputError: one of them refuses what the config says.
         """
-        options = self._get(self.config, "trainer")
-        if self.subcommand != "deep_prior":
-            _log_to(Path(options.default_root_dir or RUNS), options.logger)
-        if not self._trains:
-            self.save_config_callback = None  # the one beside the checkpoints tells how they were trained
+        self._given = self.config.clone()
+        self._begin(Path(self._get(self.config, "trainer").default_root_dir or RUNS))
         try:
             super().instantiate_classes()
         except (ValueError, TypeError, ImportError, MisconfigurationException) as error:
-            raise InputError(f"the configuration cannot be used: {_one_line(error)}") from error
+            raise InputError(f"the configuration cannot be used: {one_line(error)}") from error
+
+    def _begin(self, folder: Path) -> None:
+        """Take the configuration as that of the run in a folder, and give its loggers their places."""
+        config = self._parser(self.subcommand).dump(
+            self.config.get(self.subcommand, self.config), skip_link_targets=False, skip_none=False
+        )
+        self._going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
+        self.run = Run.of(folder, config, self._going_on)
+        log_to(folder, self._get(self.config, "trainer").logger, self.run.identity)
 
     def after_instantiate_classes(self) -> None:
         """Let the trainer make fresh copies of everything, for one fit after the other."""
-        self._given, self.trainer.fresh = self.config.clone(), self.fresh
+        self.trainer.fresh = self.fresh
+        self.trainer.configs = [str(path) for path in self._get(self.config, "config") or ()]
 
     def fresh(self, folder: Path, seed: int = 0) -> Parts:
         """A new trainer of this process alone, a new model and new data, as configured.
@@ -141,7 +154,7 @@ class InpaintCLI(LightningCLI):
         self.__dict__.pop("config_dump", None)  # Lightning's copy, which becomes the model's hyperparameters
         lightning.seed_everything(int(self._get(self.config, "seed_everything") or 0) + seed, verbose=False)
         self._get(self.config, "model").init_args.seed += seed
-        _log_to(folder, self._get(self.config, "trainer").logger)
+        self._begin(folder)
         self.config_init = self.parser.instantiate_classes(self.config)
         device = self.trainer.strategy.root_device
         rank_zero_only.rank = 0  # each fit is a world of its own: it logs and saves on every rank
@@ -161,8 +174,7 @@ class InpaintCLI(LightningCLI):
         if config.get("precision") is None:
             kwargs["precision"] = "bf16-mixed" if has_bfloat16(config.get("accelerator", "auto")) else "32-true"
         if config.get("logger") is None:
-            going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
-            kwargs["logger"] = Curves(folder, going_on) if self._trains else False
+            kwargs["logger"] = Curves(folder, self._going_on) if self._trains else False
         plugins = config.get("plugins") or []
         kwargs.setdefault("plugins", [*(plugins if isinstance(plugins, list) else [plugins]), WholeCheckpoints()])
         trainer = super().instantiate_trainer(**kwargs)
@@ -170,28 +182,116 @@ class InpaintCLI(LightningCLI):
             raise InputError("PyTorch synchronises batch norms on GPUs alone: give --trainer.sync_batchnorm=false")
         for saving in trainer.checkpoint_callbacks:
             saving.dirpath = saving.dirpath or str(folder / CHECKPOINTS)
-        if self.subcommand == "fit":
-            trainer.callbacks[:0] = [Ending(), CountedSteps()]
+        if self._trains:
+            trainer.callbacks[:0] = self._watchers(trainer, folder)
         return trainer
+
+    def _watchers(self, trainer: Trainer, folder: Path) -> list[lightning.Callback]:
+        """What every training needs, whatever its config."""
+        self.recorded = Recorded(self.run)
+        if self.subcommand == "deep_prior":
+            outcome = f"the same command goes on from step {{step}} of {folder}"
+            return [self.recorded, Stop(folder / CHECKPOINT, outcome)]
+        again = "the same command" if self._get(self.config, "ckpt_path") == LAST else f"--ckpt_path={LAST}"
+        self.stop = Stop(self._place(trainer, LAST), f"{again} goes on from step {{step}}")
+        return [self.recorded, Ending(), CountedSteps(), LearningRate(), self.stop]
 
     @property
     def _trains(self) -> bool:
         return self.subcommand not in ("validate", "test", "predict")
 
+    @staticmethod
+    def _place(trainer: Trainer, name: str) -> Path:
+        """The place of a checkpoint: `last` and `best` are the run's."""
+        if name not in (LAST, BEST):
+            return Path(name)
+        folders = [saving.dirpath for saving in trainer.checkpoint_callbacks if saving.filename == name]
+        return Path(*folders[:1] or (trainer.default_root_dir, CHECKPOINTS), f"{name}.ckpt")
+
+    def _found(self, name: str) -> str:
+        """The path of a checkpoint that is there and fits the model."""
+        path = self._place(self.trainer, name)
+        if not path.is_file():
+            raise InputError(f"there is no checkpoint {path}: train by fit first, or name another by --ckpt_path")
+        check_fit(self.model, checkpoints.read(path, mapped=True), path)
+        return str(path)
+
+    def fit(self, ckpt_path: str | None = None, **arguments: object) -> None:
+        """Train, unless the folder holds another run or another process trains there.
+
+        Args:
+            ckpt_path: to go on from: `last`, where there is one, `best`, or a file.
+            arguments: of the trainer's method.
+
+        Raises:
+            InputError: see above; or a checkpoint is missing or does not fit.
+            Interrupted: by a signal, after a checkpoint.
+        """
+        trainer, weights = self.trainer, self._get(self.config, "init_from")
+        if weights and ckpt_path not in (None, LAST):
+            raise InputError("a run begins by --init_from or goes on by --ckpt_path: give one of them")
+        with contextlib.ExitStack() as holding:
+            self._claim(holding)
+            last = self._place(trainer, LAST)
+            if ckpt_path == LAST and not last.is_file():
+                ckpt_path = None
+            path = self._found(ckpt_path) if ckpt_path else None
+            if weights and path is None:
+                begin_with(self.model, weights)
+            try:
+                trainer.fit(ckpt_path=path, **arguments)
+            except Interrupted as end:
+                if not end.agreed:
+                    self._left(end, last)
+                raise
+        done = f"{trainer.global_step} of {trainer.max_steps} steps"
+        if trainer.max_steps < 0:
+            done = f"{trainer.current_epoch} of {trainer.max_epochs} epochs"
+        if not self.recorded.trained:
+            rank_zero_only(print)(f"fit: already trained {done}", file=sys.stderr)
+        if received():
+            raise Interrupted(received(), f"trained {done}", agreed=True)
+
+    def _left(self, end: Interrupted, last: Path) -> None:
+        """Say what there is after an end without a checkpoint, and leave no process behind."""
+        step = checkpoints.read(last, mapped=True)["global_step"] if last.is_file() else None
+        end.outcome = "nothing is saved yet" if step is None else self.stop.says(step)
+        if (launcher := self.trainer.strategy.launcher) is not None:
+            launcher.kill(signal.SIGTERM)
+
+    def _claim(self, holding: contextlib.ExitStack) -> None:
+        """Take the folder of the run as its only process, or its first of several; all of them end if it cannot."""
+        trainer = self.trainer
+
+        def refusals(rank: int, ranks: int) -> list[str]:
+            if trainer.global_rank:
+                return []
+            try:
+                holding.enter_context(held(self.run.folder))
+                self.run.check({self._place(trainer, name).parent for name in (LAST, BEST)})
+            except InputError as error:
+                return [str(error)]
+            return []
+
+        refused = refusals(0, 1) if trainer.world_size == 1 else share(None, refusals, everyone=True)
+        if refused and trainer.global_rank:
+            raise SystemExit(2)  # the first says why
+        if refused:
+            raise InputError(refused[0])
+
+    def before_deep_prior(self) -> None:
+        """Refuse what a deep prior cannot begin with."""
+        if self._get(self.config, "init_from"):
+            raise InputError("a deep prior begins with random weights: --init_from is for fit")
+
     def before_validate(self) -> None:
         """Find the checkpoint: the config's is `last` or `best` of the run, or a file.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or it does not fit.
         """
         options = self.config_init[self.subcommand]
-        name = options.ckpt_path or LAST
-        path = Path(name)
-        if name in (LAST, "best"):
-            path = Path(self.trainer.default_root_dir, CHECKPOINTS, f"{name}.ckpt")
-        if not path.is_file():
-            raise InputError(f"there is no checkpoint {path}: train by fit first, or name another by --ckpt_path")
-        options.ckpt_path = str(path)
+        options.ckpt_path = self._found(options.ckpt_path or LAST)
 
     def before_test(self) -> None:
         """The same; and the model prints a table of its own in place of Lightning's."""
@@ -201,31 +301,6 @@ class InpaintCLI(LightningCLI):
     def before_predict(self) -> None:
         """The same."""
         self.before_validate()
-
-
-def _one_line(message: object) -> str:
-    """What is wrong with a value, without what jsonargparse says around it."""
-    around = re.compile(r"\s*(Does not validate|Subtypes:|Errors:|Given value|- Expected a <class 'NoneType'>)")
-    lines = [line for line in str(message).splitlines() if not around.match(line)]
-    return " ".join(" ".join(lines).split()).replace(": - ", ": ").removeprefix("- ")
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """Keep from the user what Lightning says of every run and nobody can use; other warnings stay."""
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    levels = [logger.level for logger in loggers]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", category=PossibleUserWarning)  # few workers, few batches
-        for message in _IDLE:
-            warnings.filterwarnings("ignore", message)
-        try:
-            for logger in loggers:
-                logger.setLevel(logging.WARNING)
-            yield
-        finally:
-            for logger, level in zip(loggers, levels, strict=True):
-                logger.setLevel(level)
 
 
 def _completed(args: list[str]) -> list[str]:
@@ -242,36 +317,18 @@ def _completed(args: list[str]) -> list[str]:
     return completed
 
 
-def _log_to(folder: Path, loggers: object) -> None:
-    """Point configured loggers to the folder of a fit, which is a run of its own, unless they have a place."""
-    for logger in loggers if isinstance(loggers, list) else [loggers]:
-        options = getattr(logger, "init_args", None)
-        if options is None:
-            continue
-        if str(options.get("save_dir", "")) in (RUNS, "."):
-            options.save_dir = str(folder)
-        if "project" in options and options.name is None:
-            options.name = "/".join(folder.parts[-2:])
-        elif options.get("name") == "lightning_logs":
-            options.name = options.version = ""
-
-
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; what the user can mend is one line and exit code 2."""
-    args = list(sys.argv[1:] if args is None else args)
     try:
-        with quiet():
-            InpaintCLI(args)
+        with quiet(), listening():
+            InpaintCLI(list(sys.argv[1:] if args is None else args))
     except (InputError, MisconfigurationException) as error:
         print(f"audio_inpaint.train: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except OSError as error:
         print(f"audio_inpaint.train: error: {error.filename or 'writing'}: {error.strerror or error}", file=sys.stderr)
         return 2
-    except (KeyboardInterrupt, SystemExit) as end:
-        if isinstance(end, SystemExit) and not isinstance(end.__context__, KeyboardInterrupt):
-            raise  # not what Lightning makes of Ctrl-C
-        going_on = "" if {"validate", "test", "predict"} & set(args) else "; the same command goes on from here"
-        rank_zero_only(print)(f"audio_inpaint.train: interrupted{going_on}", file=sys.stderr)
-        return 130
+    except Interrupted as end:
+        rank_zero_only(print)(f"audio_inpaint.train: {end}", file=sys.stderr)
+        return 0 if end.agreed and rank_zero_only.rank else end.code  # the first process speaks for all
     return 0

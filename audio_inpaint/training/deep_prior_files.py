@@ -1,29 +1,24 @@
-"""Fitting deep priors to files: which files, which signals of them, where the results go, and going on after a stop."""
+"""Fitting deep priors to files: signals of them, their scores, and what is written in the end."""
 
 import contextlib
-import hashlib
 import json
 import math
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
-from lightning import LightningDataModule, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
-from lightning.pytorch.loggers import WandbLogger
+from lightning import LightningDataModule, LightningModule
 from torch import Tensor
 
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.formats import FORMATS, target
-from audio_inpaint.files.patching import Fill, check_output, write_patched
-from audio_inpaint.files.paths import Paths, inputs, outputs, partners
-from audio_inpaint.files.recording import Reader, read, write
+from audio_inpaint.files.formats import target
+from audio_inpaint.files.patching import Fill, write_patched
+from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import LONGEST, alike, of_channels
 from audio_inpaint.repairing import FileRepair, fills_of, gaps_of
@@ -33,100 +28,8 @@ from audio_inpaint.scores.columns import column_scores
 from audio_inpaint.scores.registry import BY_PROTOCOL, score
 from audio_inpaint.scores.snr import pooled_snr
 from audio_inpaint.spans import Shape, Span, spans
-from audio_inpaint.training.resume import CHECKPOINT, CountedSteps
-
-# makes a trainer, a model and a data module for one fit, whose results go to a folder, from noise of a seed
-Fresh = Callable[[Path, int], tuple[Trainer, LightningModule, LightningDataModule]]
-
-OUTPUT, RECORD, SCORES = "network.wav", "fit.json", "scores.json"
-
-
-def fit(
-    fresh: Fresh,
-    folder: Path,
-    audio: Tensor,
-    gap: Tensor,
-    sample_rate: int,
-    truth: Tensor | None = None,
-    seeds: int = 1,
-) -> Tensor:
-    """Fit one signal and return the network's whole output, averaged over the seeds.
-
-    Results and checkpoints go to `folder`; a fit that stopped goes on from its last checkpoint, a finished one is read.
-
-    Args:
-        fresh: makes what a fit needs.
-        folder: of the results; made if missing.
-        audio: (channel, time), the damaged signal.
-        gap: (time,) boolean.
-        sample_rate: Hz.
-        truth: (channel, time), the undamaged signal, if known.
-        seeds: fits from different noise.
-
-    Returns:
-        (channel, time) float32.
-
-    Raises:
-        InputError: the folder holds another fit, or the fit diverged.
-    """
-    folders = [folder / f"seed_{seed}" for seed in range(seeds)] if seeds > 1 else [folder]
-    signal = audio, gap, sample_rate, truth
-    return torch.stack([_fit(fresh, place, seed, *signal) for seed, place in enumerate(folders)]).mean(0)
-
-
-def _fit(
-    fresh: Fresh, folder: Path, seed: int, audio: Tensor, gap: Tensor, sample_rate: int, truth: Tensor | None
-) -> Tensor:
-    folder.mkdir(parents=True, exist_ok=True)
-    trainer, model, data = fresh(folder, seed)
-    data.load(audio, gap, sample_rate, truth)
-    _check_same(folder, trainer, model, data)
-    if (folder / OUTPUT).is_file():
-        return read(folder / OUTPUT)[0].float()
-    checkpoint = folder / CHECKPOINT
-    saved = next((c for c in trainer.callbacks if isinstance(c, ModelCheckpoint)), None)
-    if saved is not None:
-        saved.dirpath, saved.filename = str(folder), checkpoint.stem
-    trainer.callbacks.append(CountedSteps())
-    try:
-        trainer.fit(model, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.is_file() else None)
-    except SystemExit:  # what Lightning makes of Ctrl-C
-        raise KeyboardInterrupt from None
-    model.to(data.signal.audio.device)
-    output = model.restored()
-    if not bool(output.isfinite().all()):
-        raise InputError("the fit diverged at its last step: choose a lower learning rate")
-    write(folder / OUTPUT, output, sample_rate, "FLOAT")
-    checkpoint.unlink(missing_ok=True)
-    for logger in trainer.loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.finish()
-    return output
-
-
-def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: LightningDataModule) -> None:
-    """Refuse a folder with results of another signal or configuration, which a fit would take for its own."""
-    options = (sorted(model.hparams.items(), key=str), trainer.max_steps, trainer.precision, torch.initial_seed())
-    digest = hashlib.sha256(repr(options).encode())
-    for tensor in (data.signal.audio, data.signal.gap, data.signal.withheld):
-        digest.update(tensor.contiguous().numpy().tobytes())
-    record = folder / RECORD
-    if not record.is_file():
-        with replacing(record) as temporary:
-            temporary.write_text(json.dumps({"fit": digest.hexdigest()}))
-    elif json.loads(record.read_text()).get("fit") != digest.hexdigest():
-        raise InputError(
-            f"{folder} holds results of another signal or configuration: name another --output, or delete it"
-        )
-
-
-class Job(NamedTuple):
-    """A damaged file, where its repaired copy goes, and what is known of it."""
-
-    file: Path
-    output: Path
-    gaps: Path | str | None
-    truth: Path | None
+from audio_inpaint.training.deep_prior_fit import Fresh, fit, seconds
+from audio_inpaint.training.deep_prior_jobs import REPORT, SCORES, Job, jobs
 
 
 class Files:
@@ -144,30 +47,15 @@ class Files:
         longest: float = LONGEST,
         seeds: int = 1,
         whole: bool = False,
+        configs: Sequence[str | Path] = (),
     ):
-        if not source:
-            raise InputError("no input is named: add --input FILE or --input FOLDER")
         if seeds < 1 or not (context > 0 and longest > 0):
             raise InputError("--seeds must be at least 1, --context and --longest more than 0 seconds")
-        self.output, self.span, self.seeds, self.whole = Path(output), (context, longest), seeds, whole
+        self.span, self.seeds, self.whole = (context, longest), seeds, whole
         self.model, self.form = model, datamodule.form
-        files, _ = inputs([source])
-        try:
-            self.output.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"the output {output} must be a folder: {error.strerror}") from error
-        targets = outputs(files, output, True, Paths())
-        stems = [file.stem for file in files]
-        if twins := [file.name for file in files if stems.count(file.stem) > 1]:
-            raise InputError(f"{', '.join(twins)} would share a folder of results: restore them into different outputs")
         # the columns of an undamaged file are masked: it is its own truth
         truth = source if self.form == "columns" and truth is None else truth
-        lists = partners(files, gaps, (".txt", ".csv")) if gaps and Path(gaps).is_dir() else [gaps] * len(files)
-        clean = partners(files, truth, tuple(FORMATS), same=True)
-        for file, listed, undamaged in zip(files, lists, clean, strict=True):
-            if (gaps is not None and listed is None) or (truth is not None and undamaged is None):
-                raise InputError(f"{gaps if listed is None else truth} holds nothing for {file.name}")
-        self.jobs = [Job(*one) for one in zip(files, targets, lists, clean, strict=True)]
+        self.jobs = jobs(source, output, gaps, truth, whole, configs)
 
     def run(self, fresh: Fresh, rank: int = 0, ranks: int = 1) -> list[tuple[str, str]]:
         """Restore each file that is not finished, those of one of several ranks.
@@ -198,24 +86,26 @@ class Files:
             raise InputError(f"{len(failed)} of {len(self.jobs)} files not restored: {names}")
 
     def _restore(self, job: Job, fresh: Fresh) -> None:
-        folder, began, scores = self.output / job.file.stem, time.perf_counter(), []
+        folder, began, scores = job.folder, time.perf_counter(), []
         with Reader(job.file) as reader, _truth(job, reader) as clean:
             gaps = gaps_of(reader, job.gaps)
             if not gaps:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
-            # What would fail after hours of work is refused before it.
-            check_output(job.file, job.output, overwrite=True)
-            target(reader, job.output)
+            target(reader, job.output)  # what would fail after hours of work is refused before it
             print(f"{job.file}: gaps to fill: {len(gaps)}; fits in {folder}", flush=True)
-            fills, wholes = [], []
+            fills, wholes, earlier = [], [], 0.0
 
             def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list]:
+                nonlocal earlier
                 whole = audio.clone()
                 for channels, lost in alike(gap):
                     truth = clean.read(span.start, span.stop)[channels] if clean else None
                     place = folder / _place(span, channels, reader)
                     signal = audio[channels], lost, reader.sample_rate
+                    start = time.perf_counter()
                     output = fit(fresh, place, *signal, truth, self.seeds).double()
+                    # what commands that were interrupted did of it
+                    earlier += seconds(place, self.seeds) - (time.perf_counter() - start)
                     whole[channels] = output
                     wholes.extend(
                         Fill(Gap(span.start, span.stop, channel), output[[row]]) for row, channel in enumerate(channels)
@@ -232,13 +122,13 @@ class Files:
             fills = fills if self.form == "time" else wholes
             notes = write_patched(reader, job.output, fills)
             if self.whole:
-                write_patched(reader, folder / f"{job.file.stem}.network{job.output.suffix}", wholes)
-            seconds = time.perf_counter() - began
-            repair = FileRepair(job.output, reader.length, reader.sample_rate, seconds, gaps, fills, notes=notes)
+                write_patched(reader, job.whole, wholes)
+            spent = time.perf_counter() - began + earlier
+            repair = FileRepair(job.output, reader.length, reader.sample_rate, spent, gaps, fills, notes=notes)
             items = report_items(reader, repair, "deep prior", clean)
-            write_report(folder / "report.html", items, shlex.join(sys.argv))
+            write_report(folder / REPORT, items, shlex.join(sys.argv))
         regions = [own for _, own in scores]
-        record = {"file": job.file.name, "protocol": self.form, "seconds": round(seconds, 1), "regions": regions}
+        record = {"file": job.file.name, "protocol": self.form, "seconds": round(spent, 1), "regions": regions}
         with replacing(folder / SCORES) as temporary:
             temporary.write_text(json.dumps(_finite(record), indent=1, allow_nan=False) + "\n")
         for start, own in scores:

@@ -1,6 +1,8 @@
 """What an interrupted run goes on from: whole checkpoints, and curves that are kept."""
 
 import csv
+import sys
+import time
 from pathlib import Path
 
 import lightning
@@ -8,11 +10,12 @@ from lightning.pytorch.loggers import CSVLogger
 from lightning.pytorch.loggers.csv_logs import ExperimentWriter
 from lightning.pytorch.loggers.logger import rank_zero_experiment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.nn.checkpoints import save
 
 CHECKPOINT = "fit.ckpt"  # beside the results of a fit that is not finished
-LAST = "last"  # filename of the checkpoints that an interrupted run goes on from
+LAST, BEST = "last", "best"  # filenames of the checkpoints that a run goes on from, and of its highest score
 
 
 class WholeCheckpoints(TorchCheckpointIO):
@@ -67,17 +70,43 @@ class CountedSteps(lightning.Callback):
         trainer.fit_loop.epoch_loop._batches_that_stepped = trainer.global_step
 
 
+class Elapsed(lightning.Callback):
+    """Counts the seconds of a fit over all its interruptions, up to each checkpoint that it goes on from."""
+
+    def __init__(self) -> None:
+        self._earlier, self._begun = 0.0, time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """How many there are so far."""
+        return self._earlier + time.perf_counter() - self._begun
+
+    def state_dict(self) -> dict[str, float]:
+        """What a checkpoint keeps."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Go on counting."""
+        self._earlier = state["seconds"]
+
+
 class Ending(lightning.Callback):
     """Writes the last checkpoint again when training ends: a finished run is not repeated, and more steps continue it.
 
-    It comes before what replaces the weights then, as averaging does.
+    A run that ended before a validation has no best one; then the last is. It comes before what replaces the weights
+    then, as averaging does.
     """
 
     def on_train_end(self, trainer, pl_module) -> None:
-        """Write it, if the run keeps one."""
+        """Write them, if the run keeps them."""
         for saving in trainer.checkpoint_callbacks:
-            if saving.filename == LAST:
-                trainer.save_checkpoint(Path(saving.dirpath, f"{LAST}.ckpt"))
+            path = Path(saving.dirpath, f"{saving.filename}.ckpt")
+            unscored = saving.filename == BEST and saving.monitor and not saving.best_model_path
+            if unscored:
+                line = f"fit: no validation yet, {path} has the weights of the last step"
+                rank_zero_only(print)(line, file=sys.stderr)
+            if unscored or saving.filename == LAST:
+                trainer.save_checkpoint(path)
 
 
 class _Writer(ExperimentWriter):

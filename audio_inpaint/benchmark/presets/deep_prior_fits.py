@@ -19,7 +19,7 @@ import torch
 from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor
 
-from audio_inpaint.benchmark import cache, cases
+from audio_inpaint.benchmark import cache, cases, fingerprints
 from audio_inpaint.benchmark.cases import Case
 from audio_inpaint.benchmark.masks import cumulative
 from audio_inpaint.benchmark.presets import Outcome
@@ -29,7 +29,6 @@ from audio_inpaint.benchmark.setting import Setting, shared
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import read, write
-from audio_inpaint.methods import registry as methods
 from audio_inpaint.methods.deep_prior.config import Config
 from audio_inpaint.nn.checkpoints import save
 from audio_inpaint.report.spectrogram_picture import figure
@@ -170,7 +169,7 @@ def fitted(setting: Setting, case: Case, names: Sequence[str]) -> dict[str, Fitt
 
 
 def _place(setting: Setting, case: Case, name: str) -> Fitted:
-    made_of = f"{methods.fingerprint(CONFIGS[name])} {_config(setting, name)}"
+    made_of = f"{fingerprints.of_fills(CONFIGS[name])} {_config(setting, name)}"
     folder = setting.cache / "fits" / f"{CONFIGS[name]}_{cache.key(made_of, 'time', case.identity)[:16]}"
     return Fitted(folder, _steps(setting))
 

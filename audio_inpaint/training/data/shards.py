@@ -1,6 +1,8 @@
 """Segments from WebDataset shards, for training, validation and test: what a supervised method is trained on."""
 
+import os
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -75,7 +77,7 @@ class Batches:
 
     def __iter__(self) -> Iterator[Tensor]:
         parts = _Parts(self.streams, self.own, self.each, self.steps, self.position())
-        loader = iter(DataLoader(parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_interrupts))
+        loader = iter(DataLoader(parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_signals))
         shape = (len(self.own) * self.each, self.streams.segment.length)
         try:
             for _ in range(self.steps):
@@ -105,9 +107,22 @@ def _shared(items: range, index: int, count: int) -> range:
     return items[len(items) * index // count : len(items) * (index + 1) // count]
 
 
-def _leave_interrupts(worker: int) -> None:
-    """Ctrl-C reaches the whole group of processes: the main one tells its workers to end."""
+def _leave_signals(worker: int) -> None:
+    """Leave to the main process what reaches the whole group, as Ctrl-C and the end of a SLURM job do.
+
+    It tells its workers to end when it has saved a checkpoint, by a SIGTERM of its own if need be.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # not on macOS and Windows
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+        threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while signal.sigwaitinfo([signal.SIGTERM]).si_pid != parent:
+        pass
+    os._exit(0)
 
 
 class Shards(lightning.LightningDataModule):
@@ -139,7 +154,7 @@ class Shards(lightning.LightningDataModule):
         buffer: segments among which a stream draws its next one.
         validation_hop: samples from one segment to the next in validation and test.
         validation_segments: most segments of validation and of test, on all ranks together; None: all.
-        seed: of the order.
+        seed: of the order; None: that of `--seed_everything`.
     """
 
     def __init__(
@@ -158,7 +173,7 @@ class Shards(lightning.LightningDataModule):
         buffer: int = 1024,
         validation_hop: int = 16000,
         validation_segments: int | None = 4096,
-        seed: int = 0,
+        seed: int | None = None,
     ):
         super().__init__()
         least = {"batch_size": batch_size, "streams": streams, "steps": steps, "hop": hop, "buffer": buffer}
@@ -173,7 +188,8 @@ class Shards(lightning.LightningDataModule):
             )
         self.sources = {"training": training, "validation": validation, "test": test}
         self.segment, self.batch_size, self.streams = segment, batch_size, streams
-        self.workers, self.steps, self.buffer, self.seed = workers, steps, buffer, seed
+        self.workers, self.steps, self.buffer = workers, steps, buffer
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 0)) if seed is None else seed  # where Lightning keeps it
         self.hop, self.offsets, self.per_recording = hop, offsets, per_recording
         self.validation_hop, self.validation_segments = validation_hop, validation_segments
         self.shards: dict[str, list[str]] = {}

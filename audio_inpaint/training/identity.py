@@ -1,0 +1,202 @@
+"""What a run is: the settings that its weights follow from, kept in its folder, which takes no other run.
+
+`run.json` holds them with the run's name at loggers; `config.yaml` the whole configuration as it was given, with which
+`-c` repeats the run. Both are written when a run takes its first step, and again when it goes on.
+"""
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import lightning
+import yaml
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+
+try:
+    import fcntl
+except ImportError:  # Windows, where nothing keeps two processes out of one folder
+    fcntl = None
+
+RECORD, CONFIG, LOCK = "run.json", "config.yaml", "run.lock"
+# What decides the weights, besides model, data, seed and initial weights. Devices, nodes and how they share the work
+# do not, nor do steps, loggers, and places; `precision: null` is whatever suits the machine.
+_TRAINER = (
+    "precision",
+    "gradient_clip_val",
+    "gradient_clip_algorithm",
+    "accumulate_grad_batches",
+    "limit_train_batches",
+    "overfit_batches",
+)
+_CALLBACKS = ("WeightAveraging", "EMAWeightAveraging", "StochasticWeightAveraging", "GradientAccumulationScheduler")
+_EXEMPT = ("data.init_args.workers", "data.init_args.num_workers")
+_SHOWN = 4  # differences in one line
+
+
+def fingerprint(config: dict) -> dict:
+    """Return the settings that a run's weights follow from, by dotted names.
+
+    Args:
+        config: of `fit` or `deep_prior`, as YAML has it.
+    """
+    trainer = config.get("trainer") or {}
+    settings = {key: config.get(key) for key in ("model", "data", "seed_everything", "init_from")}
+    settings["trainer"] = {key: trainer.get(key) for key in _TRAINER}
+    for callback in trainer.get("callbacks") or []:
+        name = callback["class_path"].rpartition(".")[2]
+        if name in _CALLBACKS:
+            settings["trainer"][name] = callback.get("init_args")
+    return {key: value for key, value in flat(settings).items() if key not in _EXEMPT}
+
+
+def flat(settings: dict, prefix: str = "") -> dict:
+    """Return nested settings by dotted names, lists and empty dictionaries whole, as JSON gives them back."""
+    found = {}
+    for key, value in settings.items():
+        if isinstance(value, dict) and value:
+            found |= flat(value, f"{prefix}{key}.")
+        else:
+            found[f"{prefix}{key}"] = json.loads(json.dumps(value, default=str))
+    return found
+
+
+def differences(there: dict, here: dict) -> str:
+    """Name the settings that differ with both values, on one line, or return an empty string."""
+    unlike = [key for key in {**here, **there} if (key in there) != (key in here) or there[key] != here[key]]
+    named = [f"{key} is {_shown(there, key)} there and {_shown(here, key)} here" for key in unlike[:_SHOWN]]
+    more = len(unlike) - len(named)
+    return ", ".join([*named, *([f"and {more} more"] if more else [])])
+
+
+def _shown(settings: dict, key: str) -> str:
+    if key not in settings:
+        return "not set"
+    text = json.dumps(settings[key], ensure_ascii=False)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run and its folder.
+
+    Attributes:
+        folder: of its checkpoints and records.
+        config: the whole configuration as text, as it was given.
+        identity: its name at loggers, the same however often it goes on.
+    """
+
+    folder: Path
+    config: str
+    identity: str
+
+    @classmethod
+    def of(cls, folder: Path, config: str, going_on: bool) -> "Run":
+        """Find the run of a folder, or begin one.
+
+        Args:
+            folder: of the run; may be missing.
+            config: as above.
+            going_on: whether the same settings in the same folder are the same run.
+        """
+        settings = fingerprint(yaml.safe_load(config))
+        record = _record(folder)
+        if going_on and record.get("settings") == settings and "id" in record:
+            return cls(folder, config, record["id"])
+        # runs of the same settings are alike in their first half
+        digest = sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+        return cls(folder, config, digest[:8] + secrets.token_hex(4))
+
+    @property
+    def settings(self) -> dict:
+        """What its weights follow from."""
+        return fingerprint(yaml.safe_load(self.config))
+
+    def check(self, places: Sequence[Path]) -> None:
+        """Refuse a folder with checkpoints of other settings.
+
+        Args:
+            places: folders of the run's checkpoints.
+
+        Raises:
+            InputError: the settings that differ.
+        """
+        record = _record(self.folder)
+        if not record or not any(next(place.glob("*.ckpt"), None) for place in places):
+            return
+        if unlike := differences(record["settings"], self.settings):
+            raise InputError(
+                f"{self.folder} holds another run: {unlike}; name another --trainer.default_root_dir, or delete it"
+            )
+
+    def write(self) -> None:
+        """Keep the record and the configuration.
+
+        Raises:
+            InputError: the disk is full, or the folder cannot be written.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        record = json.dumps({"id": self.identity, "settings": self.settings}, indent=1)
+        for name, text in ((RECORD, record + "\n"), (CONFIG, self.config)):
+            with replacing(self.folder / name) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+
+
+def _record(folder: Path) -> dict:
+    """Read what a folder says of its run, of an earlier version its config alone; empty where it says nothing."""
+    path = next((folder / name for name in (RECORD, CONFIG) if (folder / name).is_file()), None)
+    if path is None:
+        return {}
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))  # which JSON is too
+        return content if path.name == RECORD else {"settings": fingerprint(content)}
+    except (yaml.YAMLError, AttributeError, TypeError) as error:
+        raise InputError(f"{path} is damaged: delete it, and the folder's checkpoints are taken as they are") from error
+
+
+class Recorded(lightning.Callback):
+    """Writes what a run is when it takes its first step, and gives loggers the whole configuration."""
+
+    def __init__(self, run: Run):
+        self.run = run
+        self.trained = False  # whether there was anything to do
+
+    def on_train_start(self, trainer, pl_module) -> None:
+        """Write it, unless the trainer only tries itself out."""
+        self.trained = True
+        if trainer.fast_dev_run or not trainer.is_global_zero:
+            return
+        self.run.write()
+        config = yaml.safe_load(self.run.config)
+        config["trainer"]["precision"] = trainer.precision
+        for logger in trainer.loggers:
+            logger.log_hyperparams(config)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder as long as this one lives.
+
+    Record locks end with the process, and the ones that it starts do not inherit them, as they would those of `flock`:
+    workers that outlive a killed training leave the folder free.
+
+    Raises:
+        InputError: another process has it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a") as file:
+        try:
+            if fcntl is not None:
+                fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError) as error:
+            raise InputError(
+                f"another process trains in {folder}: wait for its end, or name another --trainer.default_root_dir"
+            ) from error
+        except OSError:
+            pass  # a file system without locks
+        yield
