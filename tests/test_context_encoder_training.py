@@ -1,14 +1,15 @@
 """The life of a training, through the command: learning, averaging, several processes, interruption, judging."""
 
 import csv
-import json
 import io
+import json
 import math
 import os
 import signal
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -121,6 +122,7 @@ def test_the_loss_is_the_papers_with_half_lambda_times_the_squared_kernels():
     torch.manual_seed(0)
     sizes = {"context": 512, "gap": 256, "n_fft": 128, "hop_length": 32}
     model = ContextEncoder(lambda *s: SlimContextEncoder(*s, channels=4, depth=1), **sizes, weight_decay=0.3)
+    model._trainer = type("Trained", (), {"log_every_n_steps": 1, "global_step": 0})()
     logged = {}
     model.log = lambda name, value, **_: logged.update({name: float(value.detach())})
     total = model.training_step(torch.randn(2, 1280), 0)
@@ -201,7 +203,10 @@ def test_processes_wait_for_each_other_where_something_is_logged_or_saved_alone(
     assert done.returncode == 0, done.stderr
     waits = {int(step): counts for step, counts in json.loads(done.stdout.splitlines()[-1]).items()}
     assert waits[9]["all_reduce"] >= 1  # the loss of the tenth step is everybody's
-    assert not {step: waits[step] for step in range(1, 9) if step in waits}
+    between = sum((Counter(waits.get(step)) for step in range(1, 9)), Counter())
+    # whether a signal came is asked about once a second: Lightning reduces by one of each
+    assert set(between) <= {"barrier", "all_reduce"}
+    assert max(between.values(), default=0) <= 2
 
 
 # ---- interruption

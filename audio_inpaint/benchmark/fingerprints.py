@@ -1,7 +1,7 @@
 """What cached results are made of: fills of their method and of all that leads to it, scores of their own sources.
 
-A changed score is computed again from the fills that are there; a changed method, or anything on the way from a recording
-to it makes new fills, and so new scores.
+A changed score is computed again from the fills that are there; a changed method, or anything on the way from a
+recording to it, makes new fills, and so new scores.
 """
 
 from functools import cache

@@ -99,6 +99,8 @@ class Stop(lightning.Callback):
         self._asked, self._next = time.monotonic(), trainer.global_step + 1
         _listener.listen()
         _listener.training = True
+        # Lightning's own way to agree on SIGTERM: a broadcast at each step, which makes every process wait for a GPU.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def on_validation_start(self, trainer, pl_module) -> None:
         """Take the signals from Lightning."""
