@@ -97,3 +97,13 @@ def test_autocast_computes_in_bfloat16_and_keeps_float32_gradients():
     assert y.dtype == torch.bfloat16
     y.float().square().mean().backward()
     assert net.weight.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("anchor", [1, 2, 3, 4])
+def test_the_operator_keeps_the_rules_of_its_kind(anchor, stride):
+    # shapes, strides and devices promised to torch.compile, gradients, nothing changed in place
+    x = torch.randn(1, 2, 13, 6, requires_grad=True)
+    weight, bias = (t.float().requires_grad_() for t in layer(anchor))
+    for example in (x, x.detach().to(memory_format=torch.channels_last).requires_grad_()):
+        torch.library.opcheck(torch.ops.audio_inpaint.harmonic_conv2d, (example, weight, bias, anchor, stride))

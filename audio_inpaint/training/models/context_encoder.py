@@ -44,7 +44,8 @@ class ContextEncoder(lightning.LightningModule):
         iterations: of fast Griffin-Lim.
         loss: eq. (1), as the "paper" or its published "code" has it.
         c: of eq. (1).
-        weight_decay: lambda of eq. (2): half of it times the squared weights is added to the mean loss of a batch.
+        weight_decay: lambda of eq. (2): half of it times the squared kernels is added to the mean loss of a batch, or
+            rather, its gradient to that of the loss.
         learning_rate: of Adam, at the beginning.
         schedule: "drop" to a tenth at the step `drop_at`, "plateau" the same when the validation loss has not fallen
             for more than ten validations, or "cosine" to nothing at the trainer's last step.
@@ -116,18 +117,16 @@ class ContextEncoder(lightning.LightningModule):
         loss = self.loss(estimate, target).mean()
         if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # the processes wait for each other
             self.log("loss", loss, prog_bar=True, batch_size=len(segments), sync_dist=True)
-        return loss + self.hparams.weight_decay / 2 * self._squared_weights()
-
-    def _squared_weights(self) -> Tensor | float:
-        """The sum of eq. (2), over the kernels."""
-        if not self.hparams.weight_decay:
-            return 0.0
-        return sum(weight.square().sum() for weight in self.parameters() if weight.ndim > 1)
+        return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam and the schedule of its rate."""
-        options = self.hparams
-        optimizer = torch.optim.Adam(self.parameters(), options.learning_rate)
+        """Adam and the schedule of its rate; its weight decay is the gradient of eq. (2), which has the kernels alone."""
+        options, parameters = self.hparams, list(self.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1]},
+        ]
+        optimizer = torch.optim.Adam([group for group in groups if group["params"]], options.learning_rate)
         if options.schedule == "plateau":
             falling = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=10)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "monitor": "validation_loss"}}
