@@ -120,7 +120,7 @@ class ContextEncoder(lightning.LightningModule):
         return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam and the schedule of its rate; its weight decay is the gradient of eq. (2), which has the kernels alone."""
+        """Adam and the schedule of its rate; its weight decay is the gradient of eq. (2), on the kernels alone."""
         options, parameters = self.hparams, list(self.parameters())
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
