@@ -114,21 +114,28 @@ class MultiScaleSpectrogram(nn.Module):
         self.stfts = nn.ModuleList(STFT.at(sample_rate, *scale) for scale in scales)
         self.phase, self.mean_over_bins = phase, mean_over_bins
 
-    def forward(self, x: Tensor, y: Tensor, gap: Tensor | None = None) -> dict[str, Tensor]:
-        """Compare waveforms on the frames that no lost sample touches.
+    def observed(self, y: Tensor, gap: Tensor | None = None) -> list[tuple[Tensor, Tensor | None]]:
+        """Return what `forward` compares an estimate with, at each scale: a spectrogram, and which frames are known.
+
+        Args:
+            y: (batch, time) observation; its lost samples matter in no way.
+            gap: (batch, time) or (time,) boolean, true = lost.
+        """
+        return [(stft(y), None if gap is None else ~stft.touched(gap).unsqueeze(-2)) for stft in self.stfts]
+
+    def forward(self, x: Tensor, observed: Sequence[tuple[Tensor, Tensor | None]]) -> dict[str, Tensor]:
+        """Compare a waveform with an observation on the frames that no lost sample touches.
 
         Args:
             x: (batch, time) estimate.
-            y: (batch, time) observation; its lost samples matter in no way.
-            gap: (batch, time) or (time,) boolean, true = lost.
+            observed: of the observation, as `observed` gives it.
 
         Returns:
             Each term's (batch,) mean over the scales: convergence, log_magnitude, magnitude, phase.
         """
         terms: dict[str, list[Tensor]] = {}
-        for stft in self.stfts:
-            known = None if gap is None else ~stft.touched(gap).unsqueeze(-2)
-            a, b = stft(x), stft(y)
+        for stft, (b, known) in zip(self.stfts, observed, strict=True):
+            a = stft(x)
             scale = {
                 "convergence": spectral_convergence(a.abs(), b.abs(), known),
                 "log_magnitude": log_magnitude(a.abs(), b.abs(), known, self.mean_over_bins),

@@ -80,21 +80,26 @@ def test_every_network_fits_any_size(kind, bins, context, gap, parts):
 
 
 def test_raw_reshapes_follow_the_published_order_of_memory():
-    net, seen = ContextEncoder(33, 16, 3, 1, channels=(4, 8), code=128).eval(), {}
+    net, seen = ContextEncoder(37, 16, 3, 1, channels=(4, 8), code=128).eval(), {}
     for name in ("enlarge", "unfold", "output"):
         layer = getattr(net, name)
         layer.register_forward_hook(lambda _, inputs, y, name=name: seen.update({name: (inputs[0], y)}))
-    net(torch.randn(2, 4, 33, 16))
+    net(torch.randn(2, 4, 37, 16))
 
     def memory(x):  # (batch, channel, freq, frame) as (time, freq, channel) in row-major order
         return x.permute(0, 3, 2, 1).detach().numpy()
 
     for before, after, frames in (("enlarge", "unfold", 8), ("unfold", "output", 3)):
         flat, reshaped = memory(seen[before][1]), memory(seen[after][0])
-        assert reshaped.shape[1:3] == (frames, 33)
+        assert reshaped.shape[1:3] == (frames, 37)
         assert (flat.reshape(reshaped.shape) == reshaped).all()
-    assert memory(seen["enlarge"][1]).shape == (2, 32, 32, 33)
-    assert memory(seen["unfold"][1]).shape == (2, 16, 66, 3)
+    assert memory(seen["enlarge"][1]).shape == (2, 32, 32, 37)
+    assert memory(seen["unfold"][1]).shape == (2, 16, 74, 3)
+
+
+def test_a_code_of_one_bin_is_refused_since_its_gradient_would_be_wrong():
+    with pytest.raises(ValueError, match="at least 37 bins"):
+        ContextEncoder(33, 16, 3, 1)
 
 
 @pytest.mark.parametrize(

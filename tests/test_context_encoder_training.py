@@ -1,13 +1,16 @@
 """The life of a training, through the command: learning, averaging, several processes, interruption, judging."""
 
+import copy
 import csv
 import io
+import json
 import math
 import os
 import signal
 import subprocess
 import sys
 import tarfile
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -116,18 +119,31 @@ def test_what_is_validated_saved_and_loaded_are_the_averaged_weights(shards, tmp
     assert loss.mean().item() == pytest.approx(curve(tmp_path, "validation_loss")[step - 1], rel=1e-4)
 
 
-def test_the_loss_is_the_papers_with_half_lambda_times_the_squared_kernels():
+def test_the_step_is_the_papers_with_half_lambda_times_the_squared_kernels_in_the_loss():
     torch.manual_seed(0)
     sizes = {"context": 512, "gap": 256, "n_fft": 128, "hop_length": 32}
     model = ContextEncoder(lambda *s: SlimContextEncoder(*s, channels=4, depth=1), **sizes, weight_decay=0.3)
+    model.double()  # biases in front of a batch norm have no gradient but that of rounding
+    model._trainer = type("Logs", (), {"log_every_n_steps": 1, "global_step": 0, "estimated_stepping_batches": 9})()
     logged = {}
     model.log = lambda name, value, **_: logged.update({name: float(value.detach())})
-    total = model.training_step(torch.randn(2, 1280), 0)
-    squares = 0.0
-    for name, weight in model.named_parameters():
-        if name.endswith("weight") and weight.ndim == 4:  # neither biases nor batch norms
-            squares += float((weight.detach().double() ** 2).sum())
-    assert float(total.detach()) - logged["loss"] == pytest.approx(0.3 / 2 * squares, rel=1e-4)
+    literal, segments = copy.deepcopy(model), torch.randn(2, 1280, dtype=torch.double)
+    literal._trainer = model._trainer
+    adam = torch.optim.Adam(literal.parameters(), 1e-3)
+    ours = model.configure_optimizers()["optimizer"]
+    for _ in range(3):
+        loss = literal.training_step(segments, 0)
+        # eq. (2): neither biases nor batch norms
+        squares = sum(w.square().sum() for name, w in literal.named_parameters() if w.ndim == 4)
+        adam.zero_grad()
+        (loss + 0.3 / 2 * squares).backward()
+        adam.step()
+        ours.zero_grad()
+        model.training_step(segments, 0).backward()
+        ours.step()
+    assert logged["loss"] == pytest.approx(float(loss), rel=1e-3)
+    for (name, a), b in zip(model.named_parameters(), literal.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
 
 
 def rates(steps, losses=None, **options):
@@ -189,6 +205,21 @@ def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
     for row, other in zip(mine[1:], others[1:], strict=True):
         assert row[:2] == other[:2]
         assert [float(value) for value in row[2:]] == pytest.approx([float(value) for value in other[2:]], abs=1e-3)
+
+
+def test_processes_wait_for_each_other_where_something_is_logged_or_saved_alone(shards, tmp_path):
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    settled = ("--trainer.max_steps=20", "--data.init_args.steps=20", "--trainer.log_every_n_steps=10")
+    places = [str(TESTS / "counted_collectives.py"), str(shards), str(tmp_path)]
+    line = [*torchrun, *places, *settled, "--trainer.devices=2", "--trainer.callbacks=[]"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
+    assert done.returncode == 0, done.stderr
+    waits = {int(step): counts for step, counts in json.loads(done.stdout.splitlines()[-1]).items()}
+    assert waits[9]["all_reduce"] >= 1  # the loss of the tenth step is everybody's
+    between = sum((Counter(waits.get(step)) for step in range(1, 9)), Counter())
+    # whether a signal came is asked about once a second: Lightning reduces by one of each
+    assert set(between) <= {"barrier", "all_reduce"}
+    assert max(between.values(), default=0) <= 2
 
 
 # ---- interruption

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from reference_networks import harmonic_lowering
 from torch.nn.functional import conv2d
 
 from audio_inpaint.nn.harmonic import HarmonicConv2d, harmonic_conv2d
@@ -23,20 +24,6 @@ def literal(x, weight, bias, anchor, stride):
                     value = at(whole, l) * (1 - rest / anchor) + (at(whole + 1, l) * (rest / anchor) if rest else 0)
                     y[:, :, row, column] += value @ weight[:, :, k - 1, tap].T
     return y
-
-
-def lowering(x, weight, bias, anchor, stride=1):
-    """The textbook form: resampled copies stacked as channels, then one convolution."""
-    bins, copies = x.shape[2], []
-    for k in range(1, weight.shape[2] + 1):
-        position = torch.arange(bins, dtype=torch.float64) * k / anchor
-        low = position.floor().long()
-        part = (position - low).to(x.dtype)[:, None]
-        padded = torch.cat([x, x.new_zeros(*x.shape[:2], 2, x.shape[3])], 2)
-        low = low.clamp(max=bins)
-        copies.append(padded[:, :, low] * (1 - part) + padded[:, :, low + 1] * part)
-    kernel = weight.transpose(1, 2).flatten(1, 2)[:, :, None]
-    return conv2d(torch.cat(copies, 1), kernel, bias, stride, (0, weight.shape[3] // 2))
 
 
 def layer(anchor, harmonics=3, taps=3, channels=(2, 3)):
@@ -77,7 +64,7 @@ def test_gradients_are_the_exact_adjoint(anchor, stride):
 def test_values_and_gradients_equal_harmonic_lowering_in_float32(anchor, memory_format):
     weight, bias = (t.float().requires_grad_() for t in layer(anchor, channels=(8, 16)))
     x = torch.randn(1, 8, 64, 10).to(memory_format=memory_format).requires_grad_()
-    fast, slow = harmonic_conv2d(x, weight, bias, anchor), lowering(x, weight, bias, anchor)
+    fast, slow = harmonic_conv2d(x, weight, bias, anchor), harmonic_lowering(x, weight, bias, anchor)
     torch.testing.assert_close(fast, slow, rtol=1e-4, atol=1e-5)
     cotangent = torch.randn_like(slow)
     for a, b in zip(*(torch.autograd.grad(y, (x, weight, bias), cotangent) for y in (fast, slow)), strict=True):
@@ -110,3 +97,13 @@ def test_autocast_computes_in_bfloat16_and_keeps_float32_gradients():
     assert y.dtype == torch.bfloat16
     y.float().square().mean().backward()
     assert net.weight.grad.dtype == torch.float32
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("anchor", [1, 2, 3, 4])
+def test_the_operator_keeps_the_rules_of_its_kind(anchor, stride):
+    # shapes, strides and devices promised to torch.compile, gradients, nothing changed in place
+    x = torch.randn(1, 2, 13, 6, requires_grad=True)
+    weight, bias = (t.float().requires_grad_() for t in layer(anchor))
+    for example in (x, x.detach().to(memory_format=torch.channels_last).requires_grad_()):
+        torch.library.opcheck(torch.ops.audio_inpaint.harmonic_conv2d, (example, weight, bias, anchor, stride))

@@ -32,7 +32,7 @@ def test_harmonic_layers_stand_where_table_one_puts_them():
     for block in net.encoder:
         assert [layer[0].anchor for layer in block.series] == [2, 3, 4]
     assert [path.conv[0].anchor for path in net.paths] == [2] * 4
-    assert [(down.anchor, down.stride) for down in net.down] == [(1, (2, 2))] * 4
+    assert [(down[0].anchor, down[0].stride) for down in net.down] == [(1, (2, 2))] * 4
     assert not [m for m in net.decoder.modules() if isinstance(m, HarmonicConv2d)]
     assert not [m for m in MultiResUNet(harmonic=False).modules() if isinstance(m, HarmonicConv2d)]
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from audio_inpaint.dsp.stft import STFT
+from audio_inpaint.dsp.stft import STFT, overlap_add
 
 # exp(-pi t^2 / 0.25645) is the Gaussian nearest to a Hann window of length 1 (Průša et al., 2017).
 _HANN_GAMMA = 0.25645
@@ -185,12 +185,12 @@ def fast_griffin_lim(
     magnitude = c.abs()
     margin = stft.n_fft - stft.win_length
     window = pad(stft.window, (margin // 2, margin - margin // 2)).to(magnitude)
-    energy = _overlap_add(window.square().expand(spectrum.shape[-1], -1), stft.hop_length)
+    energy = overlap_add(window.square().expand(spectrum.shape[-1], -1), stft.hop_length)
     place = torch.arange(len(energy), device=energy.device) - stft.n_fft // 2
     weight = torch.where((place >= 0) & (place < length), 1 / energy, 0)[first * stft.hop_length :]
     for _ in range(iterations):
         frames = torch.fft.irfft(_with_magnitude(c, magnitude), stft.n_fft).mul_(window)
-        signal = _overlap_add(frames, stft.hop_length)
+        signal = overlap_add(frames, stft.hop_length)
         signal *= weight[: signal.shape[-1]]
         frames = signal.unfold(-1, stft.n_fft, stft.hop_length) * window
         previous, t = t, torch.fft.rfft(frames).add_(share)
@@ -200,17 +200,6 @@ def fast_griffin_lim(
 
 def _with_magnitude(c: Tensor, magnitude: Tensor) -> Tensor:
     return c * (magnitude / c.abs().clamp_(min=_NOTHING))
-
-
-def _overlap_add(frames: Tensor, hop_length: int) -> Tensor:
-    """Sum of frames (..., frame, n_fft), each `hop_length` after the one before, (..., time)."""
-    count, missing = frames.shape[-2], -frames.shape[-1] % hop_length
-    blocks = (pad(frames, (0, missing)) if missing else frames).unflatten(-1, (-1, hop_length))
-    overlap = blocks.shape[-2]
-    out = frames.new_zeros(*frames.shape[:-2], count + overlap - 1, hop_length)
-    for i in range(overlap):
-        out[..., i : i + count, :] += blocks[..., i, :]
-    return out.flatten(-2)
 
 
 def _replace(spectrum: Tensor, lost: Tensor, frames: Tensor) -> Tensor:

@@ -63,17 +63,16 @@ class STFT(nn.Module):
         return spectrum.unflatten(0, x.shape[:-1]) if x.dim() > 1 else spectrum[0]
 
     def inverse(self, spectrum: Tensor, length: int) -> Tensor:
-        """Least-squares inverse of (..., n_fft // 2 + 1, frame) to (..., time) with `length` samples."""
-        x = torch.istft(
-            spectrum.reshape(-1, *spectrum.shape[-2:]),
-            self.n_fft,
-            self.hop_length,
-            self.win_length,
-            self.window.to(spectrum.real.dtype),
-            center=True,
-            length=length,
-        )
-        return x.unflatten(0, spectrum.shape[:-2]) if spectrum.dim() > 2 else x[0]
+        """Least-squares inverse of (..., n_fft // 2 + 1, frame) to (..., time) with `length` samples.
+
+        It equals `torch.istft`, which looks at the window's sum at each call and makes the processor wait for a GPU.
+        """
+        margin = self.n_fft - self.win_length
+        window = pad(self.window.to(spectrum.real.dtype), (margin // 2, margin - margin // 2))
+        frames = torch.fft.irfft(spectrum.mT, self.n_fft) * window
+        energy = overlap_add(window.square().expand(spectrum.shape[-1], -1), self.hop_length)
+        start = self.n_fft // 2
+        return overlap_add(frames, self.hop_length)[..., start : start + length] / energy[start : start + length]
 
     def touched(self, gap: Tensor) -> Tensor:
         """Frames that overlap a lost sample, under the window's non-zero part.
@@ -121,3 +120,14 @@ class STFT(nn.Module):
         change.index_add_(-1, (centres - half + 1).clamp(0, length), chosen)
         change.index_add_(-1, (centres - half + self.win_length).clamp(0, length), -chosen)
         return change.cumsum(-1)[..., :length] > 0
+
+
+def overlap_add(frames: Tensor, hop_length: int) -> Tensor:
+    """Add up frames (..., frame, n_fft), each `hop_length` samples after the one before, to (..., time)."""
+    count, missing = frames.shape[-2], -frames.shape[-1] % hop_length
+    blocks = (pad(frames, (0, missing)) if missing else frames).unflatten(-1, (-1, hop_length))
+    overlap = blocks.shape[-2]
+    out = frames.new_zeros(*frames.shape[:-2], count + overlap - 1, hop_length)
+    for i in reversed(range(overlap)):
+        out[..., i : i + count, :] += blocks[..., i, :]
+    return out.flatten(-2)

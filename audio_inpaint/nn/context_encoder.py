@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from torch import Tensor, nn
 
-from audio_inpaint.nn.multires import SLOPE, MultiResBlock, conv3x3
+from audio_inpaint.nn.multires import SLOPE, Downsampling, MultiResBlock
 from audio_inpaint.nn.same_padding import SameConv2d, SameConvTranspose2d
 
 # Real and imaginary part of the context before the gap and of the one after it.
@@ -33,6 +33,10 @@ class ConvolutionalEncoder(nn.Sequential):
         frames: of one context.
         channels: of the six layers.
         kernels: their (freq, time) sizes.
+
+    Raises:
+        ValueError: fewer than 37 bins, of which the strides leave one: torch 2.11 computes a wrong gradient there, on
+            a CPU, for the batch norm in front of the flattening.
     """
 
     def __init__(
@@ -51,6 +55,8 @@ class ConvolutionalEncoder(nn.Sequential):
         )
         for freq, time in STRIDES:
             bins, frames = -(-bins // freq), -(-frames // time)
+        if bins == 1:
+            raise ValueError("a convolutional encoder needs spectrograms of at least 37 bins: n_fft of 72 or more")
         self.features = channels[-1] * bins * frames
 
 
@@ -78,8 +84,7 @@ class MultiResEncoder(nn.Sequential):
         width, anchors = sum(filters), (2, 3, 4) if harmonic else None
         layers: list[nn.Module] = []
         for level in range(depth):
-            layers += [MultiResBlock(width if level else INPUTS, filters, anchors)]
-            layers += [conv3x3(width, width, 1 if harmonic else None, stride=2)]
+            layers += [MultiResBlock(width if level else INPUTS, filters, anchors), Downsampling(width, harmonic)]
             bins, frames = -(-bins // 2), -(-frames // 2)
         layers += [nn.Conv2d(width, channels, 1), nn.LeakyReLU(SLOPE, inplace=True), nn.BatchNorm2d(channels)]
         super().__init__(*layers)

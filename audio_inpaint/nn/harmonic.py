@@ -55,10 +55,14 @@ def _resample_add_adjoint(x: Tensor, out: Tensor, ratio: Fraction) -> Tensor:
     return x
 
 
+def _layout(x: Tensor) -> torch.memory_format:
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    return torch.channels_last if channels_last else torch.contiguous_format
+
+
 def _zeros(like: Tensor, channels: int, bins: int, frames: int) -> Tensor:
-    layout = torch.channels_last if like.is_contiguous(memory_format=torch.channels_last) else torch.contiguous_format
     shape = (like.shape[0], channels, bins, frames)
-    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=layout).zero_()
+    return torch.empty(shape, dtype=like.dtype, device=like.device, memory_format=_layout(like)).zero_()
 
 
 class _Row:
@@ -88,66 +92,100 @@ class _Row:
         return x[:, :, : (self.fill - 1) * self.frequency_stride + 1]
 
 
-class _HarmonicConvolution(torch.autograd.Function):
-    """Sum of the rows' convolutions; arguments are those of `harmonic_conv2d`."""
+def _rows(anchor: int, stride: int, harmonics: int, bins: int) -> list[_Row]:
+    rows = -(-bins // stride)
+    return [_Row(Fraction((k + 1) * stride, anchor), stride, bins, rows) for k in range(harmonics)]
 
-    @staticmethod
-    def forward(ctx, x: Tensor, weight: Tensor, bias: Tensor | None, anchor: int, stride: int) -> Tensor:
-        rows = -(-x.shape[2] // stride)
-        plan = [_Row(Fraction((k + 1) * stride, anchor), stride, x.shape[2], rows) for k in range(weight.shape[2])]
-        # A row that fills the output directly comes first, and carries the bias: the others are added to it in place.
-        order = sorted(range(len(plan)), key=lambda k: (plan[k].stretch, -plan[k].fill))
-        padding = (0, weight.shape[3] // 2)
-        out = None
-        for k in order:
-            row = plan[k]
-            first_bias = bias if out is None else None
-            y = torch.conv2d(row.source(x), weight[:, :, k : k + 1], first_bias, row.stride, padding)
-            if out is None and not row.stretch and row.fill == rows:
-                out = y
-                continue
-            if out is None:
-                out = _zeros(x, weight.shape[0], rows, y.shape[3])
-                if not row.stretch and bias is not None:  # rows above `fill` read nothing but still have the bias
-                    out[:, :, row.fill :] += bias[:, None, None]
-            if row.stretch:
-                _resample_add(out, y, row.ratio)
-            else:
-                out[:, :, : row.fill] += y
-        ctx.save_for_backward(x, weight)
-        ctx.plan, ctx.padding, ctx.has_bias = plan, padding, bias is not None
-        return out
 
-    @staticmethod
-    def backward(ctx, grad: Tensor):
-        x, weight = ctx.saved_tensors
-        needs_x = ctx.needs_input_grad[0]
-        grad_x, grad_weight = None, torch.empty_like(weight)
-        for k, row in sorted(enumerate(ctx.plan), key=lambda item: item[1].compress or item[1].fill < grad.shape[2]):
-            source = row.source(x)
-            if row.stretch:
-                g = _zeros(grad, grad.shape[1], row.read, grad.shape[3])
-                _resample_add_adjoint(g, grad, row.ratio)
-            else:
-                g = grad[:, :, : row.fill]
-            kernel = weight[:, :, k : k + 1]
-            g_source, g_kernel, _ = torch.ops.aten.convolution_backward(
-                g, source, kernel, None, row.stride, ctx.padding, (1, 1), False, (0, 0), 1, (needs_x, True, False)
-            )
-            grad_weight[:, :, k : k + 1] = g_kernel
-            if not needs_x:
+def _sum_of_rows(x: Tensor, weight: Tensor, bias: Tensor | None, anchor: int, stride: int) -> Tensor:
+    """The rows' convolutions, added up; arguments are those of `harmonic_conv2d`."""
+    rows, plan = -(-x.shape[2] // stride), _rows(anchor, stride, weight.shape[2], x.shape[2])
+    # A row that fills the output directly comes first, and carries the bias: the others are added to it in place.
+    order = sorted(range(len(plan)), key=lambda k: (plan[k].stretch, -plan[k].fill))
+    padding = (0, weight.shape[3] // 2)
+    out = None
+    for k in order:
+        row = plan[k]
+        first_bias = bias if out is None else None
+        y = torch.conv2d(row.source(x), weight[:, :, k : k + 1], first_bias, row.stride, padding)
+        if out is None and not row.stretch and row.fill == rows:
+            out = y
+            continue
+        if out is None:
+            out = _zeros(x, weight.shape[0], rows, y.shape[3])
+            if not row.stretch and bias is not None:  # rows above `fill` read nothing but still have the bias
+                out[:, :, row.fill :] += bias[:, None, None]
+        if row.stretch:
+            _resample_add(out, y, row.ratio)
+        else:
+            out[:, :, : row.fill] += y
+    return out.contiguous(memory_format=_layout(x))
+
+
+def _gradients(
+    grad: Tensor, x: Tensor, weight: Tensor, anchor: int, stride: int, needs_x: bool
+) -> tuple[Tensor, Tensor]:
+    """The gradients of x, empty where nobody needs it, and of the weight."""
+    grad_x, grad_weight = None, torch.empty_like(weight)
+    plan, padding = _rows(anchor, stride, weight.shape[2], x.shape[2]), (0, weight.shape[3] // 2)
+    for k, row in sorted(enumerate(plan), key=lambda item: item[1].compress or item[1].fill < grad.shape[2]):
+        source = row.source(x)
+        if row.stretch:
+            g = _zeros(grad, grad.shape[1], row.read, grad.shape[3])
+            _resample_add_adjoint(g, grad, row.ratio)
+        else:
+            g = grad[:, :, : row.fill]
+        kernel = weight[:, :, k : k + 1]
+        g_source, g_kernel, _ = torch.ops.aten.convolution_backward(
+            g, source, kernel, None, row.stride, padding, (1, 1), False, (0, 0), 1, (needs_x, True, False)
+        )
+        grad_weight[:, :, k : k + 1] = g_kernel
+        if not needs_x:
+            continue
+        if grad_x is None:
+            if g_source.shape == x.shape:
+                grad_x = g_source
                 continue
-            if grad_x is None:
-                if g_source.shape == x.shape:
-                    grad_x = g_source
-                    continue
-                grad_x = _zeros(x, *x.shape[1:])
-            if row.compress:
-                _resample_add_adjoint(grad_x, g_source, row.ratio)
-            else:
-                grad_x[:, :, : g_source.shape[2]] += g_source
-        grad_bias = grad.sum((0, 2, 3)) if ctx.has_bias else None
-        return grad_x, grad_weight, grad_bias, None, None
+            grad_x = _zeros(x, *x.shape[1:])
+        if row.compress:
+            _resample_add_adjoint(grad_x, g_source, row.ratio)
+        else:
+            grad_x[:, :, : g_source.shape[2]] += g_source
+    return x.new_empty(0) if grad_x is None else grad_x.contiguous(memory_format=_layout(x)), grad_weight
+
+
+# Operators of their own are what torch.compile takes as they are; what it makes of their parts has wrong gradients
+# where every row is stretched (torch 2.11).
+_convolution = torch.library.custom_op("audio_inpaint::harmonic_conv2d", _sum_of_rows, mutates_args=())
+_adjoint = torch.library.custom_op("audio_inpaint::harmonic_conv2d_gradients", _gradients, mutates_args=())
+
+
+@_convolution.register_fake
+def _(x: Tensor, weight: Tensor, bias: Tensor | None, anchor: int, stride: int) -> Tensor:
+    shape = (x.shape[0], weight.shape[0], -(-x.shape[2] // stride), -(-x.shape[3] // stride))
+    return torch.empty(shape, dtype=x.dtype, device=x.device, memory_format=_layout(x))
+
+
+@_adjoint.register_fake
+def _(grad: Tensor, x: Tensor, weight: Tensor, anchor: int, stride: int, needs_x: bool) -> tuple[Tensor, Tensor]:
+    grad_x = torch.empty(x.shape, dtype=x.dtype, device=x.device, memory_format=_layout(x))
+    return grad_x if needs_x else x.new_empty(0), torch.empty_like(weight)
+
+
+def _keep(ctx, inputs: tuple, output: Tensor) -> None:
+    x, weight, bias, ctx.anchor, ctx.stride = inputs
+    ctx.save_for_backward(x, weight)
+    ctx.has_bias = bias is not None
+
+
+def _backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+    needs_x = ctx.needs_input_grad[0]
+    grad_x, grad_weight = _adjoint(grad, *ctx.saved_tensors, ctx.anchor, ctx.stride, needs_x)
+    grad_bias = grad.sum((0, 2, 3)) if ctx.has_bias else None
+    return grad_x if needs_x else None, grad_weight, grad_bias, None, None
+
+
+_convolution.register_autograd(_backward, setup_context=_keep)
 
 
 def harmonic_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, anchor: int = 1, stride: int = 1) -> Tensor:
@@ -170,7 +208,7 @@ def harmonic_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None = None, ancho
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    return _HarmonicConvolution.apply(x, weight, bias, anchor, stride)
+    return _convolution(x, weight, bias, anchor, stride)
 
 
 class HarmonicConv2d(nn.Conv2d):

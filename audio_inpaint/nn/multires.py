@@ -21,11 +21,23 @@ def conv3x3(in_channels: int, out_channels: int, anchor: int | None, stride: int
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution, batch norm and, by default, LeakyReLU."""
+    """Convolution, batch norm and LeakyReLU, which the paper puts after each convolution (III-A)."""
 
-    def __init__(self, conv: nn.Conv2d, activation: bool = True):
-        layers = [conv, nn.BatchNorm2d(conv.out_channels)]
-        super().__init__(*layers, *([nn.LeakyReLU(SLOPE, inplace=True)] if activation else []))
+    def __init__(self, conv: nn.Conv2d):
+        super().__init__(conv, nn.BatchNorm2d(conv.out_channels), nn.LeakyReLU(SLOPE, inplace=True))
+
+
+class Downsampling(nn.Sequential):
+    """A 3x3 convolution that halves both axes, and LeakyReLU; without norm, as the paper's parameters count.
+
+    Args:
+        channels: of input and output.
+        harmonic: a harmonic convolution with anchor 1 (Table I), or a plain one.
+    """
+
+    def __init__(self, channels: int, harmonic: bool = True):
+        conv = conv3x3(channels, channels, 1 if harmonic else None, stride=2)
+        super().__init__(conv, nn.LeakyReLU(SLOPE, inplace=True))
 
 
 class MultiResBlock(nn.Module):
@@ -48,7 +60,7 @@ class MultiResBlock(nn.Module):
             for a, b, anchor in zip(widths, filters, anchors or [None] * len(filters), strict=False)
         )
         # a 1x1 convolution is harmonic with anchor 1 and a single harmonic: plain
-        self.shortcut = ConvNorm(nn.Conv2d(in_channels, self.out_channels, 1), activation=False)
+        self.shortcut = ConvNorm(nn.Conv2d(in_channels, self.out_channels, 1))
         self.activation = nn.LeakyReLU(SLOPE, inplace=True)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -72,7 +84,7 @@ class ResPath(nn.Module):
     def __init__(self, in_channels: int, out_channels: int = 128, anchor: int | None = 2):
         super().__init__()
         self.conv = ConvNorm(conv3x3(in_channels, out_channels, anchor))
-        self.shortcut = ConvNorm(nn.Conv2d(in_channels, out_channels, 1), activation=False)
+        self.shortcut = ConvNorm(nn.Conv2d(in_channels, out_channels, 1))
         self.activation = nn.Sequential(nn.LeakyReLU(SLOPE, inplace=True), nn.BatchNorm2d(out_channels))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from audio_inpaint.nn.multires import MultiResBlock, ResPath, conv3x3
+from audio_inpaint.nn.multires import Downsampling, MultiResBlock, ResPath
 
 
 class MultiResUNet(nn.Module):
@@ -40,7 +40,7 @@ class MultiResUNet(nn.Module):
         self.encoder = nn.ModuleList(
             MultiResBlock(in_channels if level == 0 else width, filters, anchors) for level in range(depth)
         )
-        self.down = nn.ModuleList(conv3x3(width, width, 1 if harmonic else None, stride=2) for _ in levels)
+        self.down = nn.ModuleList(Downsampling(width, harmonic) for _ in levels)
         self.paths = nn.ModuleList(ResPath(width, skip_channels, 2 if harmonic else None) for _ in levels)
         self.up = nn.Upsample(scale_factor=2, mode="nearest")
         self.decoder = nn.ModuleList(MultiResBlock(width + skip_channels, filters, None) for _ in levels)

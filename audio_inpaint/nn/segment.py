@@ -29,11 +29,17 @@ class Segment:
         return 2 * self.context + self.gap
 
     @property
+    def place(self) -> slice:
+        """The lost samples."""
+        return slice(self.context, self.context + self.gap)
+
+    @property
     def lost(self) -> Tensor:
         """(time,) boolean, true = lost."""
-        place = torch.arange(self.length)
-        return (place >= self.context) & (place < self.context + self.gap)
+        lost = torch.zeros(self.length, dtype=torch.bool)
+        lost[self.place] = True
+        return lost
 
     def audible(self, segments: Tensor) -> Tensor:
         """Which of the segments (..., time) have something in their gap, (...) boolean."""
-        return segments[..., self.context : self.context + self.gap].abs().mean(-1) >= SILENT
+        return segments[..., self.place].abs().mean(-1) >= SILENT

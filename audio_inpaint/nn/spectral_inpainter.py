@@ -62,8 +62,11 @@ class SpectralInpainter(nn.Module):
         self.before = slice(half, half + frames)
         first = (context + gap) // hop_length - half + 1
         self.after = slice(first, first + frames)
-        self.register_buffer("lost", self.stft.touched(self.segment.lost), persistent=False)
-        self.net = net(n_fft // 2 + 1, frames, int(self.lost.sum()), 1 if output == "magnitude" else 2)
+        # Slices, where a mask would make the processor wait for a GPU to count what it selects.
+        self.lost = _slice(self.stft.touched(self.segment.lost))
+        # of the lost frames: those without a known sample
+        self.inside = _slice(~self.stft.touched(~self.segment.lost)[self.lost])
+        self.net = net(n_fft // 2 + 1, frames, self.lost.stop - self.lost.start, 1 if output == "magnitude" else 2)
         self.net.to(memory_format=torch.channels_last)
 
     def known(self, segments: Tensor) -> tuple[Tensor, Tensor]:
@@ -72,7 +75,8 @@ class SpectralInpainter(nn.Module):
         Returns:
             (..., freq, frame) complex, and (..., 1, 1).
         """
-        damaged = segments.masked_fill(self.segment.lost.to(segments.device), 0)
+        damaged = segments.clone()
+        damaged[..., self.segment.place] = 0
         level = torch.ones_like(damaged[..., :1])
         if self.normalised:
             level = damaged.square().sum(-1, keepdim=True).div(2 * self.segment.context).sqrt().clamp(min=_SMALLEST)
@@ -108,14 +112,17 @@ class SpectralInpainter(nn.Module):
             filled = spectrum.clone()
             filled[..., self.lost] = torch.view_as_complex(coefficients.movedim(1, 3).contiguous())
         else:
-            filled = reconstruct_phase(self.stft, coefficients[:, 0], spectrum, self.lost, length, self.iterations)
+            lost = torch.zeros(spectrum.shape[-1], dtype=torch.bool)
+            lost[self.lost] = True
+            filled = reconstruct_phase(self.stft, coefficients[:, 0], spectrum, lost, length, self.iterations)
         return self.stft.inverse(filled, length)
 
     def restore(self, segments: Tensor) -> Tensor:
         """Fill the gaps of segments (batch, time); known samples come back as they are."""
         spectrum, level = self.known(segments)
         restored = self.synthesise(spectrum, self(spectrum / level) * level.unsqueeze(1))
-        return torch.where(self.segment.lost.to(segments.device), restored, segments)
+        place = self.segment.place
+        return torch.cat([segments[..., : place.start], restored[..., place], segments[..., place.stop :]], -1)
 
     def improve(self, filled: Tensor, lost: Tensor | None = None, share: float = 1.0) -> Tensor:
         """Give gaps that another method has filled the network's magnitudes, or a mean of both, and leave the phases.
@@ -143,3 +150,9 @@ class SpectralInpainter(nn.Module):
         touched = self.stft.touched(lost).unsqueeze(-2)
         improved = self.stft.inverse(torch.where(touched, guessed, spectrum), self.segment.length)
         return torch.where(lost, improved, filled)
+
+
+def _slice(frames: Tensor) -> slice:
+    """The frames of one run that are true in a mask (frame,)."""
+    places = frames.nonzero().flatten().tolist()
+    return slice(places[0], places[-1] + 1) if places else slice(0, 0)

@@ -7,20 +7,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
-from audio_inpaint.nn.multires import SLOPE
-
 
 class UNet(nn.Module):
-    """Two 3x3 convolutions a level, max pooling down, nearest upsampling with a 3x3 convolution up.
+    """Two 3x3 convolutions a level, each with ReLU, max pooling down, nearest upsampling with a 3x3 convolution up.
 
     The paper's count is that of an up-convolution which halves the channels, biases everywhere, normalisation without
-    parameters and a 1x1 output: encoder 1,178,624 + up-convolutions 391,920 + decoder 588,000 + output 34.
+    parameters and a 1x1 output: encoder 1,178,624 + up-convolutions 391,920 + decoder 588,000 + output 34. As in the
+    published code, the encoder alone is normalised, and nothing follows an up-convolution. Unlike there, maps of odd
+    size are pooled with their last row, so that the output has the input's size.
 
     Args:
         in_channels: channels of the input noise.
         out_channels: channels of the output.
         widths: channels of each level; the last is the bottom.
-        norm: instance norm without parameters after each convolution, or none.
+        norm: instance norm without parameters after each convolution of the encoder, or none.
     """
 
     def __init__(
@@ -33,19 +33,19 @@ class UNet(nn.Module):
         super().__init__()
         self.in_channels = in_channels
 
-        def conv(a: int, b: int) -> list[nn.Module]:
-            layers = [nn.Conv2d(a, b, 3, padding=1), nn.LeakyReLU(SLOPE, inplace=True)]
+        def conv(a: int, b: int, norm: bool) -> list[nn.Module]:
+            layers = [nn.Conv2d(a, b, 3, padding=1), nn.ReLU(inplace=True)]
             return [layers[0], nn.InstanceNorm2d(b), layers[1]] if norm else layers
 
-        def double(a: int, b: int) -> nn.Sequential:
-            return nn.Sequential(*conv(a, b), *conv(b, b))
+        def double(a: int, b: int, norm: bool) -> nn.Sequential:
+            return nn.Sequential(*conv(a, b, norm), *conv(b, b, norm))
 
-        self.encoder = nn.ModuleList(double(a, b) for a, b in zip([in_channels, *widths], widths, strict=False))
+        self.encoder = nn.ModuleList(double(a, b, norm) for a, b in zip([in_channels, *widths], widths, strict=False))
         self.pool = nn.MaxPool2d(2, ceil_mode=True)
         downwards = list(reversed(widths))
         steps = list(itertools.pairwise(downwards))
         self.up = nn.ModuleList(nn.Conv2d(a, b, 3, padding=1) for a, b in steps)
-        self.decoder = nn.ModuleList(double(2 * b, b) for _, b in steps)
+        self.decoder = nn.ModuleList(double(2 * b, b, norm=False) for _, b in steps)
         self.output = nn.Conv2d(widths[0], out_channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:

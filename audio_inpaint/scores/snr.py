@@ -58,14 +58,14 @@ def central_magnitudes(audio: Tensor, gap: Tensor, n_fft: int = 512, hop_length:
     return spectra(stft, audio, inside).abs()
 
 
-def frames_snr(preds: Tensor, target: Tensor, inside: Tensor) -> Tensor:
+def frames_snr(preds: Tensor, target: Tensor, inside: slice | Tensor) -> Tensor:
     """Signal-to-noise ratio in dB of the magnitudes of a network's frames, without synthesis (`snr_network`).
 
     Args:
         preds: coefficients, (batch, part, freq, frame): one part is a magnitude, below zero as good as zero; two are
             real and imaginary.
         target: of the same shape.
-        inside: the frames that are scored, (frame,) boolean.
+        inside: the frames that are scored, a slice or (frame,) boolean.
 
     Returns:
         dB, (batch,).

@@ -112,6 +112,8 @@ class Stop(Listen):
         self._asked, self._next = time.monotonic(), trainer.global_step + 1
         _listener.listen()
         _listener.training = True
+        # Lightning's own way to agree on SIGTERM: a broadcast at each step, which makes every process wait for a GPU.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
         """Save and end between two steps, after the validation that comes with the first."""

@@ -243,5 +243,5 @@ def frame_snr(inpainter: SpectralInpainter, segments: Tensor) -> Tensor:
     Source: Table 3.
     """
     spectrum, level = inpainter.known(segments)
-    inside = ~inpainter.stft.touched(~inpainter.segment.lost)[inpainter.lost]
-    return frames_snr(inpainter(spectrum / level) * level.unsqueeze(1), inpainter.target(segments), inside)
+    coefficients = inpainter(spectrum / level) * level.unsqueeze(1)
+    return frames_snr(coefficients, inpainter.target(segments), inpainter.inside)

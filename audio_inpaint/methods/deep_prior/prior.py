@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -16,6 +17,28 @@ from audio_inpaint.methods.deep_prior.signal import Signal
 # Four halvings of fewer columns end in a single one, and oneDNN, as torch 2.11 has it, gives wrong values for strided
 # convolutions to one column in bfloat16 on processors with AMX. What is more than the signal has is cut off.
 FEWEST_COLUMNS = 17
+_CHECKED = 100  # steps between two looks at a GPU's loss, which make the processor wait for it
+
+
+@dataclass(frozen=True)
+class Target:
+    """What the loss compares the network's output with; the same at every step, where the signal is.
+
+    Attributes:
+        signal: that it is of.
+        known: (channel or 1, frame) boolean, columns that the fit may see.
+        spectrum: (channel, freq, frame) complex, at the network's level.
+        audio: (channel, time), at the network's level; in the `columns` form that of the known columns.
+        gap: (time,) boolean, samples of `audio` that say nothing; None in the `columns` form.
+        scales: of the multi-scale term, as `MultiScaleSpectrogram.observed` has them.
+    """
+
+    signal: Signal
+    known: Tensor
+    spectrum: Tensor
+    audio: Tensor
+    gap: Tensor | None
+    scales: list[tuple[Tensor, Tensor | None]]
 
 
 class Prior(nn.Module):
@@ -105,6 +128,7 @@ class Prior(nn.Module):
             self.scale = self.level / power**0.5
         self.average: Tensor | None = None
         self.averaged = 0  # outputs in the average
+        self._target: Target | None = None
         silence = torch.zeros(len(signal.audio), self.stft.n_fft // 2 + 1, self.stft.frames(self.length))
         self.good_enough = self.enough * self.loss(silence.to(torch.complex64), signal)["total"].mean().item()
 
@@ -119,11 +143,11 @@ class Prior(nn.Module):
         return self.stft.touched(signal.lost) if signal.form == "time" else self.stft.centred(signal.lost)
 
     def perturbed(self, step: int) -> Tensor:
-        """The input of a step, counted from 0: a resumed fit sees the very same."""
-        device = self.noise.device
-        generator = torch.Generator(device).manual_seed(self.seed * 1_000_003 + step)
-        fresh = torch.randn(self.noise.shape, generator=generator, device=device)
-        return self.noise.add(fresh, alpha=self.perturbation)
+        """The input of a step, counted from 0: the very same in a resumed fit and on any device."""
+        fresh = torch.randn(self.noise.shape, generator=torch.Generator().manual_seed(self.seed * 1_000_003 + step))
+        if self.noise.is_cuda:
+            fresh = fresh.pin_memory()  # a copy that nobody waits for
+        return self.noise.add(fresh.to(self.noise.device, non_blocking=True), alpha=self.perturbation)
 
     def forward(self, noise: Tensor) -> Tensor:
         """Map noise (1, in_channels, row, column) to a complex spectrogram (channel, freq, frame)."""
@@ -138,26 +162,39 @@ class Prior(nn.Module):
 
         Args:
             spectrum: (channel, freq, frame) complex, the network's.
-            signal: the damaged signal.
+            signal: the damaged signal, on the same device; one and the same object at every step.
         """
-        known_frames = ~self.lost_frames(signal)
-        target = self.stft(signal.audio) * self.scale
-        squared = [mean_squared_error(part(spectrum), part(target), known_frames) for part in (torch.real, torch.imag)]
+        target = self._target
+        if target is None or target.signal is not signal:
+            target = self._target = self.target(signal)
+        squared = [
+            mean_squared_error(part(spectrum), part(target.spectrum), target.known) for part in (torch.real, torch.imag)
+        ]
         terms = {"spectrogram": sum(squared)}
         total = self.spectrogram_weight * terms["spectrogram"]
-        if signal.form == "columns":
-            estimate, observed = (self.stft.inverse(z * known_frames, self.length) for z in (spectrum, target))
-            gap = None
+        if target.gap is None:
+            estimate = self.stft.inverse(spectrum * target.known, self.length)
         else:
-            estimate, observed, gap = self.stft.inverse(spectrum, self.length), signal.audio * self.scale, signal.lost
-            error = torch.where(gap, 0.0, estimate - observed).square().mean(-1)
+            estimate = self.stft.inverse(spectrum, self.length)
+            error = torch.where(target.gap, 0.0, estimate - target.audio).square().mean(-1)
             terms["samples"] = error * self.stft.window_energy
             total = total + self.sample_weight * terms["samples"]
         if self.multi_scale_weight:
-            scales = self.multi_scale(estimate, observed, gap)
+            scales = self.multi_scale(estimate, target.scales)
             total = total + self.multi_scale_weight * sum(scales.values())
             terms.update(scales)
         return {"total": total, **terms}
+
+    @torch.no_grad()
+    def target(self, signal: Signal) -> Target:
+        """Return what the loss compares with; nothing that the fit must not see has a part in it."""
+        known, spectrum = ~self.lost_frames(signal), self.stft(signal.audio) * self.scale
+        if signal.form == "columns":
+            audio, gap = self.stft.inverse(spectrum * known, self.length), None
+        else:
+            audio, gap = signal.audio * self.scale, signal.lost
+        scales = self.multi_scale.observed(audio, gap) if self.multi_scale_weight else []
+        return Target(signal, known, spectrum, audio, gap, scales)
 
     def step(self, index: int, signal: Signal) -> tuple[dict[str, Tensor], bool]:
         """Compute the loss of a step, and keep its output for the average.
@@ -179,9 +216,11 @@ class Prior(nn.Module):
             earlier = self.averaging * self.average.to(spectrum) if self.averaged else 0
             self.average = (1 - self.averaging) * spectrum.detach() + earlier
             self.averaged += 1
-        if not terms["total"].isfinite():
-            raise InputError(f"the fit diverged at step {index + 1}: choose a lower learning rate, or another method")
-        return terms, bool(terms["total"] < self.good_enough)
+        # Reading a value makes the processor wait for a GPU: only where there is something to decide.
+        looked = bool(self.enough) or spectrum.device.type == "cpu" or index % _CHECKED == 0
+        if looked and not terms["total"].isfinite():
+            raise InputError(f"the fit diverged by step {index + 1}: choose a lower learning rate, or another method")
+        return terms, bool(self.enough) and bool(terms["total"] < self.good_enough)
 
     def optimizer(self) -> torch.optim.Optimizer:
         """Adam at a constant rate."""
@@ -189,12 +228,15 @@ class Prior(nn.Module):
 
     @torch.no_grad()
     def restored(self, signal: Signal) -> Tensor:
-        """Return the whole output of the network as audio, (channel, time), at the signal's level, where that is.
+        """Return the whole output of the network as audio, (channel, time), at the signal's level, on its own device.
 
         In the `columns` form the known columns are put back first.
         """
-        spectrum = self(self.noise) if self.average is None else self.average / (1 - self.averaging**self.averaged)
-        spectrum = spectrum.to(signal.audio.device) / self.scale
+        if self.average is None:
+            spectrum = self(self.noise)
+        else:  # that of a resumed fit may be in the processor's memory
+            spectrum = self.average.to(self.noise.device) / (1 - self.averaging**self.averaged)
+        signal, spectrum = signal.to(spectrum.device), spectrum / self.scale
         if signal.form == "columns":
             spectrum = torch.where(self.lost_frames(signal), spectrum, self.stft(signal.audio))
         return self.stft.inverse(spectrum, self.length)
@@ -207,6 +249,6 @@ class Prior(nn.Module):
             restored: (channel, time), the network's.
             signal: says what is judged, by what.
         """
-        target, where = signal.judged
-        error = self.stft(self.scale * (restored - target))[..., self.stft.touched(where)]
-        return error.abs().square().mean()
+        target, where = signal.to(restored.device).judged
+        error, touched = self.stft(self.scale * (restored - target)), self.stft.touched(where)
+        return (error.abs().square().mean((0, 1)) * touched).sum() / touched.sum()

@@ -45,7 +45,9 @@ class Signal:
         return (self.audio, self.withheld) if self.truth is None else (self.truth, self.gap)
 
     def to(self, device: torch.device | str) -> Signal:
-        """Return the same signal on a device."""
+        """Return the same signal on a device: itself, if it is there."""
+        if self.audio.device == torch.device(device):
+            return self
         move = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **move)
 

@@ -50,6 +50,7 @@ class SingleSignal(lightning.LightningDataModule):
         self.form = form
         self.withheld_stretches, self.validate_every, self.seed = withheld_stretches, validate_every, seed
         self.signal: Signal | None = None
+        self._moved: Signal | None = None  # to the device of the fit
 
     def load(self, audio: Tensor, gap: Tensor, sample_rate: int, truth: Tensor | None = None) -> None:
         """Take the signal of the next fit.
@@ -64,6 +65,7 @@ class SingleSignal(lightning.LightningDataModule):
             InputError: the truth does not fit, nothing is lost, or nothing is known.
         """
         self.signal = damaged_signal(audio, gap, sample_rate, truth, self.form, self.withheld_stretches, self.seed)
+        self._moved = None
 
     def setup(self, stage: str) -> None:
         """Refuse to go on without a signal.
@@ -86,5 +88,7 @@ class SingleSignal(lightning.LightningDataModule):
         return self._loader(1)
 
     def transfer_batch_to_device(self, batch: Signal, device: torch.device, dataloader_idx: int) -> Signal:
-        """Move the tensors of a signal."""
-        return batch.to(device)
+        """Move the signal, once: every step sees the same tensors."""
+        if self._moved is None or self._moved.audio.device != device:
+            self._moved = batch.to(device)
+        return self._moved

@@ -44,7 +44,8 @@ class ContextEncoder(lightning.LightningModule):
         iterations: of fast Griffin-Lim.
         loss: eq. (1), as the "paper" or its published "code" has it.
         c: of eq. (1).
-        weight_decay: lambda of eq. (2): half of it times the squared weights is added to the mean loss of a batch.
+        weight_decay: lambda of eq. (2): half of it times the squared kernels is added to the mean loss of a batch, or
+            rather, its gradient to that of the loss.
         learning_rate: of Adam, at the beginning.
         schedule: "drop" to a tenth at the step `drop_at`, "plateau" the same when the validation loss has not fallen
             for more than ten validations, or "cosine" to nothing at the trainer's last step.
@@ -114,19 +115,18 @@ class ContextEncoder(lightning.LightningModule):
         """One step on a batch of segments (batch, time)."""
         estimate, target, *_ = self.estimates(segments)
         loss = self.loss(estimate, target).mean()
-        self.log("loss", loss, prog_bar=True, batch_size=len(segments), sync_dist=True)
-        return loss + self.hparams.weight_decay / 2 * self._squared_weights()
-
-    def _squared_weights(self) -> Tensor | float:
-        """The sum of eq. (2), over the kernels."""
-        if not self.hparams.weight_decay:
-            return 0.0
-        return sum(weight.square().sum() for weight in self.parameters() if weight.ndim > 1)
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # the processes wait for each other
+            self.log("loss", loss, prog_bar=True, batch_size=len(segments), sync_dist=True)
+        return loss
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        """Adam and the schedule of its rate."""
-        options = self.hparams
-        optimizer = torch.optim.Adam(self.parameters(), options.learning_rate)
+        """Adam and the schedule of its rate; its weight decay is the gradient of eq. (2), on the kernels alone."""
+        options, parameters = self.hparams, list(self.parameters())
+        groups = [
+            {"params": [p for p in parameters if p.ndim > 1], "weight_decay": options.weight_decay},
+            {"params": [p for p in parameters if p.ndim <= 1]},
+        ]
+        optimizer = torch.optim.Adam([group for group in groups if group["params"]], options.learning_rate)
         if options.schedule == "plateau":
             falling = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=10)
             return {"optimizer": optimizer, "lr_scheduler": {"scheduler": falling, "monitor": "validation_loss"}}
@@ -149,12 +149,12 @@ class ContextEncoder(lightning.LightningModule):
         self.losses.update(self.loss(estimate, target))
         coefficients, target = estimate * level.unsqueeze(1), target * level.unsqueeze(1)
         self.weighted_nmse.update(weighted_nmse(coefficients, target, self.hparams.c))
-        inside = ~self.inpainter.stft.touched(~self.segment.lost)[self.inpainter.lost.cpu()]
-        self.scores["snr_network"].update(frames_snr(coefficients, target, inside))
-        truth, lost = segments[:restored], self.segment.lost.to(segments.device)
+        self.scores["snr_network"].update(frames_snr(coefficients, target, self.inpainter.inside))
+        truth = segments[:restored]
         if not restored:
             return truth
-        audio = torch.where(lost, self.inpainter.synthesise(spectrum[:restored], coefficients[:restored]), truth)
+        audio, gap = truth.clone(), self.segment.place
+        audio[..., gap] = self.inpainter.synthesise(spectrum[:restored], coefficients[:restored])[..., gap]
         for name, scores in self._restored_scores(audio, truth).items():
             self.scores[name].update(scores)
         return audio

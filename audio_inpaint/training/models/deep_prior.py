@@ -29,6 +29,7 @@ class DeepPrior(lightning.LightningModule):
     def setup(self, stage: str) -> None:
         """Make what depends on the signal."""
         self.prior.take(self._signal)
+        self._judges = bool(self._signal.judged[1].any())  # nothing is withheld where there is no room
 
     @property
     def _signal(self) -> Signal:
@@ -51,7 +52,7 @@ class DeepPrior(lightning.LightningModule):
         Logs the SNR in dB and, for the curves of Fig. 6, the spectrogram error of eq. (9) on the frames touched.
         """
         target, where = signal.judged
-        if where.any():
+        if self._judges:
             with torch.autocast(self.device.type, enabled=False):
                 restored = self.prior.restored(signal)
             self.log("validation_loss", self.prior.validation_loss(restored, signal), batch_size=1)
@@ -74,7 +75,7 @@ class DeepPrior(lightning.LightningModule):
 
     def restored(self) -> Tensor:
         """The whole output of the network as audio, (channel, time), in the processor's memory."""
-        return self.prior.restored(self._signal)
+        return self.prior.restored(self._signal).cpu()
 
     def reconstructions(self) -> list[Reconstruction]:
         """What the fit makes of each channel so far, with the known samples put back."""
