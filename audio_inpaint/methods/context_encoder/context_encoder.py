@@ -111,7 +111,7 @@ class ContextEncoder:
 
     def _batch(self, segments: Tensor, lost: Tensor) -> Tensor:
         """Let the network restore segments (batch, time) on its device."""
-        segments = segments.to(self.inpainter.lost.device)
+        segments = segments.to(self.inpainter.stft.window.device)
         return self.inpainter.improve(segments, lost, self.share) if self.improves else self.inpainter.restore(segments)
 
     def _start(self, piece: Gap) -> int:
