@@ -70,6 +70,22 @@ def test_context_encoder_configs_build_their_networks_for_either_output(name, ou
     assert ("harmonic" in name) == any(isinstance(module, HarmonicConv2d) for module in net.modules())
 
 
+def test_the_published_codes_training_has_its_loss_and_its_weight_of_the_l2():
+    paper, code = load("ce_music.yaml"), load("ce_music_code.yaml")
+    options = code["model"]["init_args"]
+    assert options.pop("loss") == "code"
+    # the code adds 0.01 / 2 times the squared weights to the sum of its batches of 256
+    assert options.pop("weight_decay") == pytest.approx(0.01 / code["data"]["init_args"]["batch_size"])
+    for name in ("loss", "weight_decay"):
+        del paper["model"]["init_args"][name]
+    assert {name: paper[name] for name in ("model", "data")} == {name: code[name] for name in ("model", "data")}
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in FOLDER.glob("ce_*.yaml")))
+def test_checkpoints_come_by_steps_since_processes_would_agree_on_the_time_at_each_step(name):
+    assert "train_time_interval" not in str(load(name)["trainer"])
+
+
 def test_a_config_is_found_by_bare_name_with_or_without_suffix_and_by_path(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert find("dpai.yaml") == find("dpai") == FOLDER / "dpai.yaml"

@@ -222,6 +222,17 @@ def test_processes_wait_for_each_other_where_something_is_logged_or_saved_alone(
     assert max(between.values(), default=0) <= 2
 
 
+def test_an_accelerated_training_is_that_of_a_plain_one(shards, tmp_path):
+    plain = run("fit", shards, tmp_path / "plain", "--trainer.max_steps=3")
+    option = ["--trainer.callbacks+=audio_inpaint.training.acceleration.Accelerate"]
+    fast = run(
+        "fit", shards, tmp_path / "fast", "--trainer.max_steps=3", *option, "--trainer.callbacks.backend=aot_eager"
+    )
+    assert saved(fast)["state_dict"].keys() == saved(plain)["state_dict"].keys()
+    assert curve(fast, "loss") == pytest.approx(curve(plain, "loss"), rel=1e-4)
+    assert torch.get_float32_matmul_precision() == "highest"
+
+
 # ---- interruption
 
 

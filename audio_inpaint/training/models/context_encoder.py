@@ -96,6 +96,11 @@ class ContextEncoder(lightning.LightningModule):
         self.scores = nn.ModuleDict({name: Spread() for name in ("snr_network", "snr_ms", "snr_td")})
         self.examples: list[tuple[Tensor, Tensor]] = []
 
+    @property
+    def net(self) -> nn.Module:
+        """The network, which `Accelerate` compiles."""
+        return self.inpainter.net
+
     # -- learning ------------------------------------------------------------------------------------------------
 
     def loss(self, estimate: Tensor, target: Tensor) -> Tensor:

@@ -32,6 +32,11 @@ class DeepPrior(lightning.LightningModule):
         self._judges = bool(self._signal.judged[1].any())  # nothing is withheld where there is no room
 
     @property
+    def net(self) -> nn.Module:
+        """The network, which `Accelerate` compiles."""
+        return self.prior.net
+
+    @property
     def _signal(self) -> Signal:
         """The signal in the processor's memory."""
         return self.trainer.datamodule.signal
