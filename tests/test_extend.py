@@ -87,7 +87,7 @@ def test_the_commands_of_the_page_run(here):
     for command, amount in zip(inpainting, (0.5, 0.3), strict=True):
         done = shell(command, here)
         assert (done.returncode, done.stderr) == (0, "")
-        assert is_echo(amount)
+        assert is_echo(amount, "echo.wav")
     done = shell(f"{benchmarking} --workers 2", here)
     assert done.returncode == 0, done.stderr
     assert re.search(r"^\s*.*mymethod\.py:Echo", done.stdout, re.MULTILINE)

@@ -70,16 +70,24 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--masks", type=Path, metavar="FILE", help="the masks.json of an earlier benchmark, with its recordings"
     )
     parser.add_argument(
-        "--per-recording", type=_count, default=1, metavar="N", help="masks of each size in a recording; %(default)s"
+        "--per-recording",
+        type=_count,
+        default=1,
+        metavar="N",
+        help="masks of each size per recording, default %(default)s",
     )
     parser.add_argument(
-        "--context-ms", type=float, default=128.0, metavar="MS", help="kept free beside a single gap; %(default)s"
+        "--context-ms",
+        type=float,
+        default=128.0,
+        metavar="MS",
+        help="kept free on each side of a single gap, default %(default)s",
     )
     parser.add_argument(
         "--limit", type=_count, metavar="N", help="recordings of each kind, chosen by the seed; all if left out"
     )
     parser.add_argument(
-        "--seconds", type=float, metavar="S", help="of each recording, from its middle; all if left out"
+        "--seconds", type=float, metavar="S", help="use only S seconds from the middle of each recording"
     )
     parser.add_argument(
         "--sample-rate", type=_count, metavar="HZ", help="resample to it; each recording's own if left out"
@@ -87,14 +95,16 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--stereo", action="store_true", help="keep all channels; they are averaged otherwise")
     parser.add_argument("--preset", metavar="NAME", help="an experiment of the papers; `list` names them")
     parser.add_argument("--quick", action="store_true", help="a preset's form that ends in minutes on two cores")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="%(default)s")
-    parser.add_argument("--workers", type=_count, metavar="N", help="processes; the number of cores if left out")
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="random seed of all choices, default %(default)s"
+    )
+    parser.add_argument("--workers", type=_count, metavar="N", help="processes, default the number of cores")
     parser.add_argument(
         "--device",
         metavar="NAME",
-        help="where methods compute that can use a GPU, such as cuda; the processor if left out",
+        help="device for methods that can use a GPU, such as cuda; default the processor",
     )
-    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="of restored samples; OUT/cache if left out")
+    parser.add_argument("--cache", type=Path, metavar="FOLDER", help="folder of restored samples, default OUT/cache")
     parser.add_argument("--audio", action="store_true", help="write every case's audio too, for a listening test")
     parser.set_defaults(run=run)
 

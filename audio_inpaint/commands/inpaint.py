@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from audio_inpaint.report import Report
 
 NOTES = """\
-Without --gaps the gaps are detected: runs of zeros, of one stuck value, and dropouts. A single file in which none is
-found is an error; among several files it is passed over. The output has the input's rate, channels, length and
-sample format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are encoded anew. Where the
-output's suffix names another format, its samples are as fine as the input's, and a line says so if they cannot be.
+Without --gaps the gaps are detected: runs of zeros, of one stuck value, and dropouts. If no gap is found in a single
+file, that is an error; in a batch the file is skipped. The output has the input's rate, channels, length and sample
+format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are re-encoded. If the output's
+suffix names another format, sample precision is kept, or a message says that the format cannot keep it.
 
 --labels lists what was filled, by what, and the signal-to-noise ratio to expect where the method predicts one. Under
 3 dB, where more of a fill is likely to be wrong than right, the label says `check`: listen to these. The list can be
@@ -59,10 +59,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="seconds (0.1-0.15,2.31-2.36), samples (1600:2400), a CSV or Audacity label file, or a folder of those "
         "named as the inputs; detected if left out",
     )
-    parser.add_argument("--method", default="auto", metavar="NAME", help="see `methods`; %(default)s if left out")
-    parser.add_argument("--device", metavar="NAME", help="where a method computes that can use a GPU, such as cuda")
-    parser.add_argument("--report", action="store_true", help="write an HTML page to hear and see the result, by OUT")
-    parser.add_argument("--report-to", metavar="PAGE", help="write it there, to a name that ends in .html")
+    parser.add_argument(
+        "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
+    )
+    parser.add_argument("--device", metavar="NAME", help="device for methods that can use a GPU, such as cuda")
+    parser.add_argument(
+        "--report", action="store_true", help="write an HTML page next to OUT, to hear and see the result"
+    )
+    parser.add_argument("--report-to", metavar="PAGE", help="write the report to this .html file")
     parser.add_argument(
         "--labels",
         metavar="PATH",
@@ -72,7 +76,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--truth", metavar="CLEAN", help="the undamaged file, or a folder of them, for the report")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    existing.add_argument("--skip-existing", action="store_true", help="leave out inputs whose output exists")
+    existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose output exists")
     parser.set_defaults(run=run)
 
 

@@ -58,7 +58,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     test.add_argument("--kind", required=True, choices=("plausibility", "mushra"), help="what listeners are asked")
     test.add_argument("--methods", metavar="A,B,...", help="restorations to compare; all that are there if left out")
     test.add_argument("--items", type=int, metavar="N", help="draw that many items; all if left out")
-    test.add_argument("--seed", type=int, default=0, metavar="N", help="of the draw and of all orders; %(default)s")
+    test.add_argument(
+        "--seed",
+        type=int,
+        default=0,
+        metavar="N",
+        help="random seed of the selection and of all orders, default %(default)s",
+    )
     test.add_argument("--title", default="Listening test", metavar="TEXT", help='heading of the page; "%(default)s"')
     test.add_argument("--anchor", metavar="A,B,...", help="hidden in mushra: low, mid, damaged; low if left out")
     test.add_argument("--overwrite", action="store_true", help="replace a page that exists")
@@ -72,8 +78,8 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     results.add_argument("input", nargs="+", metavar="FILE", type=Path, help="saved results, or folders of them")
-    results.add_argument("-o", "--output", metavar="CSV", help="write all figures, also those of each item, as a table")
-    results.add_argument("--figure", metavar="PATH", help="draw them: a PNG, PDF or SVG file")
+    results.add_argument("-o", "--output", metavar="CSV", help="write all results, those of each item too, as a table")
+    results.add_argument("--figure", metavar="PATH", help="draw the results: a PNG, PDF or SVG file")
     results.add_argument("--overwrite", action="store_true", help="replace a table and a figure that exist")
     results.set_defaults(run=_results)
 

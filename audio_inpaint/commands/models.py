@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 SHIP_NOTES = """\
-Weights go to half precision, and what only training needs is left out. A card next to the file, of the same name and
-.md, describes it: its title begins with `# A network for`.
+Weights go to half precision, and what only training needs is left out. Describe it in a card of the same
+name that ends in .md; its title is what `models` lists.
 
 example:
   audio-inpaint ship runs/ce_music_small/checkpoints/best.ckpt -o checkpoints/ce_music.pt
@@ -19,7 +19,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     models.set_defaults(run=_models)
     ship = commands.add_parser(
         "ship",
-        help="make a small file of a training's checkpoint",
+        help="export a trained checkpoint as a small file",
         description="Write a checkpoint of a training as a small file to hand on.",
         epilog=SHIP_NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -51,7 +51,7 @@ BUILT_IN = {
     "burg": (
         "burg",
         "Burg",
-        "autoregressive extrapolation of each side, cross-faded (about 1 dB worse; cheap for thousands at once)",
+        "autoregressive extrapolation of each side, cross-faded (1 dB worse than janssen; cheap for thousands of gaps)",
     ),
     "sga": (
         "similarity_graph",
