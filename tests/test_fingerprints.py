@@ -62,7 +62,8 @@ assert root == Path.cwd() / "audio_inpaint"  # the copy
 before, changed = {name: fingerprint(name) for name in names}, {}
 for edit in edits:
     content = (root / edit).read_bytes()
-    (root / edit).write_bytes(content + b"\\n# edited\\n")
+    edited = b"edited: true" if edit.endswith(".yaml") else b"# edited"  # a config's comments do not count
+    (root / edit).write_bytes(content + b"\\n" + edited + b"\\n")
     changed[edit] = [name for name in names if fingerprint(name) != before[name]]
     (root / edit).write_bytes(content)
 print(json.dumps([changed, before == {name: fingerprint(name) for name in names}]))
@@ -140,6 +141,43 @@ def test_a_method_of_ones_own_that_builds_on_one_of_the_package_is_that_too(here
     package = ROOT / "audio_inpaint"
     assert {package / "methods" / "janssen.py", package / "methods" / "burg.py"} <= set(files)
     assert package / "methods" / "recall" / "recall.py" not in files
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"),
+    [
+        ("from audio_inpaint import method", True),
+        ("import audio_inpaint", True),
+        ("import audio_inpaint.gaps", True),  # after it, audio_inpaint.method is there too
+        ("from audio_inpaint import *", True),
+        ("def late():\n    from audio_inpaint import repair", True),
+        ("from audio_inpaint.methods import registry", True),
+        ("from audio_inpaint.methods.registry import method", True),
+        ("from audio_inpaint.repairing import repair", True),
+        ("from parts.asks import method", True),
+        ("from audio_inpaint.gaps import Gap", False),
+        ("import audio_inpaint.gaps as gaps", False),
+        ("from audio_inpaint import gaps", False),
+        ("from audio_inpaint.methods.silence import Silence", False),
+    ],
+)
+def test_a_method_of_ones_own_that_can_name_any_of_the_package_is_all_of_them(here, code, counts):
+    (here / "parts" / "asks.py").write_text("from audio_inpaint import method\n")
+    (here / "echo.py").write_text(f"{code}\n\n\nclass Echo: pass\n")
+    made_of = {
+        file.relative_to(ROOT).as_posix() for file in sources.closure([here / "echo.py"]) if ROOT in file.parents
+    }
+    expected = {f"audio_inpaint/methods/{one}.py" for one in ("janssen", "recall/recall", "deep_prior/fit")}
+    expected |= {"audio_inpaint/nn/unet.py", "configs/dpai_fast.yaml", "checkpoints/ce_music.pt"}
+    assert made_of & expected == (expected if counts else set())
+    assert "audio_inpaint/report/page.py" not in made_of
+
+
+def test_all_that_the_front_door_leads_to_counts_for_who_may_use_it(here):
+    (here / "echo.py").write_text("import audio_inpaint\n\n\nclass Echo: pass\n")
+    files = set(sources.closure([here / "echo.py"]))
+    modules = {sys.modules[getattr(audio_inpaint, name).__module__] for name in audio_inpaint.__all__ if name[0] != "_"}
+    assert {Path(module.__file__) for module in modules} - files == {Path(registry.__file__)}
 
 
 @pytest.mark.parametrize(
