@@ -217,6 +217,49 @@ def test_options_and_the_state_of_what_is_registered_count(here):
     assert len(marks) == 3
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "parts.gain:GAIN",
+        "parts.gain.GAIN",
+        "parts.gain",
+        "parts/numbers.py:GAIN",
+        "parts/numbers.py",
+        "parts/numbers.py:GAIN:order=5",
+        "[parts.other:OTHER,parts/numbers.py]",
+        "{class_path: parts.numbers.GAIN}",
+    ],
+)
+def test_the_source_that_an_option_names_counts(here, value):
+    (here / "user.py").write_text("class Uses:\n    def __init__(self, net): pass\n    def __call__(self): pass\n")
+    before = fingerprint(f"user.py:Uses:net={value}"), fingerprint("user.py:Uses:net=none")
+    (here / "parts" / "numbers.py").write_text("GAIN = 0.25\n")
+    assert fingerprint(f"user.py:Uses:net={value}") != before[0]
+    assert fingerprint("user.py:Uses:net=none") == before[1]
+
+
+def test_the_file_that_an_option_names_counts(here):
+    sys.path.append(str(here))
+    (here / "user.py").write_text(
+        "from pathlib import Path\n\n\nclass Uses:\n    def __init__(self, weights: Path): self.weights = weights\n"
+        "    def __call__(self): pass\n"
+    )
+    import functools
+
+    import user
+
+    (here / "a.bin").write_bytes(bytes(range(256)))
+    audio_inpaint.register("bound", functools.partial(user.Uses, weights="a.bin"))
+    names = "user.py:Uses:weights=a.bin", f"user.py:Uses:weights={here / 'a.bin'}", "bound"
+    before = [fingerprint(name) for name in names]
+    (here / "a.bin").write_bytes(bytes(range(255)))
+    assert all(fingerprint(name) != old for name, old in zip(names, before, strict=True))
+    changed = [fingerprint(name) for name in names]
+    (here / "a.bin").unlink()
+    assert all(fingerprint(name) != old for name, old in zip(names, changed, strict=True))
+    del sys.modules["user"]
+
+
 def test_the_network_of_a_checkpoint_counts_wherever_it_is_written(here, monkeypatch):
     """One of one's own is not built from a checkpoint, but its edits would be seen."""
     (here / "mynets.py").write_text("class Net: pass\n")

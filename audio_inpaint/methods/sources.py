@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
@@ -30,11 +32,12 @@ _INSTALLED = {
     )
     for place in (Path(folder).absolute(), Path(folder).resolve())
 }
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME_EVERYTHING = (_PACKAGE / "__init__.py", _PACKAGE / "methods" / "registry.py")
 
 
 def closure(starts: Iterable[str | Path]) -> list[Path]:
-    """Return the files of modules and of all that they import, in turn, sorted.
+    """Return the files of modules and of all that they import, in turn, sorted; other files are just themselves.
 
     Where a module from outside the package can name any method, these are all that methods are made of.
 
@@ -54,6 +57,8 @@ def closure(starts: Iterable[str | Path]) -> list[Path]:
         if file in found or file in _NAME_EVERYTHING:
             continue
         found.add(file)
+        if file.suffix != ".py":
+            continue
         top = name.split(".")[0]
         for imported in _imports(file.read_bytes(), name, file.name == "__init__.py"):
             files = _files(imported, str(_root(file, name)), top)
@@ -68,8 +73,34 @@ def digest(files: Iterable[Path]) -> str:
     """Return a hash of files' contents; their places do not count."""
     total = hashlib.sha256()
     for file in files:
-        total.update(hashlib.sha256(file.read_bytes()).digest())
+        with file.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
     return total.hexdigest()
+
+
+def mentioned(value: object) -> Iterator[str | Path]:
+    """Yield the modules and files that an option's value names, at any depth, for `closure`.
+
+    Args:
+        value: text such as `nets/unet.py:Net`, `nets.unet:Net`, `nets.unet.Net` or the path of a file; or what holds
+            such text. Whatever else it is names nothing.
+
+    >>> list(mentioned({"net": ["nets.unet:Net", "gone.wav"], "order": 5}))
+    ['nets.unet', 'gone.wav']
+    """
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set):
+        for one in value:
+            yield from mentioned(one)
+    elif isinstance(value, str | Path):
+        parts = str(value).split(":")
+        places = (":".join(parts[:count]) for count in range(len(parts), 0, -1))
+        file = next((place for place in places if os.path.isfile(place)), None)
+        if file is not None:
+            yield Path(file)
+        elif _DOTTED.fullmatch(parts[0]) and (len(parts) > 1 or "." in parts[0]):
+            yield parts[0]  # `closure` leaves out what is no module
 
 
 def _everything() -> set[Path]:
