@@ -116,6 +116,7 @@ def method(spec: str, **options: Any) -> Method:
 
     Raises:
         InputError: there is no such method, or it does not take such options.
+        ContractError: building it would have ended the program.
 
     >>> method("janssen:iterations=5", order=100)
     Janssen(iterations=5, order=100, context=0.128)
@@ -124,7 +125,8 @@ def method(spec: str, **options: Any) -> Method:
     if _is_method(factory):
         return _bound(factory, values)
     try:
-        built = factory(*arguments, **values)
+        with foreign.staying(spec):
+            built = factory(*arguments, **values)
     except ValueError as error:
         if isinstance(error, InputError) or not values:
             raise
