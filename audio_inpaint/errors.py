@@ -1,4 +1,4 @@
-"""Errors that a user can fix."""
+"""Errors that a user can fix, and those of whoever wrote a method."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     Every command line turns it into that line on standard error and exit code 2, without a traceback.
     """
+
+
+class ContractError(RuntimeError):
+    """A method did what the contract forbids: a bug of the method, which keeps its traceback."""

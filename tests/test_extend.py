@@ -1,5 +1,6 @@
 """A method of one's own, as docs/extend.md has it: from a file outside the package, through every door."""
 
+import json
 import os
 import re
 import subprocess
@@ -274,6 +275,49 @@ def test_a_bug_of_a_method_of_ones_own_keeps_its_traceback(here, body, error):
         main(["inpaint", "damaged.wav", "-o", "repaired.wav", "--method", "buggy.py:buggy"])
     assert caught.value.__notes__ == ["This happened to damaged.wav."]
     assert not (here / "repaired.wav").exists()
+
+
+@pytest.mark.parametrize("code", ["", "0", "'no GPU'"])
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import sys\nsys.exit({})\n",
+        "import sys\ndef __getattr__(name): sys.exit({})\n",
+        "import sys\nclass Ends:\n    def __init__(self): sys.exit({})\n    def __call__(self): pass\n",
+        "import sys\ndef Ends(audio, gap, sample_rate): sys.exit({})\n",
+    ],
+)
+def test_a_method_of_ones_own_that_ends_the_program_is_a_bug_and_no_success(here, source, code):
+    (here / "ends.py").write_text(source.format(code))
+    for named in ("ends.py:Ends", "ends:Ends"):
+        with pytest.raises(ContractError, match="ended the program by SystemExit") as caught:
+            main(["inpaint", "damaged.wav", "-o", "repaired.wav", "--method", named])
+        assert isinstance(caught.value.__cause__, SystemExit)
+        sys.modules.pop("ends", None)
+    assert not (here / "repaired.wav").exists()
+
+
+def test_a_bug_of_a_method_in_a_benchmark_keeps_its_type_and_its_traceback(here, capsys):
+    (here / "buggy.py").write_text(
+        "import sys\nfrom audio_inpaint.errors import InputError\n\n\n"
+        "def looks_up(audio, gap, sample_rate):\n    return {}['x']\n\n\n"
+        "def leaves(audio, gap, sample_rate):\n    sys.exit()\n\n\n"
+        "def refuses(audio, gap, sample_rate):\n    raise InputError('too short')\n"
+    )
+    names = [f"buggy.py:{one}" for one in ("looks_up", "leaves", "refuses")]
+    command = ["benchmark", "demo/clips", "-o", "runs", "--gap-ms", "20", "--methods"]
+    assert main([*command, ",".join(["silence", *names])]) == 2
+    said = capsys.readouterr().err
+    assert re.search(r"failed: buggy\.py:looks_up on .*: KeyError: 'x'\n", said)
+    assert "3 of 4 restorations failed; tracebacks are in runs/results.json" in said
+    failures = {one["method"]: one for one in json.loads((here / "runs" / "results.json").read_text())["failures"]}
+    assert failures[names[0]]["reason"] == "KeyError: 'x'"
+    assert failures[names[0]]["traceback"][-1] == "KeyError: 'x'"
+    assert any('buggy.py", line 6, in looks_up' in line for line in failures[names[0]]["traceback"])
+    assert "ended the program" in failures[names[1]]["reason"]
+    assert any('buggy.py", line 10, in leaves' in line for line in failures[names[1]]["traceback"])
+    assert failures[names[2]].keys() == {"method", "case", "reason"}
+    assert failures[names[2]]["reason"] == "too short"
 
 
 def test_a_bug_of_a_module_of_ones_own_keeps_its_traceback(here):

@@ -62,7 +62,8 @@ assert root == Path.cwd() / "audio_inpaint"  # the copy
 before, changed = {name: fingerprint(name) for name in names}, {}
 for edit in edits:
     content = (root / edit).read_bytes()
-    (root / edit).write_bytes(content + b"\\n# edited\\n")
+    edited = b"edited: true" if edit.endswith(".yaml") else b"# edited"  # a config's comments do not count
+    (root / edit).write_bytes(content + b"\\n" + edited + b"\\n")
     changed[edit] = [name for name in names if fingerprint(name) != before[name]]
     (root / edit).write_bytes(content)
 print(json.dumps([changed, before == {name: fingerprint(name) for name in names}]))
@@ -145,6 +146,43 @@ def test_a_method_of_ones_own_that_builds_on_one_of_the_package_is_that_too(here
 @pytest.mark.parametrize(
     ("code", "counts"),
     [
+        ("from audio_inpaint import method", True),
+        ("import audio_inpaint", True),
+        ("import audio_inpaint.gaps", True),  # after it, audio_inpaint.method is there too
+        ("from audio_inpaint import *", True),
+        ("def late():\n    from audio_inpaint import repair", True),
+        ("from audio_inpaint.methods import registry", True),
+        ("from audio_inpaint.methods.registry import method", True),
+        ("from audio_inpaint.repairing import repair", True),
+        ("from parts.asks import method", True),
+        ("from audio_inpaint.gaps import Gap", False),
+        ("import audio_inpaint.gaps as gaps", False),
+        ("from audio_inpaint import gaps", False),
+        ("from audio_inpaint.methods.silence import Silence", False),
+    ],
+)
+def test_a_method_of_ones_own_that_can_name_any_of_the_package_is_all_of_them(here, code, counts):
+    (here / "parts" / "asks.py").write_text("from audio_inpaint import method\n")
+    (here / "echo.py").write_text(f"{code}\n\n\nclass Echo: pass\n")
+    made_of = {
+        file.relative_to(ROOT).as_posix() for file in sources.closure([here / "echo.py"]) if ROOT in file.parents
+    }
+    expected = {f"audio_inpaint/methods/{one}.py" for one in ("janssen", "recall/recall", "deep_prior/fit")}
+    expected |= {"audio_inpaint/nn/unet.py", "configs/dpai_fast.yaml", "checkpoints/ce_music.pt"}
+    assert made_of & expected == (expected if counts else set())
+    assert "audio_inpaint/report/page.py" not in made_of
+
+
+def test_all_that_the_front_door_leads_to_counts_for_who_may_use_it(here):
+    (here / "echo.py").write_text("import audio_inpaint\n\n\nclass Echo: pass\n")
+    files = set(sources.closure([here / "echo.py"]))
+    modules = {sys.modules[getattr(audio_inpaint, name).__module__] for name in audio_inpaint.__all__ if name[0] != "_"}
+    assert {Path(module.__file__) for module in modules} - files == {Path(registry.__file__)}
+
+
+@pytest.mark.parametrize(
+    ("code", "counts"),
+    [
         ("import parts.gain", True),
         ("import parts.gain as other", True),
         ("from parts import gain", True),
@@ -177,6 +215,49 @@ def test_options_and_the_state_of_what_is_registered_count(here):
         audio_inpaint.register("given", factory)
         marks.add(fingerprint("given"))
     assert len(marks) == 3
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "parts.gain:GAIN",
+        "parts.gain.GAIN",
+        "parts.gain",
+        "parts/numbers.py:GAIN",
+        "parts/numbers.py",
+        "parts/numbers.py:GAIN:order=5",
+        "[parts.other:OTHER,parts/numbers.py]",
+        "{class_path: parts.numbers.GAIN}",
+    ],
+)
+def test_the_source_that_an_option_names_counts(here, value):
+    (here / "user.py").write_text("class Uses:\n    def __init__(self, net): pass\n    def __call__(self): pass\n")
+    before = fingerprint(f"user.py:Uses:net={value}"), fingerprint("user.py:Uses:net=none")
+    (here / "parts" / "numbers.py").write_text("GAIN = 0.25\n")
+    assert fingerprint(f"user.py:Uses:net={value}") != before[0]
+    assert fingerprint("user.py:Uses:net=none") == before[1]
+
+
+def test_the_file_that_an_option_names_counts(here):
+    sys.path.append(str(here))
+    (here / "user.py").write_text(
+        "from pathlib import Path\n\n\nclass Uses:\n    def __init__(self, weights: Path): self.weights = weights\n"
+        "    def __call__(self): pass\n"
+    )
+    import functools
+
+    import user
+
+    (here / "a.bin").write_bytes(bytes(range(256)))
+    audio_inpaint.register("bound", functools.partial(user.Uses, weights="a.bin"))
+    names = "user.py:Uses:weights=a.bin", f"user.py:Uses:weights={here / 'a.bin'}", "bound"
+    before = [fingerprint(name) for name in names]
+    (here / "a.bin").write_bytes(bytes(range(255)))
+    assert all(fingerprint(name) != old for name, old in zip(names, before, strict=True))
+    changed = [fingerprint(name) for name in names]
+    (here / "a.bin").unlink()
+    assert all(fingerprint(name) != old for name, old in zip(names, changed, strict=True))
+    del sys.modules["user"]
 
 
 def test_the_network_of_a_checkpoint_counts_wherever_it_is_written(here, monkeypatch):

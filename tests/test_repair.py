@@ -13,7 +13,6 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.recording import Reader, read, write
 from audio_inpaint.gaps import Gap, gap_mask
-from audio_inpaint.methods.contract import ContractError
 from audio_inpaint.repairing import repair, repair_file
 
 RATE = 8000
@@ -156,101 +155,6 @@ def test_a_sample_rate_that_is_no_whole_number_of_hz_is_refused(rate):
 def test_what_is_no_method_is_refused(method):
     with pytest.raises(InputError):
         repair(noise(), [GAP], RATE, method)
-
-
-# What a method gets, and what it may return
-
-
-def test_a_method_sees_zeros_in_the_gap_and_the_known_samples_of_the_other_channel():
-    seen, audio = [], noise(dtype=np.float32)
-    audio[1, 1000:1200] = np.nan  # what a gap holds is not looked at
-
-    def spy(given, gap, sample_rate):
-        seen.append((given.clone(), gap.clone(), sample_rate))
-        return quarter(given, gap, sample_rate)
-
-    spy.context = float("inf")
-    repair(audio, [Gap(1000, 1200, 1)], RATE, spy)
-    ((given, gap, rate),) = seen
-    assert rate == RATE
-    assert np.array_equal(gap.numpy(), OWN)
-    assert (given[gap] == 0).all()
-    assert np.array_equal(given[~gap].numpy(), audio[~OWN])
-
-
-@pytest.mark.parametrize(
-    ("method", "message"),
-    [
-        (lambda audio, gap, rate: audio[:, :-1].clone(), "shape"),
-        (lambda audio, gap, rate: audio[gap][None, :50].clone(), r"\(1, 50\) for .* \(1, 4000\)"),
-        (lambda audio, gap, rate: audio.expand(3, -1).clone(), "shape"),
-        (lambda audio, gap, rate: audio[0].clone(), "shape"),
-        (lambda audio, gap, rate: audio.masked_fill(gap, float("nan")), "NaN"),
-        (lambda audio, gap, rate: audio.masked_fill(gap, float("inf")), "NaN or infinite"),
-        (lambda audio, gap, rate: audio * (1 + 1e-12), "outside the gaps"),
-        (lambda audio, gap, rate: audio.masked_fill_(gap, 0.25), "changed the audio"),
-        (lambda audio, gap, rate: audio, "return a copy"),
-        (lambda audio, gap, rate: None, "return a tensor"),
-        (lambda audio, gap, rate: quarter(audio, gap, rate).numpy(), "returned ndarray: return a tensor"),
-        (lambda audio, gap, rate: quarter(audio, gap, rate).mul(2**15).to(torch.int16), "returned torch.int16"),
-        (lambda audio, gap, rate: quarter(audio, gap, rate).float(), "returned torch.float32 .* for torch.float64"),
-        (lambda audio, gap, rate: quarter(audio, gap, rate).where(audio > 0.11, 0.11), "outside the gaps"),
-    ],
-)
-def test_a_method_that_breaks_the_contract_is_told_so(method, message):
-    audio = noise(1)
-    with pytest.raises(ContractError, match=message):
-        repair(audio, [GAP], RATE, method)
-    assert np.array_equal(audio, noise(1))
-
-
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_one_bit_of_one_known_sample_is_seen(dtype):
-    def careless(audio, gap, sample_rate):
-        return quarter(audio, gap, sample_rate) + 0.0  # which makes 0 of -0
-
-    audio = noise(dtype=dtype)
-    repair(audio, [GAP], RATE, careless)
-    audio[1, 700] = -0.0
-    with pytest.raises(ContractError, match="outside the gaps"):
-        repair(audio, [GAP], RATE, careless)
-
-
-def test_a_method_that_explains_is_held_to_the_same():
-    class Explaining:
-        def explain(self, audio, gap, sample_rate, wanted):
-            return audio[:, :50].clone(), []
-
-        def __call__(self, audio, gap, sample_rate):
-            return quarter(audio, gap, sample_rate)
-
-        context = 1.0
-
-    with pytest.raises(ContractError, match="Explaining returned"):
-        repair(noise(), [GAP], RATE, Explaining())
-
-
-@pytest.mark.parametrize("error", [ZeroDivisionError("bug"), RuntimeError("sizes do not match"), IndexError("bug")])
-def test_a_bug_of_a_method_keeps_its_type(error):
-    def buggy(audio, gap, sample_rate):
-        raise error
-
-    with pytest.raises(type(error)) as caught:
-        repair(noise(), [GAP], RATE, buggy)
-    assert caught.value is error
-
-
-@pytest.mark.parametrize(
-    "error",
-    [MemoryError(), torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("you tried to allocate memory")],
-)
-def test_too_little_memory_gives_one_line(error):
-    def greedy(audio, gap, sample_rate):
-        raise error
-
-    with pytest.raises(InputError, match="more memory") as caught:
-        repair(noise(), [GAP], RATE, greedy)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(("subtype", "dtype"), [("FLOAT", np.float32), ("DOUBLE", np.float64)])

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -45,10 +46,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a task: a row, or the reason why there is none."""
+    """What came of a task: a row, or the reason why there is none, with a traceback if that is a bug."""
 
     row: Row | None
     reason: str = ""
+    traceback: str = ""
     fresh: bool = True
 
 
@@ -94,7 +96,7 @@ def run(
     workers: int = 1,
     progress: Progress | None = None,
     part: tuple[int, int] = (0, 1),
-    failed: Mapping[tuple[str, str], str] = MappingProxyType({}),
+    failed: Mapping[tuple[str, str], tuple[str, str]] = MappingProxyType({}),
     device: str | None = None,
 ) -> Results:
     """Restore every case by every method, and score it.
@@ -110,7 +112,7 @@ def run(
         workers: processes.
         progress: called whenever a task ends.
         part: this process's share of the cases, (rank, ranks).
-        failed: (method, case) -> reason, of what another process has tried.
+        failed: (method, case) -> reason and traceback, of what another process has tried.
         device: where methods compute that can compute on a GPU.
 
     Raises:
@@ -127,7 +129,7 @@ def run(
         for case in cases[rank::ranks]
         for m in known
     ]
-    given = {task: Outcome(None, reason) for task in tasks if (reason := failed.get((task.method, task.case.name)))}
+    given = {task: Outcome(None, *why) for task in tasks if (why := failed.get((task.method, task.case.name)))}
     tally = Tally(tasks, workers)
     outcomes: dict[Task, Outcome] = {}
 
@@ -142,7 +144,11 @@ def run(
             finish(task, known_outcome)
     _compute([task for task in tasks if task not in outcomes], workers, finish)
     rows = [outcomes[task].row for task in tasks if outcomes[task].row]
-    failures = [Failure(task.method, task.case, outcomes[task].reason) for task in tasks if not outcomes[task].row]
+    failures = [
+        Failure(task.method, task.case, outcome.reason, outcome.traceback)
+        for task in tasks
+        if not (outcome := outcomes[task]).row
+    ]
     return Results(protocol, tuple(known), tuple(scores), rows, failures, folder)
 
 
@@ -264,4 +270,8 @@ def _work(task: Task) -> Outcome:
             cache.save(task.cache, name, entry)
         return Outcome(_row(task, entry, name), fresh=fresh)
     except (Exception, SystemExit) as error:
-        return Outcome(None, " ".join(str(error).split())[:300] or type(error).__name__)
+        said = " ".join(str(error).split())[:300]
+        if isinstance(error, InputError):
+            return Outcome(None, said)
+        kind = type(error).__name__
+        return Outcome(None, f"{kind}: {said}" if said else kind, "".join(traceback.format_exception(error)))

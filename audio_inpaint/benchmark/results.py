@@ -40,11 +40,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Failure:
-    """A method that could not restore a case, and why."""
+    """A method that could not restore a case, and why; a bug with its traceback."""
 
     method: str
     case: Case
     reason: str
+    traceback: str = ""
 
 
 def labels(methods: Sequence[str]) -> dict[str, str]:
@@ -173,6 +174,7 @@ def write_details(path: Path, results: Results) -> None:
         "details": results.details,
         "failures": [
             {"method": failure.method, "case": failure.case.name, "reason": failure.reason}
+            | ({"traceback": failure.traceback.splitlines()} if failure.traceback else {})
             for failure in results.failures
         ],
     }

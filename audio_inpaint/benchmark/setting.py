@@ -64,14 +64,14 @@ class Setting:
                     methods, cases, scores, self.cache, protocol, self.workers, bar, (rank, ranks), device=self.device
                 )
             results.append(own)
-            return [[failure.method, failure.case.name, failure.reason] for failure in own.failures]
+            return [[one.method, one.case.name, one.reason, one.traceback] for one in own.failures]
 
         results: list[Results] = []
         failed = shared(part)
         whole = results[0]
         if len(whole.rows) + len(whole.failures) < len(cases) * len(whole.methods):
             # what the other processes restored is in the cache now
-            known = {(method, name): reason for method, name, reason in failed}
+            known = {(method, name): (reason, trace) for method, name, reason, trace in failed}
             whole = run(methods, cases, scores, self.cache, protocol, self.workers, failed=known, device=self.device)
         whole.details.update(self.details(whole, cases))
         return whole

@@ -295,7 +295,10 @@ def _report(setting: "Setting", results, audio: bool) -> int:
     for failure in results.failures[:20]:
         print(f"failed: {failure.method} on {failure.case.name}: {failure.reason}", file=sys.stderr)
     if results.failures:
-        raise InputError(f"{len(results.failures)} of {len(results.failures) + len(results.rows)} restorations failed")
+        traced = any(failure.traceback for failure in results.failures)
+        where = f"; tracebacks are in {setting.folder / 'results.json'}" if traced else ""
+        total = len(results.failures) + len(results.rows)
+        raise InputError(f"{len(results.failures)} of {total} restorations failed{where}")
     return 0
 
 

@@ -12,17 +12,21 @@ known sample of every channel. docs/extend.md has an example.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import hashlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from numbers import Real
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from audio_inpaint.errors import InputError
+from audio_inpaint.errors import ContractError, InputError
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.foreign import staying
 
 CONTEXT = 1.0  # seconds on each side of a gap, for a method that does not say what it wants
 LONGEST = 30.0  # seconds from the first to the last gap that a method gets at once, likewise; this bounds memory
@@ -69,10 +73,6 @@ class FromColumns(Method, Protocol):
         ...
 
 
-class ContractError(RuntimeError):
-    """A method returned what the contract forbids: a bug of the method, which keeps its traceback."""
-
-
 def restored(
     method: Method, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap], device: str | None = None
 ) -> tuple[Tensor, list[Explanation]]:
@@ -90,23 +90,20 @@ def restored(
         Audio (channel, time), and the explanations, none if the method does not explain.
 
     Raises:
-        ContractError: another type or shape, samples that are not finite, or a known sample that changed.
+        ContractError: another type or shape, samples that are not finite, a known sample that changed, junk for
+            explanations; or it changed what it was given, or wanted to end the program.
         InputError: there was too little memory.
     """
-    given, version = _placed(method, audio, gap, sample_rate, device), audio._version
-    with _enough_memory(audio, sample_rate):
-        if isinstance(method, Explaining):
-            output, explanations = method.explain(*given, wanted)
-        else:
-            output, explanations = method(*given), []
-    name = _name(method)
-    if audio._version != version:
-        raise ContractError(f"{name} changed the audio that it was given: work on a copy")
+    name, asked = _name(method), set(wanted)
+    with _held(name, audio, gap, sample_rate):
+        given = _placed(method, audio, gap, sample_rate, device)
+        returned = method.explain(*given, list(wanted)) if isinstance(method, Explaining) else (method(*given), [])
+    output, explanations = _explained(name, returned)
     output = _checked(name, output, audio)
     bits = torch.int32 if audio.dtype == torch.float32 else torch.int64
     if not bool(((output.view(bits) == audio.view(bits)) | gap).all()):
         raise ContractError(f"{name} changed samples outside the gaps: return the known ones bit for bit")
-    asked = set(wanted)  # a gap of all channels may be explained channel by channel
+    # a gap of all channels may be explained channel by channel
     return output, [one for one in explanations if {one.gap, replace(one.gap, channel=None)} & asked]
 
 
@@ -126,12 +123,13 @@ def restored_columns(
         Audio (channel, time).
 
     Raises:
-        ContractError: another type or shape, or samples that are not finite.
+        ContractError: another type or shape, or samples that are not finite; or as `restored`.
         InputError: there was too little memory.
     """
-    with _enough_memory(audio, sample_rate):
+    name = _name(method)
+    with _held(name, audio, gap, sample_rate):
         output = method.columns(*_placed(method, audio, gap, sample_rate, device))
-    return _checked(_name(method), output, audio)
+    return _checked(name, output, audio)
 
 
 def _placed(
@@ -147,27 +145,58 @@ def _name(method: object) -> str:
 
 
 @contextmanager
-def _enough_memory(audio: Tensor, sample_rate: int) -> Iterator[None]:
+def _held(name: str, audio: Tensor, gap: Tensor, sample_rate: int) -> Iterator[None]:
+    """Hold a call to leaving what it is given and the program as they are, and say where memory did not suffice."""
+    before = _hash(audio), _hash(gap)
     try:
-        yield
+        with staying(name):
+            yield
     except (MemoryError, RuntimeError) as error:
         if _out_of_memory(error):
             seconds = audio.shape[-1] / sample_rate
             raise InputError(f"{seconds:.1f} s of audio need more memory than there is: try another method") from error
         raise
+    for what, was, now in zip(("audio", "mask"), before, (audio, gap), strict=True):
+        if _hash(now) != was:
+            raise ContractError(f"{name} changed the {what} that it was given: work on a copy")
+
+
+def _hash(values: Tensor) -> bytes:
+    """Return a hash, which unlike a copy takes no memory, and unlike torch's count of changes sees those by numpy."""
+    return hashlib.sha256(np.ascontiguousarray(values.numpy())).digest()
+
+
+def _explained(name: str, returned: object) -> tuple[object, list[Explanation]]:
+    """Return an output and its explanations, if that is what was returned."""
+    if not isinstance(returned, tuple) or len(returned) != 2:
+        raise ContractError(f"{name} explained by {type(returned).__name__}: return audio and a list of explanations")
+    output, explanations = returned
+    if not isinstance(explanations, list | tuple):
+        raise ContractError(f"{name} explained by {type(explanations).__name__}: return a list of explanations")
+    for one in explanations:
+        if not isinstance(one, Explanation):
+            raise ContractError(f"{name} explained a gap by {type(one).__name__}: return a list of explanations")
+        shares = isinstance(one.weights, Mapping) and one.weights and all(map(_is_number, one.weights.values()))
+        if not (isinstance(one.gap, Gap) and shares and (one.expected_snr is None or _is_number(one.expected_snr))):
+            raise ContractError(f"{name} explained a gap by {one!r:.150}: give a gap, weights, and numbers")
+    return output, list(explanations)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and value == value
 
 
 def _checked(name: str, output: object, audio: Tensor) -> Tensor:
     """Return a method's output in the processor's memory, if it is audio like what was given."""
     if not isinstance(output, Tensor):
         raise ContractError(f"{name} returned {type(output).__name__}: return a tensor")
-    if output.data_ptr() == audio.data_ptr():
-        raise ContractError(f"{name} returned the audio that it was given: return a copy with the gaps filled")
     if output.dtype != audio.dtype or output.shape != audio.shape:
         raise ContractError(
             f"{name} returned {output.dtype} {tuple(output.shape)} for {audio.dtype} {tuple(audio.shape)}: "
             "return the audio's type and shape"
         )
+    if output.data_ptr() == audio.data_ptr():
+        raise ContractError(f"{name} returned the audio that it was given: return a copy with the gaps filled")
     output = output.detach().cpu()
     if not bool(output.isfinite().all()):
         raise ContractError(f"{name} returned NaN or infinite samples")

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from audio_inpaint.errors import InputError
+from audio_inpaint.errors import ContractError, InputError
 
 
 def is_foreign(name: str) -> bool:
@@ -27,13 +29,31 @@ def loaded(name: str) -> Any:
 
     Raises:
         InputError: there is no such file, module or class.
+        ContractError: loading it would have ended the program.
     """
     place, _, attribute = name.rpartition(":")
-    module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
-    found = getattr(module, attribute, None)
+    with staying(place):
+        module = _from_file(Path(place)) if place.endswith(".py") else _from_name(place)
+        found = getattr(module, attribute, None)
     if not callable(found):
         raise InputError(f"there is no class or function {attribute} in {place}")
     return found
+
+
+@contextmanager
+def staying(name: str) -> Iterator[None]:
+    """Turn the wish of somebody's code to end the program, which would look as if all were done, into an error.
+
+    Args:
+        name: of the code, for the message.
+
+    Raises:
+        ContractError: it wanted to.
+    """
+    try:
+        yield
+    except SystemExit as error:
+        raise ContractError(f"{name} ended the program by SystemExit({error.code!r}): raise another error") from error
 
 
 def start(name: str) -> str | Path:

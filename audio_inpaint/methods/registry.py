@@ -116,6 +116,7 @@ def method(spec: str, **options: Any) -> Method:
 
     Raises:
         InputError: there is no such method, or it does not take such options.
+        ContractError: building it would have ended the program.
 
     >>> method("janssen:iterations=5", order=100)
     Janssen(iterations=5, order=100, context=0.128)
@@ -124,7 +125,8 @@ def method(spec: str, **options: Any) -> Method:
     if _is_method(factory):
         return _bound(factory, values)
     try:
-        built = factory(*arguments, **values)
+        with foreign.staying(spec):
+            built = factory(*arguments, **values)
     except ValueError as error:
         if isinstance(error, InputError) or not values:
             raise
@@ -170,15 +172,16 @@ def file_of(spec: str) -> Path | None:
 def fingerprint(spec: str) -> str:
     """Return a hash of what a method's results depend on, besides its input.
 
-    That is its name and options; its own file, if it is a checkpoint or a config; and the source of its class, of the
-    network that its file names, and of everything that these import within the package or from local files.
+    That is its name and options; its own file, if it is a checkpoint or a config; the source of its class, of the
+    network that its file names, of a class that an option names, and of everything that these import within the package
+    or from local files; and the local files that options name.
 
     Raises:
         InputError: there is no such method, its file is missing, or it does not take such options.
     """
-    _read(spec)
+    _, _, options = _read(spec)
     starts, own = _made_of(split(spec)[0])
-    code = sources.digest(sources.closure(starts))
+    code = sources.digest(sources.closure([*starts, *sources.mentioned(options)]))
     return hashlib.sha256(f"{spec} {code}".encode() + own).hexdigest()
 
 
@@ -215,8 +218,9 @@ def _networks(config: object) -> Iterator[str]:
 
 def _written(factory: Any) -> tuple[list[str | Path], bytes]:
     """Return where a registered factory was written, and its state."""
-    target = factory
+    target, bound = factory, []
     while isinstance(target, functools.partial):
+        bound += sources.mentioned([target.args, target.keywords])
         target = target.func
     kind = target if isinstance(target, type) or inspect.isroutine(target) else type(target)
     try:
@@ -224,10 +228,10 @@ def _written(factory: Any) -> tuple[list[str | Path], bytes]:
     except Exception:  # whatever its parts raise
         state = getattr(kind, "__qualname__", "").encode()
     try:
-        return [Path(inspect.getfile(kind)).resolve(strict=True)], state
+        return [Path(inspect.getfile(kind)).resolve(strict=True), *bound], state
     except (TypeError, OSError):  # written at a prompt
         code = getattr(kind, "__code__", None)
-        return [], state + (repr((code.co_code, code.co_consts)).encode() if code else b"")
+        return bound, state + (repr((code.co_code, code.co_consts)).encode() if code else b"")
 
 
 # -- other processes ---------------------------------------------------------------------------------------------------

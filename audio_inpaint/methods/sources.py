@@ -1,20 +1,26 @@
 """The source files that a module's behaviour depends on, found without importing it: what it imports, and so on.
 
 Imports inside functions count; those for type checkers do not. Installed packages and Python's own modules are left
-out, and so are modules that name everything: `audio_inpaint` itself and the registry of methods.
+out. So are, for modules of this package, `audio_inpaint` itself and the registry of methods, which name everything; a
+module from elsewhere that reaches one of these can ask for any method by its name, and depends on all of them.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import os
+import re
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache, lru_cache
 from importlib.machinery import PathFinder
 from pathlib import Path
+
+from audio_inpaint.files import configs
+from audio_inpaint.nn import checkpoints
 
 _PACKAGE = Path(__file__).parent.parent
 _INSTALLED = {
@@ -26,11 +32,14 @@ _INSTALLED = {
     )
     for place in (Path(folder).absolute(), Path(folder).resolve())
 }
+_DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 _NAME_EVERYTHING = (_PACKAGE / "__init__.py", _PACKAGE / "methods" / "registry.py")
 
 
 def closure(starts: Iterable[str | Path]) -> list[Path]:
-    """Return the files of modules and of all that they import, in turn, sorted.
+    """Return the files of modules and of all that they import, in turn, sorted; other files are just themselves.
+
+    Where a module from outside the package can name any method, these are all that methods are made of.
 
     Args:
         starts: dotted names of modules, or files; names that cannot be found are left out.
@@ -42,14 +51,21 @@ def closure(starts: Iterable[str | Path]) -> list[Path]:
         else:
             left += [(file, name) for file, name in _files(start, "", start.split(".")[0])]
     found: set[Path] = set()
+    named = False
     while left:
         file, name = left.pop()
         if file in found or file in _NAME_EVERYTHING:
             continue
         found.add(file)
+        if file.suffix != ".py":
+            continue
         top = name.split(".")[0]
         for imported in _imports(file.read_bytes(), name, file.name == "__init__.py"):
-            left += _files(imported, str(_root(file, name)), top)
+            files = _files(imported, str(_root(file, name)), top)
+            named = named or (bool(files) and files[-1][0] in _NAME_EVERYTHING)
+            left += files
+    if named and not all(file.is_relative_to(_PACKAGE) for file in found):
+        found |= _everything()
     return sorted(found)
 
 
@@ -57,8 +73,42 @@ def digest(files: Iterable[Path]) -> str:
     """Return a hash of files' contents; their places do not count."""
     total = hashlib.sha256()
     for file in files:
-        total.update(hashlib.sha256(file.read_bytes()).digest())
+        with file.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
     return total.hexdigest()
+
+
+def mentioned(value: object) -> Iterator[str | Path]:
+    """Yield the modules and files that an option's value names, at any depth, for `closure`.
+
+    Args:
+        value: text such as `nets/unet.py:Net`, `nets.unet:Net`, `nets.unet.Net` or the path of a file; or what holds
+            such text. Whatever else it is names nothing.
+
+    >>> list(mentioned({"net": ["nets.unet:Net", "gone.wav"], "order": 5}))
+    ['nets.unet', 'gone.wav']
+    """
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple | set):
+        for one in value:
+            yield from mentioned(one)
+    elif isinstance(value, str | Path):
+        parts = str(value).split(":")
+        places = (":".join(parts[:count]) for count in range(len(parts), 0, -1))
+        file = next((place for place in places if os.path.isfile(place)), None)
+        if file is not None:
+            yield Path(file)
+        elif _DOTTED.fullmatch(parts[0]) and (len(parts) > 1 or "." in parts[0]):
+            yield parts[0]  # `closure` leaves out what is no module
+
+
+def _everything() -> set[Path]:
+    """Return the files of which all methods of the package are made, and the ways to call them."""
+    files = [file for room in ("methods", "nn") for file in (_PACKAGE / room).rglob("*.py")]
+    modules = [".".join(file.relative_to(_PACKAGE.parent).with_suffix("").parts) for file in files]
+    data = {*configs.FOLDER.glob("*.yaml"), *checkpoints.FOLDER.glob("*.pt")}
+    return {*closure(["audio_inpaint.repairing", "audio_inpaint.detection", *modules]), *data}
 
 
 def _root(file: Path, name: str) -> Path:
@@ -132,6 +182,7 @@ def _imports(content: bytes, name: str, is_package: bool) -> list[str]:
             continue
         if isinstance(node, ast.Import):
             found += (one.name for one in node.names)
+            found += (one.name.split(".")[0] for one in node.names if not one.asname)  # the name that it binds
         elif isinstance(node, ast.ImportFrom):
             base = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*base, *([node.module] if node.module else [])])
