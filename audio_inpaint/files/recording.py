@@ -13,6 +13,7 @@ import torch
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, stored
+from audio_inpaint.files.paths import as_path
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
@@ -33,7 +34,7 @@ class Reader:
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path = as_path(path, "the audio file")
         self._spool: IO[bytes] | None = None
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()

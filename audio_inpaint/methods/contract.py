@@ -12,6 +12,7 @@ known sample of every channel. docs/extend.md has an example.
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -70,7 +71,26 @@ class FromColumns(Method, Protocol):
 
 
 class ContractError(RuntimeError):
-    """A method returned what the contract forbids: a bug of the method, which keeps its traceback."""
+    """A method is or returned what the contract forbids: a bug of the method, which keeps its traceback."""
+
+
+def context_and_longest(method: Method) -> tuple[float, float]:
+    """Return the seconds that a method wants on each side of a gap, and those from the first to the last gap at once.
+
+    Raises:
+        ContractError: they are no such numbers.
+    """
+    wanted = []
+    for attribute, default, kind in (
+        ("context", CONTEXT, "a number of seconds above 0"),
+        ("longest", LONGEST, "a number of seconds from 0"),
+    ):
+        value = getattr(method, attribute, default)
+        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+        if not number or not (value > 0 or (value == 0 and attribute == "longest")):
+            raise ContractError(f"{_name(method)}.{attribute} is {kind}, infinite if need be, not {value!r:.60}")
+        wanted.append(float(value))
+    return wanted[0], wanted[1]
 
 
 def restored(
