@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 
+from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.options import Range, allows, refusal
 
 _BLOCK_S = 10.0
 _CONTEXT_S = 0.1
@@ -18,12 +21,18 @@ _LONGEST_CLIPPING_S = 0.02  # half a period at 25 Hz
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _LOSSY = {"VORBIS", "OPUS"}
 _SMEAR_S = 0.006  # a lossy coder's shortest window, 256 samples at 44.1 kHz
+_Threshold = Annotated[float, Range(0, 1)]
+_Longest = Annotated[float, Range(1, 3.6e6)]  # stretches of that length are in memory at once
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
 
 
 @dataclass(frozen=True)
 class Detection:
-    """A stretch that looks lost: its gap, its kind ("zeros", "stuck" or "dropout") and a confidence from 0 to 1."""
+    """A stretch that looks lost: its gap, its kind ("zeros", "stuck" or "dropout") and a confidence from 0 to 1.
+
+    >>> Detection(Gap(8000, 8500), "zeros", 0.9).gap
+    Gap(start=8000, stop=8500, channel=None)
+    """
 
     gap: Gap
     kind: str
@@ -38,12 +47,15 @@ def detect(source: str | Path | Reader, threshold: float = 0.5, longest_ms: floa
     and the steps of coarsely quantised or square waves do not count: the signal has to keep its level up to both
     edges, and a run has to be long against the runs around it. Stretches at the same place in all channels become one
     detection with channel None. Gaps smeared by a lossy coder are mostly found in MP3 and Vorbis, seldom in
-    Opus. Raises InputError for a file that cannot be read.
+    Opus.
 
     Args:
         source: an audio file, or an open one.
-        threshold: the least confidence reported. A gap with one edge in the file stays below 0.6.
-        longest_ms: longer stretches are taken for pauses.
+        threshold: the least confidence reported, from 0 to 1. A gap with one edge in the file stays below 0.6.
+        longest_ms: longer stretches are taken for pauses; from 1 ms to an hour.
+
+    Raises:
+        InputError: the file cannot be read, or a number is out of range.
 
     >>> import numpy as np, soundfile
     >>> tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) / 2
@@ -51,6 +63,9 @@ def detect(source: str | Path | Reader, threshold: float = 0.5, longest_ms: floa
     >>> [(found.kind, found.gap) for found in detect("damaged.wav")]
     [('zeros', Gap(start=8000, stop=8500, channel=None))]
     """
+    for name, kind, value in (("threshold", _Threshold, threshold), ("longest_ms", _Longest, longest_ms)):
+        if not allows(kind, value):
+            raise InputError(refusal(name, kind, value))
     if not isinstance(source, Reader):
         with Reader(source) as reader:
             return detect(reader, threshold, longest_ms)

@@ -44,7 +44,8 @@ def as_gaps(given: object, length: int, channels: int, sample_rate: int | None =
 
     Args:
         given: a boolean mask (time,) or (channel, time), as array or tensor; or a sequence of `Gap`s, of detections,
-            or of (start, stop) or (start, stop, channel) in samples, channels counting from 0.
+            or of (start, stop) or (start, stop, channel) in samples, channels counting from 0; or one `Gap` or
+            detection.
         length: of the audio, in samples.
         channels: of the audio.
         sample_rate: Hz; only words the messages in seconds too.
@@ -58,36 +59,43 @@ def as_gaps(given: object, length: int, channels: int, sample_rate: int | None =
     >>> as_gaps([(300, 400), (100, 200)], length=1000, channels=1)
     [Gap(start=100, stop=200, channel=None), Gap(start=300, stop=400, channel=None)]
     """
-    if hasattr(given, "cpu"):
-        given = given.cpu().numpy()
+    if isinstance(given, Gap) or hasattr(given, "gap"):
+        given = [given]
+    if hasattr(given, "detach"):
+        given = given.detach().cpu().numpy()
     if isinstance(given, np.ndarray) and given.dtype == bool:
         if given.shape not in ((length,), (channels, length)):
             raise InputError(f"the mask has the shape {given.shape}, the audio ({channels}, {length}): true = lost")
         given = mask_gaps(given)
-    if isinstance(given, str | bytes) or not isinstance(given, Iterable):
-        raise InputError(f"gaps are a list of (start, stop) in samples, or a boolean mask, not {given!r:.60}")
+    if isinstance(given, str | bytes) or not isinstance(given, Iterable) or not getattr(given, "shape", True):
+        raise InputError(f"gaps are a list of (start, stop) in samples, or a boolean mask, not {_shown(given)}")
     return check_gaps(map(_as_gap, given), length, channels, sample_rate)
 
 
 def _as_gap(one: object) -> Gap:
     one = getattr(one, "gap", one)  # of a detection
-    if isinstance(one, Gap):
-        return one
     try:
-        values = [None if value is None else _whole(value) for value in one]
+        if isinstance(one, str | bytes):
+            raise TypeError
+        parts = (one.start, one.stop, one.channel) if isinstance(one, Gap) else one
+        values = [None if value is None else _whole(value) for value in parts]
         if len(values) not in (2, 3) or None in values[:2]:
             raise ValueError
     except (TypeError, ValueError, OverflowError):  # OverflowError: infinite
         raise InputError(
-            f"{one!r:.60} is not a gap: give (start, stop) in samples, with a channel if need be"
+            f"{_shown(one)} is not a gap: give (start, stop) as whole numbers of samples, with a channel if need be"
         ) from None
     return Gap(*values)
 
 
 def _whole(value: object) -> int:
-    if int(value) != value:
+    if isinstance(value, bool | np.bool_) or int(value) != value:
         raise ValueError
     return int(value)
+
+
+def _shown(value: object) -> str:
+    return " ".join(repr(value).split())[:60]
 
 
 def check_gaps(

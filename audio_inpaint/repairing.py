@@ -17,16 +17,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audio_inpaint.arrays import as_samples, like
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.paths import Paths
-from audio_inpaint.files.recording import Reader
-from audio_inpaint.gaps import Gap, as_gaps
-from audio_inpaint.methods.contract import CONTEXT, LONGEST, Method, restored
+from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.gaps import Gap, as_gaps, gap_mask
+from audio_inpaint.methods.contract import Method, context_and_longest, restored
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.registry import method as named
-from audio_inpaint.spans import Read, Shape, Span, read_span, spans
+from audio_inpaint.spans import Read, Shape, Span, finite, read_span, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.explanation import Explanation
@@ -42,6 +43,9 @@ class Repair:
         audio: as it was given, array or tensor, of the same shape and type, its gaps filled.
         gaps: sorted and merged, in samples.
         explanations: how they were filled, in the order of time; empty if the method does not say.
+
+    >>> repair(np.ones(4000), [(100, 200)], 8000, "silence").gaps
+    [Gap(start=100, stop=200, channel=None)]
     """
 
     audio: Any
@@ -61,9 +65,10 @@ def repair(
     """Fill the gaps of audio in memory; every other sample comes back bit for bit.
 
     Args:
-        audio: (channel, time) or (time,), floating point, array or tensor; what it holds in the gaps is not looked at.
+        audio: (channel, time) or (time,), floating point of 16, 32 or 64 bits, array or tensor; what it holds in the
+            gaps is not looked at.
         gaps: a boolean mask of the audio's shape or (time,), true = lost; or a list of `Gap`s, of detections, or of
-            (start, stop) or (start, stop, channel) in samples.
+            (start, stop) or (start, stop, channel) in samples; or one `Gap` or detection.
         sample_rate: Hz.
         method: a name that `methods` lists, with options if need be ("janssen:iterations=5"), the file of a trained
             network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
@@ -71,7 +76,7 @@ def repair(
         progress: called with (gaps filled, gaps in all).
 
     Raises:
-        InputError: audio or gaps do not fit, a known sample is not finite, or there is no such method.
+        InputError: audio or gaps do not fit, a known sample is not finite, wherever it is, or there is no such method.
         ContractError: the method broke its contract.
 
     >>> import numpy as np
@@ -80,12 +85,15 @@ def repair(
     >>> bool(np.abs(repaired.audio - tone).max() < 1e-3)
     True
     """
-    samples, device = _samples(audio), checked_device(device)
+    samples, device = as_samples(audio), checked_device(device)
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
     channels, length = samples.shape
     found = as_gaps(gaps, length, channels, sample_rate)
     shape = Shape(channels, length, int(sample_rate))
+    gap = gap_mask(found, length, channels)
+    for start in range(0, length, BLOCK):
+        finite(samples[:, start : start + BLOCK], gap[:, start : start + BLOCK], start, shape.sample_rate)
     output, explanations = samples.clone(), []
     work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
     for fills, explained in filled(
@@ -94,7 +102,7 @@ def repair(
         for fill in fills:
             fill.into(output, 0)
         explanations += explained
-    return Repair(_like(audio, output), found, _in_order(explanations))
+    return Repair(like(audio, output), found, _in_order(explanations))
 
 
 @dataclass(frozen=True)
@@ -110,6 +118,12 @@ class FileRepair:
         fills: what was put into them.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         notes: what the output's format could not keep, one line each.
+
+    >>> import soundfile
+    >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
+    >>> done = repair_file("damaged.wav", "silent.wav", [(100, 200)], "silence")
+    >>> done.path.name, done.length, done.sample_rate, done.notes
+    ('silent.wav', 4000, 8000, [])
     """
 
     path: Path
@@ -145,7 +159,8 @@ def repair_file(
         progress: called with (gaps filled, gaps in all).
 
     Raises:
-        InputError: a file cannot be used, no gap is found, or gaps do not fit.
+        InputError: a file cannot be used, no gap is found, gaps do not fit, or a known sample is not finite that the
+            method would be given; a file is read around its gaps only.
         ContractError: the method broke its contract.
 
     >>> import numpy as np, soundfile
@@ -255,8 +270,7 @@ def filled(
         InputError: a known sample is not finite, or nothing is known around a gap.
         ContractError: the method broke its contract.
     """
-    context = getattr(method, "context", CONTEXT)
-    longest = getattr(method, "longest", LONGEST)
+    context, longest = context_and_longest(method)
 
     def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
         wanted = [one.moved(-span.start) for one in span.gaps]
@@ -310,25 +324,7 @@ def _method(given: str | Method) -> Method:
         return named(given)
     if not callable(given):
         raise InputError(f"{given!r:.60} is no method: give a name, or something to call with audio, gap, sample_rate")
-    return given() if isinstance(given, type) else given
-
-
-def _samples(audio: Any) -> Tensor:
-    """Return audio in any form as a tensor (channel, time) in the processor's memory."""
-    try:
-        samples = audio.detach().cpu() if isinstance(audio, Tensor) else torch.from_numpy(np.ascontiguousarray(audio))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"audio is an array or tensor (channel, time), not {type(audio).__name__}") from error
-    if not samples.is_floating_point():
-        raise InputError(f"audio is floating point, full scale 1, not {samples.dtype}: divide integers by full scale")
-    if samples.ndim not in (1, 2) or not samples.numel():
-        raise InputError(f"audio is (channel, time) or (time,), not {tuple(samples.shape)}")
-    samples = torch.atleast_2d(samples)
-    if len(samples) > samples.shape[-1]:
-        raise InputError(f"audio is (channel, time), and {tuple(samples.shape)} has more channels than samples: use .T")
-    return samples
-
-
-def _like(audio: Any, output: Tensor) -> Any:
-    output = output.reshape(np.shape(audio))
-    return output.to(audio.device) if isinstance(audio, Tensor) else output.numpy()
+    built = given() if isinstance(given, type) else given
+    if not callable(built):
+        raise InputError(f"{given.__name__} is no method: it must be something to call with audio, gap, sample_rate")
+    return built

@@ -102,13 +102,28 @@ def read_span(span: Span, read: Read, shape: Shape, dtype: torch.dtype) -> tuple
     with one_thread():  # which waits for no other in each of these small steps
         for first in range(span.start, span.stop, BLOCK):
             inside = slice(first - span.start, min(first + BLOCK, span.stop) - span.start)
-            block = read(first, span.start + inside.stop).masked_fill(gap[:, inside], 0)
-            bad = ~block.isfinite().all(0)
-            if bool(bad.any()):
-                position = first + int(bad.nonzero()[0])
-                raise InputError(
-                    f"samples are NaN or infinite, the first at sample {position} "
-                    f"({position / shape.sample_rate:.6f} s): name them as gaps"
-                )
-            audio[:, inside] = block
+            audio[:, inside] = finite(read(first, span.start + inside.stop), gap[:, inside], first, shape.sample_rate)
     return audio, gap
+
+
+def finite(audio: Tensor, gap: Tensor, start: int, sample_rate: int) -> Tensor:
+    """Return a copy of audio, zero where it is lost, if all that is known is finite.
+
+    Args:
+        audio: (channel, time).
+        gap: boolean (channel, time).
+        start: position of its first sample in the recording.
+        sample_rate: Hz.
+
+    Raises:
+        InputError: a known sample is NaN or infinite.
+    """
+    known = audio.masked_fill(gap, 0)
+    bad = ~known.isfinite().all(0)
+    if bool(bad.any()):
+        position = start + int(bad.nonzero()[0])
+        raise InputError(
+            f"samples are NaN or infinite, the first at sample {position} "
+            f"({position / sample_rate:.6f} s): name them as gaps"
+        )
+    return known

@@ -6,9 +6,11 @@ import pytest
 import soundfile
 import torch
 
+from audio_inpaint.cli import main
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import Reader, read, write
+from audio_inpaint.repairing import repair_file
 
 
 def noise(path, length, **kind):
@@ -123,6 +125,67 @@ def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path, name, ra
     with pytest.raises(InputError, match=words):
         write(tmp_path / name, torch.zeros(1, 10), rate, subtype="OPUS" if name.endswith("opus") else None)
     assert os.listdir(tmp_path) == []
+
+
+# what libsndfile can decode from the start only
+UNSEEKABLE = [
+    ("AIFF", "GSM610"),
+    ("AU", "G721_32"),
+    ("AU", "G723_24"),
+    ("AU", "G723_40"),
+    ("W64", "GSM610"),
+    ("WAV", "GSM610"),
+    ("WAV", "G721_32"),
+    ("WAV", "NMS_ADPCM_16"),
+    ("WAV", "NMS_ADPCM_24"),
+    ("WAV", "NMS_ADPCM_32"),
+    ("XI", "DPCM_8"),
+    ("XI", "DPCM_16"),
+]
+
+
+@pytest.mark.parametrize(("container", "subtype"), UNSEEKABLE)
+def test_codecs_that_cannot_seek_are_read_and_repaired(tmp_path, container, subtype):
+    signal = np.sin(np.arange(300_000) / 10) / 2
+    source, output = (tmp_path / f"{name}.{container.lower()}" for name in ("in", "out"))
+    soundfile.write(source, signal, 8000, format=container, subtype=subtype)
+    with soundfile.SoundFile(source) as file:
+        assert not file.seekable()
+        whole = file.read(file.frames)
+    with Reader(source) as reader:
+        for start, stop in [(150_001, 152_000), (7, 9000), (200_000, len(whole))]:
+            assert np.array_equal(reader.read(start, stop)[0].numpy(), whole[start:stop])
+    repair_file(source, output, [(8000, 8200)], "silence")
+    with soundfile.SoundFile(output) as file:
+        assert (file.subtype, file.frames) == (subtype, len(whole))
+        again = file.read(9000)[8040:8160]
+    assert np.abs(again).mean() < 0.1 * np.abs(whole[8040:8160]).mean()  # silent, but for what the codec adds
+
+
+@pytest.mark.parametrize("subtype", ["DWVW_16", "DWVW_24"])
+def test_a_codec_that_is_not_decoded_is_named_and_the_rest_of_a_batch_is_done(tmp_path, capsys, subtype):
+    signal = np.sin(np.arange(8000) / 10) / 2
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "a.aiff", signal, 8000, subtype=subtype)
+    soundfile.write(tmp_path / "in" / "b.aiff", signal, 8000, subtype="PCM_16")
+    options = ["--gaps", "0.1-0.12", "--method", "silence"]
+    assert main(["inpaint", str(tmp_path / "in"), "-o", str(tmp_path / "out"), *options]) == 2
+    first, last = capsys.readouterr().err.splitlines()
+    assert f"a.aiff holds {subtype} samples, a codec that cannot be read here: convert it first" in first
+    assert "1 of 2 files not restored" in last
+    assert os.listdir(tmp_path / "out") == ["b.aiff"]
+
+
+def test_whatever_libsndfile_says_while_reading_names_the_file(tmp_path, monkeypatch):
+    source = noise(tmp_path / "in.flac", 60_000)
+    with Reader(source) as reader:
+
+        def refuse(*_):
+            raise soundfile.LibsndfileError(39, "Internal psf_fseek() failed: ")
+
+        monkeypatch.setattr(reader._file, "seek", refuse)
+        with pytest.raises(InputError, match=r"in\.flac is damaged at 0\.625 s: .*psf_fseek"):
+            reader.read(30_000, 40_000)
 
 
 def test_a_truncated_mp3_is_refused_with_the_place_where_it_ends(tmp_path):

@@ -1,4 +1,4 @@
-"""The examples of docstrings run, and every function of the front door has one."""
+"""The examples of docstrings run, and every function and class of the front door has one."""
 
 import doctest
 import inspect
@@ -16,7 +16,7 @@ MODULES = sorted(
     for path in PACKAGE.rglob("*.py")
     if ">>> " in path.read_text(encoding="utf-8")
 )
-FUNCTIONS = [name for name in audio_inpaint.__all__ if inspect.isfunction(getattr(audio_inpaint, name))]
+NAMES = [name for name in audio_inpaint.__all__ if inspect.getmodule(getattr(audio_inpaint, name)) is not None]
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -28,13 +28,14 @@ def test_examples_of_docstrings_run(name, tmp_path, monkeypatch):
     assert found.failed == 0
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_function_of_the_front_door_has_an_example_that_is_run(name):
-    function = getattr(audio_inpaint, name)
-    examples = [example for test in doctest.DocTestFinder(recurse=False).find(function) for example in test.examples]
-    assert any(example.want and not example.options.get(doctest.SKIP) for example in examples)
-    assert function.__module__ in MODULES
+@pytest.mark.parametrize("name", NAMES)
+def test_every_function_and_class_of_the_front_door_has_an_example_that_is_run(name):
+    one = getattr(audio_inpaint, name)
+    examples = [example for test in doctest.DocTestFinder(recurse=False).find(one) for example in test.examples]
+    assert any((example.want or example.exc_msg) and not example.options.get(doctest.SKIP) for example in examples)
+    assert one.__module__ in MODULES
 
 
-def test_the_front_door_has_its_functions():
-    assert {"detect", "method", "method_names", "register", "repair", "repair_file"} <= set(FUNCTIONS)
+def test_the_front_door_has_its_functions_and_classes():
+    functions = {"detect", "method", "method_names", "register", "repair", "repair_file"}
+    assert functions | {"Detection", "FileRepair", "Gap", "InputError", "Repair"} == set(NAMES)

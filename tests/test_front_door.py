@@ -24,7 +24,7 @@ def test_importing_the_package_imports_nothing_heavy_and_takes_no_time():
 
 def test_every_name_is_listed_and_has_a_place():
     assert set(audio_inpaint.__all__) == {*audio_inpaint._WHERE, "__version__"}
-    assert set(audio_inpaint.__all__) <= set(dir(audio_inpaint))
+    assert dir(audio_inpaint) == sorted(audio_inpaint.__all__)
 
 
 def test_a_missing_package_of_training_is_said_in_one_line():

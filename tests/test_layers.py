@@ -10,7 +10,7 @@ PACKAGE = Path(__file__).parent.parent / "audio_inpaint"
 # from the bottom to the top; rooms of one line may import each other, but not in a circle
 LAYERS = [
     ["errors", "extras"],
-    ["gaps", "random_gaps"],
+    ["arrays", "gaps", "random_gaps"],
     ["files"],
     ["gap_files", "dsp"],
     ["nn", "losses", "scores"],

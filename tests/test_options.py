@@ -21,9 +21,9 @@ NO_LISTS_IN_PYTHON = ["[0.1]", 0.1, None, {}, [None], ["0.1"], [[0.1]], [math.na
 NO_WORDS = ["", "null", "1", "[filled]", "nonsense"]
 NO_WORDS_IN_PYTHON = ["", 1, ["filled"], "nonsense", True]
 
-COUNT = [0, -3, 2.5, math.inf]
-AMOUNT = [0, -1, math.inf, 1e9]
-CONTEXT = [0, -1]
+COUNT = [0, -3, 2.5, math.inf, 10**7, 1e23]
+AMOUNT = [0, -1, math.inf, 1e9, 1e-12, 0.0009]
+CONTEXT = [0, -1, 1e-12, 0.0009]
 
 # method, option: what is accepted as text, what it means, and what is out of range, in text and in Python
 TABLE = {
@@ -32,7 +32,7 @@ TABLE = {
     ("Janssen", "iterations"): ("3", 3, [*COUNT, None]),
     ("Janssen", "order"): ("null", None, COUNT),
     ("Janssen", "context"): ("1e-1", 0.1, [*AMOUNT, None]),
-    ("Recall", "templates"): ("[0.032,0.064]", (0.032, 0.064), [[0], [0.1, -0.1], [math.inf]]),
+    ("Recall", "templates"): ("[0.032,0.064]", (0.032, 0.064), [[], [0], [0.1, 1e-12], [0.1, -0.1], [math.inf]]),
     ("Recall", "contexts"): ("[1,2]", (1.0, 2.0), [[2, 1], [], [1, 0], [1, -1], [1, 100], [1, math.inf]]),
     ("Recall", "matches"): ("4", 4, [*COUNT, None]),
     ("Recall", "context"): ("inf", math.inf, [*CONTEXT, None]),
@@ -49,10 +49,10 @@ TABLE = {
     ("ContextEncoder", "phases"): ("reconstructed", "reconstructed", []),
     ("ContextEncoder", "share"): ("0.25", 0.25, [-0.1, 5, math.inf, None]),
     ("DeepPrior", "steps"): ("7", 7, COUNT),
-    ("DeepPrior", "learning_rate"): ("1e-3", 1e-3, [0, -1, math.inf, 1e40]),
+    ("DeepPrior", "learning_rate"): ("1e-3", 1e-3, [0, -1, math.inf, 1e40, 1e22, 11, 1e-12]),
     ("DeepPrior", "averaging"): ("0", 0.0, [-0.1, 1, math.inf]),
     ("DeepPrior", "enough"): ("0.5", 0.5, [-0.1, 1.1, math.inf]),
-    ("DeepPrior", "level"): ("0.2", 0.2, [0, -1, math.inf]),
+    ("DeepPrior", "level"): ("0.2", 0.2, [0, -1, math.inf, 1e-12, 1e12]),
     ("DeepPrior", "seed"): ("5", 5, [-1, 0.5, 2**32]),
     ("DeepPrior", "seeds"): ("2", 2, COUNT),
     ("DeepPrior", "precision"): ("32-true", "32-true", ["16-mixed"]),
@@ -232,6 +232,20 @@ def test_numbers_of_numpy_and_lists_are_numbers_and_lists():
     assert audio_inpaint.method("recall", templates=[0.032, np.float64(0.064)], contexts=[1]).contexts == [1]
 
 
+@pytest.mark.parametrize(("name", "option"), [("janssen", "order"), ("janssen", "iterations"), ("dpai_fast", "steps")])
+@pytest.mark.parametrize("value", [5.0, np.float64(5), np.float32(5)])
+def test_a_whole_number_may_be_written_with_a_point_as_in_text(name, option, value):
+    _, arguments = registry.resolved(name)
+    kind = type(audio_inpaint.method(name))
+    for built in (
+        audio_inpaint.method(f"{name}:{option}=5.0"),
+        audio_inpaint.method(name, **{option: value}),
+        kind(*arguments, **{option: value}),
+    ):
+        assert reached(built, option) == 5
+        assert type(reached(built, option)) is int
+
+
 def test_a_changed_copy_of_a_method_is_checked_too():
-    with pytest.raises(ValueError, match="iterations is a whole number from 1, not 0"):
+    with pytest.raises(ValueError, match="iterations is a whole number from 1 to 1000000, not 0"):
         dataclasses.replace(audio_inpaint.method("janssen"), iterations=0)

@@ -16,6 +16,30 @@ _SOUND = {
 }  # fmt: skip
 
 
+def as_path(given: object, what: str) -> Path:
+    """Return a path that somebody gave, if it is one.
+
+    Args:
+        given: text or a path.
+        what: it names, such as "the input".
+
+    Raises:
+        InputError: it is something else.
+
+    >>> as_path(None, "the output")
+    Traceback (most recent call last):
+    audio_inpaint.errors.InputError: the output is named by a path, as text or a pathlib.Path, not by NoneType
+    """
+    try:
+        path = Path(given)
+    except TypeError:
+        kind = type(given).__name__
+        raise InputError(f"{what} is named by a path, as text or a pathlib.Path, not by {kind}") from None
+    if "\0" in str(path):
+        raise InputError(f"{what} is named by a path, which {str(path)[:60]!r} is not")
+    return path
+
+
 class Paths:
     """All files of a command: those it reads, those it writes, and the folders it makes.
 
@@ -42,11 +66,11 @@ class Paths:
 
     def reads(self, path: str | Path, what: str) -> None:
         """Add a file that is read, such as "the input", or a folder of which everything is."""
-        self._read.append((Path(path), what))
+        self._read.append((as_path(path, what), what))
 
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
         """Add a file that is written, such as "the output"; `kept` if it is there and stays."""
-        self._written.append((Path(path), what, kept))
+        self._written.append((as_path(path, what), what, kept))
 
     def writes_text(self, path: str | Path, what: str, suffixes: Sequence[str] = ()) -> None:
         """Add a file of text that is written, which must not look like sound, nor be sound.

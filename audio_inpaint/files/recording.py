@@ -13,6 +13,7 @@ import torch
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, stored
+from audio_inpaint.files.paths import as_path
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
@@ -22,22 +23,29 @@ class Reader:
     """An open audio file that gives spans of samples, whole files never being loaded.
 
     A lossy file is decoded once, from the start as far as somebody reads: in the middle libsndfile 1.2 is next to the
-    wanted sample in MP3, and the first samples of Vorbis and Opus lack what overlaps from before. What is decoded waits
-    in a temporary file without a name for whoever reads it again.
+    wanted sample in MP3, the first samples of Vorbis and Opus lack what overlaps from before, and GSM and most ADPCM
+    have no way there. What is decoded waits in a temporary file without a name for whoever reads it again.
 
     Args:
         path: WAV, AIFF, FLAC, Ogg, Opus, MP3 or another format that libsndfile knows.
 
     Raises:
-        InputError: not there, not readable, not audio, or without samples.
+        InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, or without samples.
     """
 
     def __init__(self, path: str | Path):
-        self.path = Path(path)
+        self.path = as_path(path, "the audio file")
         self._spool: IO[bytes] | None = None
+        self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
         self.format, self.subtype = self._file.format, self._file.subtype
+        if self.subtype.startswith("DWVW"):  # claims to seek, cannot, and fails at the first block
+            self.close()
+            raise InputError(
+                f"{self.path} holds {self.subtype} samples, a codec that cannot be read here: "
+                f"convert it first, for example with sndfile-convert {self.path.name} {self.path.stem}.wav"
+            )
         if self.length == 0:
             self.close()
             raise InputError(f"{self.path} holds no samples: there is nothing to read")
@@ -90,19 +98,21 @@ class Reader:
         """Read samples [start, stop) as float64 (channel, time); integers are scaled to [-1, 1).
 
         Raises:
-            InputError: the file ends before the length that its header promises.
+            InputError: the file ends before the length that its header promises, or cannot be decoded.
         """
-        if self.subtype in LOSSLESS:
-            if self._file.tell() != start:
-                self._file.seek(start)
-            return torch.from_numpy(self._take(start, stop).T.copy())
         try:
+            if self.subtype in LOSSLESS:
+                if self._file.tell() != start:
+                    self._file.seek(start)
+                return torch.from_numpy(self._take(start, stop).T.copy())
             return torch.from_numpy(self._decoded(start, stop).T.astype(np.float64))
         except OSError as error:
             raise InputError(
                 f"{self.path} cannot be decoded into {tempfile.gettempdir()}: {reason(error)}; "
                 "let TMPDIR name a folder with more room"
             ) from error
+        except soundfile.SoundFileError as error:
+            raise InputError(f"{self.path} is damaged at {start / self.sample_rate:.3f} s: {reason(error)}") from error
 
     def blocks(self, size: int = BLOCK) -> Iterator[tuple[int, torch.Tensor]]:
         """Yield (first sample, audio (channel, time)) from the start to the end in steps of `size` samples."""
@@ -113,21 +123,17 @@ class Reader:
         """Read samples (time, channel) from the temporary file, after decoding what it lacks."""
         if self._spool is None:
             self._spool = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the reader
-        while (position := self._file.tell()) < min(stop, self.length):
-            block = self._take(position, min(position + BLOCK, self.length))
-            self._spool.seek(4 * self.channels * position)
+        while self._decoded_to < min(stop, self.length):
+            block = self._take(self._decoded_to, min(self._decoded_to + BLOCK, self.length))
+            self._spool.seek(4 * self.channels * self._decoded_to)
             self._spool.write(block.astype(np.float32).tobytes())  # decoders compute in single precision
-            if self._file.tell() < position + len(block):  # a last packet that holds less than it promised
-                break
+            self._decoded_to += len(block)
         self._spool.seek(4 * self.channels * start)
         raw = self._spool.read(4 * self.channels * (stop - start))
         return np.frombuffer(raw, np.float32).reshape(-1, self.channels)
 
     def _take(self, start: int, stop: int) -> np.ndarray:
-        try:
-            samples = self._file.read(stop - start, dtype="float64", always_2d=True)
-        except soundfile.SoundFileError as error:
-            raise InputError(f"{self.path} is damaged at {start / self.sample_rate:.3f} s: {reason(error)}") from error
+        samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         short = stop - start - len(samples)
         if (
             short

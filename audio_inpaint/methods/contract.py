@@ -73,6 +73,25 @@ class FromColumns(Method, Protocol):
         ...
 
 
+def context_and_longest(method: Method) -> tuple[float, float]:
+    """Return the seconds that a method wants on each side of a gap, and those from the first to the last gap at once.
+
+    Raises:
+        ContractError: they are no such numbers.
+    """
+    wanted = []
+    for attribute, default, kind in (
+        ("context", CONTEXT, "a number of seconds above 0"),
+        ("longest", LONGEST, "a number of seconds from 0"),
+    ):
+        value = getattr(method, attribute, default)
+        number = isinstance(value, Real) and not isinstance(value, bool)
+        if not number or not (value > 0 or (value == 0 and attribute == "longest")):
+            raise ContractError(f"{_name(method)}.{attribute} is {kind}, infinite if need be, not {value!r:.60}")
+        wanted.append(float(value))
+    return wanted[0], wanted[1]
+
+
 def restored(
     method: Method, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap], device: str | None = None
 ) -> tuple[Tensor, list[Explanation]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.methods.options import accepted, allows, elements, listed, refusal
+from audio_inpaint.methods.options import accepted, allows, elements, listed, refusal, whole
 
 _OPTIONS = re.compile(r"(.+?):([A-Za-z_][\w.]*=.*)", re.DOTALL)
 _OPTION = re.compile(r"([A-Za-z_][\w.]*)=(.*)", re.DOTALL)
@@ -21,11 +21,13 @@ def split(spec: str) -> tuple[str, dict[str, str]]:
     """Split a method's name from its options, as text; commas in brackets belong to a value.
 
     Raises:
-        InputError: an option has no value, or is given twice.
+        InputError: it is no text, or an option has no value, or is given twice.
 
     >>> split("mine.py:Fade:order=3,sizes=[1,2]")
     ('mine.py:Fade', {'order': '3', 'sizes': '[1,2]'})
     """
+    if not isinstance(spec, str):
+        raise InputError(f"a method is named by text, such as 'janssen:order=32', not by {type(spec).__name__}")
     match = _OPTIONS.fullmatch(spec)
     if not match:
         return spec, {}
@@ -81,9 +83,10 @@ def parsed(
         except (ValueError, OverflowError):
             raise InputError(f"{spec}: {refusal(name, known[name], text)}") from None
     for name, value in values.items():
-        if not allows(known[name], value):
+        read[name] = whole(known[name], value)
+        if not allows(known[name], read[name]):
             raise InputError(f"{spec}: {refusal(name, known[name], value)}")
-    return read | values
+    return read
 
 
 def _value(text: Any, kind: Any) -> Any:
@@ -127,11 +130,11 @@ def _plain(text: Any, kind: Any) -> Any:
 def _number(text: Any) -> float:
     if isinstance(text, bool) or "_" in str(text):
         raise ValueError
-    whole = str(text).strip()
+    number = str(text).strip()
     try:
-        return int(whole)  # exact, however large
+        return int(number)  # exact, however large
     except ValueError:
-        return float(whole.removeprefix(".") if whole.lower() in (".inf", ".nan") else whole)
+        return float(number.removeprefix(".") if number.lower() in (".inf", ".nan") else number)
 
 
 def _first(text: Any, kinds: Sequence[Any]) -> Any:

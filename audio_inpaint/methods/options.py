@@ -48,14 +48,14 @@ class Range:
         return low and (self.most is None or value <= self.most)
 
     def __str__(self) -> str:
-        low = "" if self.least is None else f"{'above' if self.above else 'from'} {self.least:g}"
-        high = "" if self.most is None else "up to infinity" if math.isinf(self.most) else f"to {self.most:g}"
+        low = "" if self.least is None else f"{'above' if self.above else 'from'} {self.least:.7g}"
+        high = "" if self.most is None else "up to infinity" if math.isinf(self.most) else f"to {self.most:.7g}"
         return " ".join(part for part in (low, high) if part)
 
 
-Count = Annotated[int, Range(1)]
-Seconds = Annotated[float, Range(0, 86400, above=True)]  # a day at most
-Context = Annotated[float, Range(0, math.inf, above=True)]  # infinite: the whole recording
+Count = Annotated[int, Range(1, 1_000_000)]  # more of anything would not end
+Seconds = Annotated[float, Range(0.001, 86400)]  # from a few samples to a day
+Context = Annotated[float, Range(0.001, math.inf)]  # infinite: the whole recording
 
 
 def options(factory: Callable, skip: int = 0) -> dict[str, Any]:
@@ -111,11 +111,12 @@ def checked(kind: _Class) -> _Class:
 
     @functools.wraps(build)
     def built(self: Any, *arguments: Any, **named: Any) -> None:
-        types_of = options(kind)
-        for name, value in signature.bind(self, *arguments, **named).arguments.items():
-            if name in types_of and not allows(types_of[name], value):
+        types_of, bound = options(kind), signature.bind(self, *arguments, **named)
+        for name in [one for one in bound.arguments if one in types_of]:
+            value = bound.arguments[name] = whole(types_of[name], bound.arguments[name])
+            if not allows(types_of[name], value):
                 raise ValueError(refusal(name, types_of[name], value))
-        build(self, *arguments, **named)
+        build(*bound.args, **bound.kwargs)
 
     kind.__init__ = built
     return kind
@@ -150,6 +151,17 @@ def allows(kind: Any, value: object) -> bool:
         return isinstance(value, str | os.PathLike)
     expected = types.NoneType if kind is None else origin or kind
     return isinstance(value, expected) if isinstance(expected, type) else True
+
+
+def whole(kind: Any, value: object) -> Any:
+    """Return a value as a type wants it: 5.0 as 5 where a whole number is wanted, all else as it is.
+
+    >>> whole(Count, 5.0), whole(Seconds, 5.0), whole(Count, 2.5)
+    (5, 5.0, 2.5)
+    """
+    if allows(kind, value) or not isinstance(value, numbers.Real) or isinstance(value, bool):
+        return value
+    return int(value) if math.isfinite(value) and int(value) == value and allows(kind, int(value)) else value
 
 
 def refusal(name: str, kind: Any, value: object) -> str:

@@ -92,18 +92,20 @@ def register(name: str, factory: Any, description: str = "") -> None:
         description: one line.
 
     Raises:
-        ValueError: the name is taken or cannot be typed, or the factory cannot be called.
+        ValueError: the name is taken or cannot be typed, the factory cannot be called, or the description is no line.
 
     >>> register("quiet", lambda audio, gap, sample_rate: audio.masked_fill(gap, 0), "silence, once more")
     >>> names()["quiet"]
     'silence, once more'
     """
-    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
         raise ValueError(f"a method's name is made of letters, digits, '_', '.' and '-', not {name!r}")
     if name in names() and name not in _REGISTERED:
         raise ValueError(f"there is a method {name!r} already: choose another name")
     if not callable(factory):
         raise ValueError(f"{factory!r:.60} is neither a class nor a method")
+    if not isinstance(description, str) or "\n" in description:
+        raise ValueError(f"a method is described by one line, not by {description!r:.60}")
     _REGISTERED[name] = factory, description
 
 

@@ -50,10 +50,10 @@ class DeepPrior:
         name: str | Config,
         *,
         steps: Count | None = None,
-        learning_rate: Annotated[float, Range(0, 1e30, above=True)] | None = None,  # Adam's steps are float32
+        learning_rate: Annotated[float, Range(1e-8, 10)] | None = None,  # below, float32 weights stay as they are
         averaging: Annotated[float, Range(0, 0.9999)] | None = None,
         enough: Annotated[float, Range(0, 1)] | None = None,
-        level: Annotated[float, Range(0, above=True)] | None = None,
+        level: Annotated[float, Range(0.001, 1000)] | None = None,
         seed: Annotated[int, Range(0, 2**32 - 1)] | None = None,
         seeds: Count | None = None,
         precision: Literal["bf16-mixed", "32-true"] | None = None,

@@ -62,7 +62,7 @@ class Recall:
         context: seconds searched on each side of a gap.
 
     Raises:
-        ValueError: an option is out of range, or contexts do not begin with 1.
+        ValueError: an option is out of range, there are no templates, or contexts do not begin with 1.
     """
 
     templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
@@ -71,6 +71,8 @@ class Recall:
     context: Context = 180.0
 
     def __post_init__(self):
+        if not self.templates:
+            raise ValueError("templates are one length at least, such as [0.064]")
         if not self.contexts or self.contexts[0] != 1:
             raise ValueError("contexts begin with 1, Janssen's own")
 
