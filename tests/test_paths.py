@@ -53,6 +53,49 @@ def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unaske
     assert digests(here) == before
 
 
+MINE = """\
+import part
+
+
+class My:
+    def __init__(self, table=None): ...
+
+    def __call__(self, audio, gap, sample_rate):
+        return audio.clone()
+"""
+
+
+@pytest.mark.parametrize("method", ["mine_{}:My", "mine_{}.py:My", "mine_{}:My:table=table.txt"])
+@pytest.mark.parametrize("file", ["mine_{}.py", "part.py", "table.txt"])
+def test_no_file_that_a_method_is_read_from_is_written(here, capsys, monkeypatch, method, file):
+    if ("table" in file) > ("table" in method):
+        pytest.skip("not read")
+    monkeypatch.syspath_prepend(here)
+    mark = here.name.translate(str.maketrans("-[]", "___"))  # modules stay imported from test to test
+    method, file = method.format(mark), file.format(mark)
+    damaged(here / "a.wav")
+    (here / f"mine_{mark}.py").write_text(MINE)
+    (here / "part.py").write_text("")
+    (here / "table.txt").write_text("read")
+    before = digests(here)
+    given = ["a.wav", "-o", "o.wav", "--gaps", "6000:6480", "--overwrite", "--method", method, "--labels", file]
+    assert "is the method's file" in refused(capsys, "inpaint", *given)
+    assert digests(here) == before
+
+
+def test_a_benchmark_does_not_write_over_its_methods_and_refuses_bad_ones_before_it_writes(here, capsys):
+    clips(here / "clips", kinds=("music",), each=1)
+    assert run("benchmark", "clips", "-o", "out", "--methods", "silence") == 0
+    os.unlink("out/rows.csv")
+    capsys.readouterr()
+    (here / "mine.py").write_text("def mine(audio, gap, sample_rate): return audio.clone()\n")
+    (here / "out" / "rows.csv").symlink_to(here / "mine.py")
+    assert "the method's file" in refused(capsys, "benchmark", "clips", "-o", "out", "--methods", "mine.py:mine")
+    for method in ("nobody", "janssen:no=1", "gone.py:My"):
+        refused(capsys, "benchmark", "clips", "-o", "new", "--methods", f"silence,{method}")
+    assert not list((here / "new").iterdir())
+
+
 def test_a_finished_batch_passes_over_what_is_there(here, capsys):
     (here / "in").mkdir()
     damaged(here / "in" / "a.wav")
@@ -183,18 +226,25 @@ def test_repair_file_keeps_its_list_of_gaps_and_says_how_to_replace_a_file(here)
     assert (here / "o.wav").read_text() == "mine"
 
 
-RESULTS = ("rows.csv", "table.csv", "results.json", "report.html")
+NAMES = ("masks.json", "report.html", "ce-fig7.csv", "dpai-fig9.png", "stimuli", "listening_test.html", "mine.txt")
 
 
-@pytest.mark.parametrize(
-    ("name", "preset"), [("masks.json", False), *((name, preset) for name in RESULTS for preset in (False, True))]
-)
-def test_a_benchmark_replaces_only_results_of_a_benchmark(here, capsys, name, preset):
+@pytest.mark.parametrize("preset", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_benchmark_goes_into_no_folder_of_other_files(here, capsys, name, preset):
     clips(here / "clips", kinds=("music",), each=1)
-    (here / name).write_text("{}")
-    given = ["--preset", "dpai-fig8", "--quick"] if preset else ["--methods", "silence"]
-    assert "exists: name another file, or another folder" in refused(capsys, "benchmark", "clips", "-o", ".", *given)
-    assert (here / name).read_text() == "{}"
+    (here / "out").mkdir()
+    (here / "out" / name).write_text("{}")
+    given = ["--preset", "ce-fig7", "--quick"] if preset else ["--methods", "silence"]
+    assert "holds other files: name a new folder" in refused(capsys, "benchmark", "clips", "-o", "out", *given)
+    assert digests(here / "out") == {name: b"{}"}
+
+
+def test_a_preset_does_not_write_where_it_reads(here, capsys):
+    assert run("benchmark", clips(here / "clips", each=1), "-o", "out", "--methods", "silence", "--audio") == 0
+    capsys.readouterr()
+    given = ["benchmark", "--preset", "dpai-fig8", "--quick", "piano=out/audio", "-o", "out"]
+    assert "the source out/audio lies in the folder of the results out" in refused(capsys, *given)
 
 
 def test_a_collection_of_music_is_not_taken_for_the_audio_of_a_benchmark(here, capsys):
@@ -202,6 +252,7 @@ def test_a_collection_of_music_is_not_taken_for_the_audio_of_a_benchmark(here, c
     (here / "out" / "audio" / "album").mkdir(parents=True)
     song = here / "out" / "audio" / "album" / "song.flac"
     soundfile.write(song, tone(), RATE)
+    (here / "out" / "benchmark.txt").touch()
     arguments = ["benchmark", "clips", "-o", "out", "--methods", "silence", "--workers", "1", "--audio"]
     assert "holds something else" in refused(capsys, *arguments)
     assert song.is_file()

@@ -131,13 +131,13 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
     """
     from audio_inpaint.files.formats import FORMATS
     from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
-    from audio_inpaint.methods.registry import file_of
+    from audio_inpaint.methods.registry import files_of
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
         raise InputError("--truth is for the report: add --report")
     paths = Paths()
-    if (own := file_of(arguments.method)) is not None:
+    for own in files_of(arguments.method):
         paths.reads(own, "the method's file")
     files, several = inputs(arguments.input)
     targets = outputs(files, arguments.output, several, paths)
