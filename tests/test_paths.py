@@ -1,5 +1,6 @@
 """What a command reads is never written, and what exists is replaced only if that was asked for."""
 
+import io
 import os
 
 import pytest
@@ -24,7 +25,7 @@ def digests(folder):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report-to b.wav", "should end in .html"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report-to b.wav", "a name for audio: let it end in .html"),
         ("inpaint a.wav -o clean.wav --truth clean.wav", "add --report"),
         ("inpaint a.wav -o clean.wav --gaps 6000:6480 --truth clean.wav --report --overwrite", "the truth itself"),
         ("inpaint a.wav -o o.wav --labels gaps.txt --gaps gaps.txt --overwrite", "the list of gaps itself"),
@@ -36,11 +37,16 @@ def digests(folder):
         ("detect in.voc -o in.voc --overwrite", "name for audio"),
         ("ship x.pt -o x.pt", "the checkpoint itself"),
         ("ship x.pt -o x.pt --overwrite", "the checkpoint itself"),
-        ("ship x.pt -o b.wav --overwrite", "should end in .pt"),
+        ("ship x.pt -o theirs.html --overwrite", "should end in .pt"),
+        ("listening-test . --kind mushra -o notes.txt --overwrite", "the page notes.txt should end in .html"),
+        ("ship x.pt -o b.wav --overwrite", "a name for audio: let it end in .pt"),
         ("ship x.pt -o sound.pt --overwrite", "which is an audio file"),
-        ("listening-results answers.json --figure b.wav --overwrite", "should end in .png or .pdf or .svg"),
+        ("listening-results answers.json --figure b.wav --overwrite", "let it end in .png or .pdf or .svg"),
         ("listening-results answers.json --figure sound.png --overwrite", "which is an audio file"),
-        ("listening-test . --kind mushra -o b.wav --overwrite", "the page b.wav should end in .html"),
+        (
+            "listening-test . --kind mushra -o b.wav --overwrite",
+            "the page cannot go to b.wav, a name for audio: let it end in .html",
+        ),
         ("inpaint a.wav -o o.wav --gaps 6000:6480 --report b.wav", "takes no name: use --report-to PAGE.html"),
         ("inpaint a.wav --gaps 6000:6480 -o", "the output has an empty name"),
         ("inpaint a.wav -o o.wav --gaps 6000:6480 --labels", "has an empty name"),
@@ -132,7 +138,7 @@ def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch)
 
     def counted(real):
         def wrapper(file, *arguments, **options):
-            opened.append(os.fsdecode(file))
+            opened.append(file if isinstance(file, io.BytesIO) else os.fsdecode(file))
             return real(file, *arguments, **options)
 
         return wrapper

@@ -63,10 +63,11 @@ class Paths:
             InputError: another suffix, a name for audio, or an audio file.
         """
         suffix = Path(path).suffix.lower()
-        if os.fspath(path) and suffixes and suffix not in suffixes:
-            raise InputError(f"{what} {path} should end in {' or '.join(suffixes)}")
+        usual = " or ".join(suffixes or (".txt", ".csv"))
         if suffix in FORMATS or suffix in _SOUND:
-            raise InputError(f"{what} cannot go to {path}, a name for audio: let it end in .txt or .csv")
+            raise InputError(f"{what} cannot go to {path}, a name for audio: let it end in {usual}")
+        if os.fspath(path) and suffixes and suffix not in suffixes:
+            raise InputError(f"{what} {path} should end in {usual}")
         if os.path.isfile(path) and _is_audio(path):
             raise InputError(f"{what} cannot go to {path}, which is an audio file: name another file")
         self.writes(path, what, kept)
