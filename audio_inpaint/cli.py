@@ -1,6 +1,7 @@
 """The command `audio-inpaint`; torch and soundfile are imported by the commands that use them, never by `--help`."""
 
 import argparse
+import io
 import os
 import shlex
 import sys
@@ -21,7 +22,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 2 an error that the user can fix, 130 interrupted.
     """
-    arguments = _parser().parse_args(argv)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
+            stream.reconfigure(errors="backslashreplace")
+    parser = _parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown and not unknown[0].startswith("-") and getattr(arguments, "report", False):
+        return complain(f"{unknown[0]}: --report takes no name: use --report-to PAGE.html")
+    if unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     arguments.line = shlex.join(["audio-inpaint", *(sys.argv[1:] if argv is None else argv)])
     try:
         code = arguments.run(arguments)

@@ -188,4 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (InputError, OSError, soundfile.LibsndfileError) as error:
         print(f"audio-inpaint-data demo-clips: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("audio-inpaint-data demo-clips: interrupted; the same command begins again", file=sys.stderr)
+        return 130
     return 0

@@ -1,6 +1,7 @@
 """A folder of audio files of any kind."""
 
 import hashlib
+import os
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -26,11 +27,12 @@ def splits(sources: list[Path]) -> dict[str, Split]:
     [source] = sources
     for path in source.rglob("*"):
         if path.suffix.lower() in FORMATS and not path.name.startswith(".") and path.is_file():
-            name = path.relative_to(source).as_posix()
+            raw = os.fsencode(path.relative_to(source).as_posix())  # which may be no UTF-8
+            name = raw.decode("utf-8", "replace")
             top = name.partition("/")[0]
             split = top if top in SPLITS and "/" in name else hashed_split(top)
-            key = f"{re.sub(r'[^A-Za-z0-9]+', '_', name.rpartition('.')[0])[-80:]}-{_short_hash(name)}"
-            metadata = {"source": name, "split": split, "title": path.stem, "licence": "unknown"}
+            key = f"{re.sub(r'[^A-Za-z0-9]+', '_', name.rpartition('.')[0])[-80:]}-{_short_hash(raw)}"
+            metadata = {"source": name, "split": split, "title": Path(name).stem, "licence": "unknown"}
             found[split][key] = Recording(key, metadata, file_bytes(path))
     if not found:
         raise InputError(f"no audio file ({', '.join(FORMATS)}) under {source}")
@@ -41,5 +43,5 @@ def splits(sources: list[Path]) -> dict[str, Split]:
     return result
 
 
-def _short_hash(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()[:8]
+def _short_hash(name: bytes) -> str:
+    return hashlib.sha256(name).hexdigest()[:8]

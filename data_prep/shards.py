@@ -56,6 +56,9 @@ def prepare(
         paths.reads(source, "the source")
     paths.owns(out, "the folder of the shards")
     paths.check()
+    for source in sources:
+        if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+            raise InputError(f"the folder of the shards {out} lies in the source {source}: name another folder")
     target = target_at(sample_rate)
     splits = SOURCES[kind](sources)
     options = {

@@ -1,6 +1,7 @@
 """Preparing recordings writes over nothing that it did not write itself."""
 
 import os
+import sys
 
 import pytest
 from prepared_sources import audio_file
@@ -33,6 +34,30 @@ def test_shards_do_not_go_into_their_source(here, capsys, out):
     before = contents(here)
     assert "the source rec lies in the folder of the shards" in refused(capsys, "shards", "folder", "rec", "-o", out)
     assert contents(here) == before
+
+
+@pytest.mark.parametrize("out", ["rec/sub", "rec/new/sub", "link/sub"])
+def test_shards_do_not_go_into_a_folder_of_their_source(here, capsys, out):
+    (here / "link").symlink_to("rec")
+    before = contents(here)
+    said = refused(capsys, "shards", "folder", "rec", "-o", out)
+    assert f"the folder of the shards {out} lies in the source rec: name another folder" in said
+    assert contents(here) == before
+
+
+def test_ctrl_c_while_clips_are_made_is_one_line(here, capsys, monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo_clips, "fetch", interrupted)
+    assert main(["demo-clips", "--out", "clips"]) == 130
+    assert capsys.readouterr().err == "audio-inpaint-data demo-clips: interrupted; the same command begins again\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_recordings_whose_names_are_no_text_become_shards(here):
+    os.rename(here / "rec" / "one.wav", os.path.join(os.fsencode(here), b"rec", b"one\xff.wav"))
+    assert main(["shards", "folder", "rec", "-o", "out", "--workers", "1", "--sample-rate", "8000"]) == 0
 
 
 def test_a_source_may_not_lie_among_the_shards(here, capsys):

@@ -327,17 +327,19 @@ def test_table_and_figure_are_written(tmp_path, records, capsys):
     assert {row["item"] for row in rows} == {"(all)", *(answer["item"] for answer in records[0]["answers"])}
     assert imread(figure)[..., :3].reshape(-1, 3).std() > 0.05
     assert "Who fills best, and where?" in capsys.readouterr().out
-    with pytest.raises(InputError, match="should end in one of"):
+    with pytest.raises(InputError, match=r"should end in \.png or \.pdf or \.svg"):
         command(tmp_path / "results", "--figure", tmp_path / "figure.docx")
 
 
-@pytest.mark.parametrize("option", ["-o", "--figure"])
+@pytest.mark.parametrize(
+    ("option", "words"), [("-o", "is the answers of a participant itself"), ("--figure", "should end in .png")]
+)
 @pytest.mark.parametrize("given", [".", "00_p0.json"])
-def test_the_answers_of_a_participant_are_never_written_over(tmp_path, option, given, capsys):
+def test_the_answers_of_a_participant_are_never_written_over(tmp_path, option, words, given, capsys):
     save(tmp_path, *table_iii()[:2])
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert main(["listening-results", str(tmp_path / given), option, str(tmp_path / "00_p0.json")]) == 2
-    assert "is the answers of a participant itself" in capsys.readouterr().err
+    assert words in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 

@@ -1,5 +1,6 @@
 """What a command reads is never written, and what exists is replaced only if that was asked for."""
 
+import io
 import os
 
 import pytest
@@ -24,7 +25,7 @@ def digests(folder):
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report-to b.wav", "should end in .html"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report-to b.wav", "a name for audio: let it end in .html"),
         ("inpaint a.wav -o clean.wav --truth clean.wav", "add --report"),
         ("inpaint a.wav -o clean.wav --gaps 6000:6480 --truth clean.wav --report --overwrite", "the truth itself"),
         ("inpaint a.wav -o o.wav --labels gaps.txt --gaps gaps.txt --overwrite", "the list of gaps itself"),
@@ -34,36 +35,101 @@ def digests(folder):
         ("inpaint a.wav -o o.wav --gaps 6000:6480 --method ./my.py:My --labels soft.py --overwrite", "method's file"),
         ("detect in.voc -o in.voc", "name for audio"),
         ("detect in.voc -o in.voc --overwrite", "name for audio"),
-        ("ship x.ckpt -o x.ckpt", "the checkpoint itself"),
-        ("ship x.ckpt -o x.ckpt --overwrite", "the checkpoint itself"),
+        ("ship x.pt -o x.pt", "the checkpoint itself"),
+        ("ship x.pt -o x.pt --overwrite", "the checkpoint itself"),
+        ("ship x.pt -o theirs.html --overwrite", "should end in .pt"),
+        ("listening-test . --kind mushra -o notes.txt --overwrite", "the page notes.txt should end in .html"),
+        ("ship x.pt -o b.wav --overwrite", "a name for audio: let it end in .pt"),
+        ("ship x.pt -o sound.pt --overwrite", "which is an audio file"),
+        ("listening-results answers.json --figure b.wav --overwrite", "let it end in .png or .pdf or .svg"),
+        ("listening-results answers.json --figure sound.png --overwrite", "which is an audio file"),
+        (
+            "listening-test . --kind mushra -o b.wav --overwrite",
+            "the page cannot go to b.wav, a name for audio: let it end in .html",
+        ),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report b.wav", "takes no name: use --report-to PAGE.html"),
+        ("inpaint a.wav --gaps 6000:6480 -o", "the output has an empty name"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --labels", "has an empty name"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report-to", "the report has an empty name"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --report --truth", "to take the truth from"),
+        ("detect a.wav -o", "has an empty name"),
+        ("listening-test . --kind mushra -o", "the page has an empty name"),
+        ("listening-results answers.json -o", "the table has an empty name"),
+        ("ship x.pt -o", "should end in .pt"),
+        ("inpaint a.wav -o dangling.wav --gaps 6000:6480 --overwrite", "the folder {}/gone of the output does not"),
+        ("inpaint a.wav -o o.wav --gaps 6000:6480 --labels dangling.txt", "the folder {}/gone of the output does not"),
+        ("inpaint a.wav -o o.xyz", "should end in one of .wav"),
+        ("inpaint a.wav -o o.wav --report --truth gone.wav", "there is no file or folder 'gone.wav'"),
+        ("inpaint a.wav -o o.wav --report-to theirs.html --skip-existing", "--overwrite in place of --skip-existing"),
+        ("inpaint a.wav -o o.wav --labels notes.txt --skip-existing", "add --overwrite in place of --skip-existing"),
     ],
 )
-def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unasked(here, capsys, command, words):
+def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unasked(
+    here, capsys, monkeypatch, command, words
+):
     damaged(here / "a.wav")
     for name in ("b.wav", "clean.wav"):
         soundfile.write(name, tone(), RATE)
     (here / "in.voc").write_bytes((here / "a.wav").read_bytes())
     (here / "link.wav").symlink_to("a.wav")
     (here / "gaps.txt").write_text("0.375\t0.405\tmine\n")
-    (here / "x.ckpt").write_text("weights")
+    (here / "x.pt").write_text("weights")
+    for name in ("sound.pt", "sound.png"):
+        (here / name).write_bytes((here / "a.wav").read_bytes())
+    for name in ("dangling.wav", "dangling.txt"):
+        (here / name).symlink_to("gone/file")
+    for name in ("theirs.html", "notes.txt"):
+        (here / name).write_text("mine")
+    monkeypatch.setattr("audio_inpaint.detection.detect", lambda *_: pytest.fail("went to work"))
     (here / "my.py").write_text("class My:\n    def __call__(self, audio, gap, sample_rate): return audio.clone()\n")
     (here / "soft.py").symlink_to("my.py")
     before = digests(here)
-    assert words in refused(capsys, *command.split())
+    arguments = [*command.split(), *[""] * command.endswith(("-o", "--labels", "--report-to", "--truth"))]
+    assert words.format(here.resolve()) in refused(capsys, *arguments)
     assert digests(here) == before
 
 
-def test_a_finished_batch_passes_over_what_is_there(here, capsys):
-    (here / "in").mkdir()
-    damaged(here / "in" / "a.wav")
-    damaged(here / "in" / "b.wav")
-    arguments = ["inpaint", "in", "-o", "out", "--gaps", "6000:6480", "--skip-existing"]
-    assert run(*arguments) == 0
-    (here / "out" / "a.wav").unlink()
-    (here / "out" / "b.wav").write_text("kept")
-    assert run(*arguments) == 0
-    assert (here / "out" / "b.wav").read_text() == "kept"
-    assert (here / "out" / "a.wav").stat().st_size > 1000
+MINE = """\
+import part
+
+
+class My:
+    def __init__(self, table=None): ...
+
+    def __call__(self, audio, gap, sample_rate):
+        return audio.clone()
+"""
+
+
+@pytest.mark.parametrize("method", ["mine_{}:My", "mine_{}.py:My", "mine_{}:My:table=table.txt"])
+@pytest.mark.parametrize("file", ["mine_{}.py", "part.py", "table.txt"])
+def test_no_file_that_a_method_is_read_from_is_written(here, capsys, monkeypatch, method, file):
+    if ("table" in file) > ("table" in method):
+        pytest.skip("not read")
+    monkeypatch.syspath_prepend(here)
+    mark = here.name.translate(str.maketrans("-[]", "___"))  # modules stay imported from test to test
+    method, file = method.format(mark), file.format(mark)
+    damaged(here / "a.wav")
+    (here / f"mine_{mark}.py").write_text(MINE)
+    (here / "part.py").write_text("")
+    (here / "table.txt").write_text("read")
+    before = digests(here)
+    given = ["a.wav", "-o", "o.wav", "--gaps", "6000:6480", "--overwrite", "--method", method, "--labels", file]
+    assert "is the method's file" in refused(capsys, "inpaint", *given)
+    assert digests(here) == before
+
+
+def test_a_benchmark_does_not_write_over_its_methods_and_refuses_bad_ones_before_it_writes(here, capsys):
+    clips(here / "clips", kinds=("music",), each=1)
+    assert run("benchmark", "clips", "-o", "out", "--methods", "silence") == 0
+    os.unlink("out/rows.csv")
+    capsys.readouterr()
+    (here / "mine.py").write_text("def mine(audio, gap, sample_rate): return audio.clone()\n")
+    (here / "out" / "rows.csv").symlink_to(here / "mine.py")
+    assert "the method's file" in refused(capsys, "benchmark", "clips", "-o", "out", "--methods", "mine.py:mine")
+    for method in ("nobody", "janssen:no=1", "gone.py:My"):
+        refused(capsys, "benchmark", "clips", "-o", "new", "--methods", f"silence,{method}")
+    assert not list((here / "new").iterdir())
 
 
 def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch):
@@ -72,7 +138,7 @@ def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch)
 
     def counted(real):
         def wrapper(file, *arguments, **options):
-            opened.append(str(file))
+            opened.append(file if isinstance(file, io.BytesIO) else os.fsdecode(file))
             return real(file, *arguments, **options)
 
         return wrapper
@@ -107,53 +173,6 @@ def test_detect_never_writes_labels_over_audio_or_over_each_other(here, capsys):
     assert "two inputs" in refused(capsys, "detect", "a.wav", "a.flac", "-o", "labels")
 
 
-@pytest.mark.parametrize("kind", ["fifo", "device"])
-@pytest.mark.parametrize(
-    "command",
-    [
-        "inpaint odd -o o.wav --gaps 6000:6480",
-        "inpaint a.wav -o odd --gaps 6000:6480 --overwrite",
-        "inpaint a.wav -o o.wav --gaps odd",
-        "inpaint a.wav -o o.wav --gaps 6000:6480 --labels odd --overwrite",
-        "inpaint a.wav -o o.wav --gaps 6000:6480 --truth odd --report",
-        "inpaint a.wav -o o.wav --gaps 6000:6480 --report-to odd.html --overwrite",
-        "detect odd",
-        "detect a.wav -o odd --overwrite",
-        "ship odd -o o.pt",
-    ],
-)
-def test_pipes_and_devices_are_refused_before_any_work(here, capsys, command, kind):
-    damaged(here / "a.wav")
-    for name in ("odd", "odd.html"):
-        os.mkfifo(here / name) if kind == "fifo" else (here / name).symlink_to(os.devnull)
-    assert any(words in refused(capsys, *command.split()) for words in ("not a regular file", "there is no gap file"))
-    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "odd", "odd.html"]
-
-
-LONG = 300 * "x"
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        f"inpaint a.wav -o {LONG}.wav --gaps 6000:6480",
-        f"inpaint a.wav a.wav -o {LONG} --gaps 6000:6480",
-        f"inpaint {LONG}.wav -o o.wav --gaps 6000:6480",
-        f"inpaint a.wav -o o.wav --gaps 6000:6480 --labels {LONG}.txt",
-        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report-to {LONG}.html",
-        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report --truth {LONG}.wav",
-        f"detect a.wav -o {LONG}.txt",
-        "inpaint a.wav -o loop.wav --gaps 6000:6480 --overwrite",
-        "inpaint loop.wav -o o.wav --gaps 6000:6480 --overwrite",
-    ],
-)
-def test_names_that_no_disk_takes_are_one_line_before_any_work(here, capsys, command):
-    damaged(here / "a.wav")
-    (here / "loop.wav").symlink_to("loop.wav")
-    refused(capsys, *command.split())
-    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "loop.wav"]
-
-
 @pytest.mark.parametrize("output", ["a.wav", "./a.wav", "sub/../a.wav", "hard.wav", "soft.wav", "ABSOLUTE"])
 @pytest.mark.parametrize("python", [True, False])
 def test_no_name_of_the_input_is_written(here, capsys, output, python):
@@ -183,18 +202,25 @@ def test_repair_file_keeps_its_list_of_gaps_and_says_how_to_replace_a_file(here)
     assert (here / "o.wav").read_text() == "mine"
 
 
-RESULTS = ("rows.csv", "table.csv", "results.json", "report.html")
+NAMES = ("masks.json", "report.html", "ce-fig7.csv", "dpai-fig9.png", "stimuli", "listening_test.html", "mine.txt")
 
 
-@pytest.mark.parametrize(
-    ("name", "preset"), [("masks.json", False), *((name, preset) for name in RESULTS for preset in (False, True))]
-)
-def test_a_benchmark_replaces_only_results_of_a_benchmark(here, capsys, name, preset):
+@pytest.mark.parametrize("preset", [False, True])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_benchmark_goes_into_no_folder_of_other_files(here, capsys, name, preset):
     clips(here / "clips", kinds=("music",), each=1)
-    (here / name).write_text("{}")
-    given = ["--preset", "dpai-fig8", "--quick"] if preset else ["--methods", "silence"]
-    assert "exists: name another file, or another folder" in refused(capsys, "benchmark", "clips", "-o", ".", *given)
-    assert (here / name).read_text() == "{}"
+    (here / "out").mkdir()
+    (here / "out" / name).write_text("{}")
+    given = ["--preset", "ce-fig7", "--quick"] if preset else ["--methods", "silence"]
+    assert "holds other files: name a new folder" in refused(capsys, "benchmark", "clips", "-o", "out", *given)
+    assert digests(here / "out") == {name: b"{}"}
+
+
+def test_a_preset_does_not_write_where_it_reads(here, capsys):
+    assert run("benchmark", clips(here / "clips", each=1), "-o", "out", "--methods", "silence", "--audio") == 0
+    capsys.readouterr()
+    given = ["benchmark", "--preset", "dpai-fig8", "--quick", "piano=out/audio", "-o", "out"]
+    assert "the source out/audio lies in the folder of the results out" in refused(capsys, *given)
 
 
 def test_a_collection_of_music_is_not_taken_for_the_audio_of_a_benchmark(here, capsys):
@@ -202,6 +228,7 @@ def test_a_collection_of_music_is_not_taken_for_the_audio_of_a_benchmark(here, c
     (here / "out" / "audio" / "album").mkdir(parents=True)
     song = here / "out" / "audio" / "album" / "song.flac"
     soundfile.write(song, tone(), RATE)
+    (here / "out" / "benchmark.txt").touch()
     arguments = ["benchmark", "clips", "-o", "out", "--methods", "silence", "--workers", "1", "--audio"]
     assert "holds something else" in refused(capsys, *arguments)
     assert song.is_file()

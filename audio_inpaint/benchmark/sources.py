@@ -72,10 +72,15 @@ def _middle(path: Path, seconds: float | None) -> float:
         return max(0.0, (reader.length / reader.sample_rate - seconds) / 2)
 
 
+def named(source: str) -> tuple[str, Path]:
+    """Return the kind of sound that a source names, "" if it names none, and its folder or file."""
+    kind, _, place = source.rpartition("=") if not Path(source).exists() else ("", "", source)
+    return kind, Path(place)
+
+
 def _listed(source: str, split: str) -> list[tuple[str, str, Path]]:
     """(name, kind, file) of each recording of a source."""
-    given, _, place = source.rpartition("=") if not Path(source).exists() else ("", "", source)
-    folder = Path(place)
+    given, folder = named(source)
     if folder.is_file():
         kind = given or "recordings"
         return [(f"{kind}/{folder.stem}", kind, folder)]

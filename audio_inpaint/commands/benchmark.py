@@ -4,6 +4,7 @@ import argparse
 import re
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from audio_inpaint.files.paths import Paths
 
 MASKS, AUDIO, PAGE = "masks.json", "audio", "report.html"  # in OUT
+MARK = "benchmark.txt"  # in every OUT that a benchmark has begun
 
 _USUAL = "janssen,burg,silence"  # methods
 
@@ -119,13 +121,16 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.output:
         raise InputError("no folder is named for the results: add -o OUT")
+    from audio_inpaint.files.folders import check_folder
+
+    check_folder(Path(arguments.output), MARK)
     setting = _setting(arguments)
     with tempfile.TemporaryDirectory() as elsewhere:
         from audio_inpaint.benchmark.setting import first
 
         if not first():  # the first process writes; the others' tables are the same
             setting = setting.into(Path(elsewhere))
-        return _preset(setting, arguments.preset) if arguments.preset else _benchmark(setting, arguments)
+        return _preset(setting, arguments) if arguments.preset else _benchmark(setting, arguments)
 
 
 def _setting(arguments: argparse.Namespace) -> "Setting":
@@ -150,11 +155,19 @@ def _setting(arguments: argparse.Namespace) -> "Setting":
     )
 
 
-def _preset(setting: "Setting", name: str) -> int:
+def _preset(setting: "Setting", arguments: argparse.Namespace) -> int:
     from audio_inpaint.benchmark.presets import preset
+    from audio_inpaint.benchmark.sources import named
 
-    _results(setting.folder).check()
-    outcome = preset(name, setting.methods)(setting)
+    work, folder = preset(arguments.preset, setting.methods), Path(arguments.output)
+    paths = _results(folder)
+    paths.owns(folder, "the folder of the results")
+    for source in setting.sources:
+        paths.reads(named(source)[1], "the source")
+    _read_methods(paths, setting.methods)
+    paths.check()
+    _begin(folder)
+    outcome = work(setting)
     print(outcome.table)
     if outcome.results is None:
         print(f"results: {setting.folder}")
@@ -173,16 +186,17 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
     if unknown := [name for name in scores if name not in scoring.BY_PROTOCOL[protocol]]:
         known = ", ".join(scoring.BY_PROTOCOL[protocol])
         raise InputError(f"no score of the protocol {protocol} is called {unknown[0]!r}; choose from {known}")
-    if _check(chosen, arguments):
+    methods = setting.methods or methods_of(_USUAL)
+    if _check(chosen, methods, arguments):
         cases.write(setting.folder / MASKS, chosen, setting.seed)
-    results = setting.benchmark(setting.methods or methods_of(_USUAL), chosen, scores, protocol)
+    results = setting.benchmark(methods, chosen, scores, protocol)
     labelled = results.labelled()
     print(statistics.text_table(statistics.summaries(labelled), labelled.methods))
     return _report(setting, results, arguments.audio)
 
 
-def _check(chosen: "list[Case]", arguments: argparse.Namespace) -> bool:
-    """Refuse to write over a recording or over the masks that were given; returns whether masks.json is to be written.
+def _check(chosen: "list[Case]", methods: Sequence[str], arguments: argparse.Namespace) -> bool:
+    """Refuse to write over what is read, and methods that there are not; returns whether masks.json is to be written.
 
     Every process of torchrun or SLURM looks at the same output.
     """
@@ -194,6 +208,7 @@ def _check(chosen: "list[Case]", arguments: argparse.Namespace) -> bool:
     paths = _results(folder)
     for sound in dict.fromkeys(case.recording.path for case in chosen):
         paths.reads(sound, "the recording")
+    _read_methods(paths, methods)
     if arguments.audio:
         check_own(folder / AUDIO, are_cases)
         paths.owns(folder / AUDIO, "the folder that --audio replaces,")
@@ -201,13 +216,24 @@ def _check(chosen: "list[Case]", arguments: argparse.Namespace) -> bool:
     if arguments.masks:
         paths.reads(arguments.masks, "the file of masks")
     if not again:
-        paths.writes(folder / MASKS, "the masks", kept=_begun(folder))
+        paths.writes(folder / MASKS, "the masks", kept=True)
     paths.check()
+    _begin(folder)
     return not again
 
 
+def _read_methods(paths: "Paths", methods: Sequence[str]) -> None:
+    """Add the files of methods to those that are read; raises InputError if there is no such method."""
+    from audio_inpaint.methods.registry import files_of, fingerprint
+
+    for spec in methods:
+        fingerprint(spec)
+        for file in files_of(spec):
+            paths.reads(file, "the method's file")
+
+
 def _results(folder: Path) -> "Paths":
-    """Collect what a benchmark writes in the end; it may replace that of an earlier one, and nothing else.
+    """Collect what every benchmark writes in the end; it may replace that of an earlier one.
 
     Raises:
         InputError: a folder of such a name is there that no benchmark wrote.
@@ -217,20 +243,19 @@ def _results(folder: Path) -> "Paths":
     from audio_inpaint.files.paths import Paths
 
     check_own(sound_folder(folder / PAGE), are_sounds)
-    paths, begun = Paths(allow="another folder"), _begun(folder)
+    paths = Paths()
     for name in ("rows.csv", "table.csv", "results.json", PAGE):
-        paths.writes(folder / name, "the result", kept=begun)
+        paths.writes(folder / name, "the result", kept=True)
     return paths
 
 
-def _begun(folder: Path) -> bool:
-    """Whether a benchmark has written to a folder: it begins with the masks."""
-    from audio_inpaint.benchmark import cases
-
+def _begin(folder: Path) -> None:
+    """Mark a folder as a benchmark's: every process of torchrun or SLURM does, before it writes anything else there."""
     try:
-        return bool(cases.read(folder / MASKS))
-    except InputError:
-        return False
+        text = "audio-inpaint benchmark writes to this folder, and may replace the files in it.\n"
+        (folder / MARK).write_text(text, encoding="utf-8")  # no temporary file, which others might take for the user's
+    except OSError as error:
+        raise InputError(f"{folder / MARK} cannot be written: {error.strerror}") from error
 
 
 def methods_of(text: str) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     for file, label in zip(files, labels, strict=True):
         paths.reads(file, "the input")
         if label is not None:
-            paths.writes_text(label, "the labels")
+            paths.writes_no_audio(label, "the labels")
     paths.check(arguments.overwrite)
     failed = []
     for file, label in zip(files, labels, strict=True):

@@ -4,7 +4,8 @@ import argparse
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +32,9 @@ suffix names another format, sample precision is kept, or a message says that th
 given back as --gaps.
 
 No file that is read is ever written, and none that exists is replaced without --overwrite. After a batch that stopped,
-the same command with --skip-existing restores the files whose outputs are missing.
+the same command with --skip-existing goes on: an input is left out if its output, and its labels if they are asked for,
+exist. An output that exists stays; labels that are missing are made, and the page, of what this command does, is
+replaced.
 
 examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav
@@ -76,7 +79,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--truth", metavar="CLEAN", help="the undamaged file, or a folder of them, for the report")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
-    existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose output exists")
+    existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
     parser.set_defaults(run=run)
 
 
@@ -90,6 +93,7 @@ class Job:
         labels: where the filled gaps are listed, or None.
         gaps: a list or a file of them; None to detect them.
         truth: the undamaged file, or None.
+        done: whether the output is there and stays, so that only the labels are made.
     """
 
     file: Path
@@ -97,6 +101,7 @@ class Job:
     labels: Path | None
     gaps: str | None
     truth: Path | None
+    done: bool = False
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -105,7 +110,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_inpaint.methods.registry import method
 
     restorer, device = method(arguments.method), checked_device(arguments.device)
-    jobs, several, page = _plan(arguments)
+    jobs, skipped, several, page = _plan(arguments)
     failed, done = [], 0
     with _report(page) as report:
         for job in jobs:
@@ -123,25 +128,29 @@ def run(arguments: argparse.Namespace) -> int:
     if jobs and several and not failed and not done:
         raise InputError("no gap was found in any of the files: name them with --gaps")
     if failed:
-        return complain(f"{len(failed)} of {len(jobs)} files not restored: {', '.join(map(str, failed))}")
+        total, left_out = len(jobs) + skipped, f" ({skipped} skipped)" if skipped else ""
+        return complain(f"{len(failed)} of {total} files not restored{left_out}: {', '.join(map(str, failed))}")
     return 0
 
 
-def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
+def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | None]:
     """Find all files, and compare them before any work.
 
     Returns:
-        The jobs, whether they are a batch, and the page of the report, None for no report.
+        The jobs, how many files are skipped, whether they are a batch, and the page of the report, None for no report.
     """
-    from audio_inpaint.files.formats import FORMATS
+    from audio_inpaint.files.formats import FORMATS, format_of
     from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
-    from audio_inpaint.methods.registry import file_of
+    from audio_inpaint.methods.registry import files_of
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
         raise InputError("--truth is for the report: add --report")
-    paths = Paths()
-    if (own := file_of(arguments.method)) is not None:
+    if arguments.truth is not None and not os.path.exists(arguments.truth):
+        raise InputError(f"there is no file or folder {arguments.truth!r} to take the truth from")
+    again = arguments.skip_existing
+    paths = Paths(allow="add --overwrite in place of --skip-existing" if again else "add --overwrite")
+    for own in files_of(arguments.method):
         paths.reads(own, "the method's file")
     files, several = inputs(arguments.input)
     targets = outputs(files, arguments.output, several, paths)
@@ -155,22 +164,38 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], bool, Path | None]:
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
             paths.reads(truth, "the truth")
-        skipped = arguments.skip_existing and os.path.isfile(output)
-        paths.writes(output, "the output", kept=skipped)
-        if skipped:
+        done = again and os.path.isfile(output)
+        paths.writes(output, "the output", kept=done)
+        if label is not None:
+            paths.writes_no_audio(label, "the labels", kept=again and _lists_gaps(label))
+        if done and (label is None or os.path.isfile(label)):
             print(f"{file}: skipped, {output} exists")
             continue
-        if label is not None:
-            paths.writes_text(label, "the labels")
         named = str(gaps) if gaps is not None and os.path.isdir(arguments.gaps) else arguments.gaps
-        jobs.append(Job(file, output, label, named, truth or (arguments.truth and Path(arguments.truth))))
+        jobs.append(Job(file, output, label, named, truth or (arguments.truth and Path(arguments.truth)), done))
     page = None
     if reported and jobs:
+        from audio_inpaint.report.page import is_page
+
         beside = Path(arguments.output) / "report.html" if several else targets[0].with_suffix(".html")
-        page = Path(arguments.report_to or beside)
-        paths.writes_text(page, "the report", (".html",))
+        given = beside if arguments.report_to is None else arguments.report_to
+        paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
+        page = Path(given)
     paths.check(arguments.overwrite)
-    return jobs, several, page
+    for job in jobs:
+        if job.output.suffix.lower() != job.file.suffix.lower():
+            format_of(job.output)
+    return jobs, len(files) - len(jobs), several, page
+
+
+def _lists_gaps(path: Path) -> bool:
+    from audio_inpaint.gap_files import read_gaps
+
+    try:
+        read_gaps(path, 10**9)
+    except InputError:
+        return False
+    return True
 
 
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":
@@ -194,7 +219,8 @@ def _repair(job: Job, name: str, method: "Method", device: str | None, several: 
             print(f"{job.file}: no gap, nothing written")
             return False
         show = progress if sys.stderr.isatty() else None
-        repair = repair_recording(reader, job.output, gaps, method, device=device, progress=show)
+        with _output(job) as output:
+            repair = repair_recording(reader, output, gaps, method, device=device, progress=show)
         if job.labels is not None:
             _write_labels(job.labels, repair, name)
         _tell(job, repair, name)
@@ -204,6 +230,16 @@ def _repair(job: Job, name: str, method: "Method", device: str | None, several: 
             for item in report_items(reader, repair, name, truth):
                 report.add(item)
     return True
+
+
+@contextlib.contextmanager
+def _output(job: Job) -> Iterator[Path]:
+    """Give the file to write, for a time only where the output is there and stays."""
+    if not job.done:
+        yield job.output
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / job.output.name
 
 
 def _gaps(job: Job, reader: "Reader") -> "list[Gap]":
@@ -250,12 +286,13 @@ def _write_labels(path: Path, repair: "FileRepair", name: str) -> None:
 def _tell(job: Job, repair: "FileRepair", name: str) -> None:
     lost = 1000 * sum(map(len, repair.gaps)) / repair.sample_rate
     seconds = repair.length / repair.sample_rate
+    made = f"{job.labels}, {job.output} is as it was" if job.done else job.output
     print(
         f"{job.file}: {counted(len(repair.gaps), 'gap')} ({lost:.0f} ms of {seconds:.1f} s) filled with "
-        f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {job.output}",
+        f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}",
         flush=True,
     )
-    for note in repair.notes:
+    for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)
 
 

@@ -99,7 +99,7 @@ def _test(arguments: argparse.Namespace) -> int:
         raise InputError(f"no anchor is called {unknown[0]}: choose among {', '.join(ANCHORS)} and damaged")
     methods = _names("--methods", arguments.methods)
     paths = Paths()
-    paths.writes_text(arguments.output, "the page")  # and so over no stimulus
+    paths.writes_no_audio(arguments.output, "the page", (".html",))  # and so over no stimulus
     paths.check(arguments.overwrite)
     read = questions(arguments.stimuli, arguments.kind, methods, anchors, arguments.items, arguments.seed)
     asked, loudness = equalised(read)
@@ -125,9 +125,9 @@ def _results(arguments: argparse.Namespace) -> int:
         for file in folder or [name]:
             paths.reads(file, "the answers of a participant")
     if arguments.output is not None:
-        paths.writes_text(arguments.output, "the table")
+        paths.writes_no_audio(arguments.output, "the table")
     if arguments.figure is not None:
-        paths.writes(arguments.figure, "the figure")
+        paths.writes_no_audio(arguments.figure, "the figure", (".png", ".pdf", ".svg"))
     paths.check(arguments.overwrite)
     responses, broken = collected(arguments.input)
     for line in broken:

@@ -43,7 +43,7 @@ def _ship(arguments: argparse.Namespace) -> int:
 
     paths = Paths()
     paths.reads(arguments.checkpoint, "the checkpoint")
-    paths.writes(arguments.output, "the output")
+    paths.writes_no_audio(arguments.output, "the output", (".pt",))
     paths.check(arguments.overwrite)
     ship(arguments.checkpoint, arguments.output)
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")

@@ -24,7 +24,8 @@ def replacing(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     place = Path(os.path.realpath(path))
     if not place.parent.is_dir():
-        raise InputError(f"the folder {path.parent} of the output does not exist: create it first")
+        folder = place.parent if path.is_symlink() else path.parent
+        raise InputError(f"the folder {folder} of the output does not exist: create it first")
     if place.exists() and not place.is_file():
         raise InputError(f"the output {path} is not a regular file: name another one")
     temporary = place.with_name(f".{secrets.token_hex(8)}{path.suffix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +129,11 @@ def stored(samples: np.ndarray, subtype: str) -> np.ndarray:
     return (np.clip(np.rint(samples * full), -full, full - 1).astype(np.int64) << (32 - bits)).astype(np.int32)
 
 
+def sound_name(path: str | Path) -> str | bytes:
+    """Return a file's name as soundfile takes it: bytes, but for Windows, since a name on a disk may be no UTF-8."""
+    return str(path) if os.name == "nt" else os.fsencode(path)
+
+
 def create(path: Path, container: str, subtype: str, sample_rate: int, channels: int) -> soundfile.SoundFile:
     """Open a new file for writing.
 
@@ -136,8 +142,9 @@ def create(path: Path, container: str, subtype: str, sample_rate: int, channels:
     """
     # A second lossy encoding should not be heard: 0.1 is about 320 kbit/s in stereo, 0 is the largest.
     level = 0.1 if container in ("OGG", "MP3") else None
+    name = sound_name(path)
     try:
-        return soundfile.SoundFile(path, "w", sample_rate, channels, subtype, None, container, compression_level=level)
+        return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, compression_level=level)
     except soundfile.SoundFileError as error:
         raise InputError(
             f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "

@@ -17,7 +17,7 @@ from torch import Tensor
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, first_sample
-from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, stored, target
+from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap
@@ -145,5 +145,5 @@ def _stream(
     if container == reader.format == "FLAC":
         with replacing(output) as retagged:
             copy_flac_metadata(source, output, retagged)
-    if soundfile.info(output).frames != reader.length:
+    if soundfile.info(sound_name(output)).frames != reader.length:
         raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
-from audio_inpaint.files.formats import FORMATS
+from audio_inpaint.files.formats import FORMATS, sound_name
 
 # Further suffixes of sound and of pictures with sound, which no text is written to.
 _SOUND = {
@@ -70,27 +70,31 @@ class Paths:
 
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
         """Add a file that is written, such as "the output"; `kept` if it is there and stays."""
+        if path == "":
+            raise InputError(f"{what} has an empty name: name a file")
         self._written.append((as_path(path, what), what, kept))
 
-    def writes_text(self, path: str | Path, what: str, suffixes: Sequence[str] = ()) -> None:
-        """Add a file of text that is written, which must not look like sound, nor be sound.
+    def writes_no_audio(self, path: str | Path, what: str, suffixes: Sequence[str] = (), kept: bool = False) -> None:
+        """Add a file that is written and is no sound, and so must not look like sound, nor be sound.
 
         Args:
             path: of the file.
             what: it is, such as "the report".
             suffixes: one of which its name must have, if there are any.
+            kept: as `writes` takes it.
 
         Raises:
             InputError: another suffix, a name for audio, or an audio file.
         """
         suffix = Path(path).suffix.lower()
-        if suffixes and suffix not in suffixes:
-            raise InputError(f"{what} {path} should end in {' or '.join(suffixes)}")
+        usual = " or ".join(suffixes or (".txt", ".csv"))
         if suffix in FORMATS or suffix in _SOUND:
-            raise InputError(f"{what} cannot go to {path}, a name for audio: let it end in .txt or .csv")
+            raise InputError(f"{what} cannot go to {path}, a name for audio: let it end in {usual}")
+        if os.fspath(path) and suffixes and suffix not in suffixes:
+            raise InputError(f"{what} {path} should end in {usual}")
         if os.path.isfile(path) and _is_audio(path):
             raise InputError(f"{what} cannot go to {path}, which is an audio file: name another file")
-        self.writes(path, what)
+        self.writes(path, what, kept)
 
     def makes(self, folder: Path) -> None:
         """Add a folder that `check` makes if it is missing."""
@@ -153,8 +157,9 @@ class Paths:
             raise InputError(f"{what} {path} is not a regular file: name another one")
         if path.is_file() and not overwrite:
             raise InputError(f"{what} {path} exists: name another file, or {self._allow}")
-        if not (path.parent in self._folders or path.parent in self._owned or path.parent.is_dir()):
-            raise InputError(f"the folder {path.parent} of the output does not exist: create it first")
+        folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent
+        if not (folder in self._folders or folder in self._owned or folder.is_dir()):
+            raise InputError(f"the folder {folder} of the output does not exist: create it first")
 
 
 def identity(path: str | Path) -> tuple:
@@ -198,7 +203,7 @@ def _is_audio(path: str | Path) -> bool:
     import soundfile
 
     try:
-        soundfile.info(str(path))
+        soundfile.info(sound_name(path))
     except (soundfile.SoundFileError, TypeError, OSError):
         return False
     return True
@@ -293,6 +298,8 @@ def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
 
 def _folder(name: str, several: bool, paths: Paths) -> Path | None:
     """Return the folder that outputs of that name go to; None where it names a file."""
+    if not name:
+        raise InputError("the output has an empty name: name a file or a folder")
     place = Path(name)
     if os.path.isdir(place):
         return place

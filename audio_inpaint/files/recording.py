@@ -1,6 +1,7 @@
 """Audio files: reading spans of them, writing at once or not at all."""
 
 import os
+import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import torch
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
-from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, stored
+from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.paths import as_path
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
@@ -55,7 +56,7 @@ class Reader:
         if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
             raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         try:
-            return soundfile.SoundFile(self.path)
+            return soundfile.SoundFile(sound_name(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             # TypeError: soundfile takes *.raw for headerless
             raise InputError(self._why_not()) from error
@@ -73,7 +74,7 @@ class Reader:
             return f"{self.path} cannot be read: {error.strerror or error}"
         return (
             f"{self.path} cannot be read as audio (damaged, or none of WAV, AIFF, FLAC, Ogg, Opus, MP3): "
-            f"convert it first, for example with ffmpeg -i {self.path.name} {self.path.stem}.wav"
+            f"convert it first, for example with {_conversion(self.path)}"
         )
 
     def __enter__(self) -> "Reader":
@@ -145,13 +146,19 @@ class Reader:
             raise InputError(
                 f"{self.path} is cut short: it ends at {(start + len(samples)) / self.sample_rate:.3f} s, "
                 f"its header promises {self.length / self.sample_rate:.3f} s; "
-                f"ffmpeg -i {self.path.name} {self.path.stem}.wav saves what is left"
+                f"{_conversion(self.path)} saves what is left"
             )
         return samples
 
     def metadata(self) -> dict[str, str]:
         """Title, artist and the other text fields that libsndfile knows."""
         return self._file.copy_metadata()
+
+
+def _conversion(path: Path) -> str:
+    """Return the command that writes a file anew, beside itself, as a shell takes it."""
+    names = (path, path.with_name(f"{path.stem}_converted.wav"))
+    return shlex.join(["ffmpeg", "-i", *(f"./{name}" if str(name).startswith("-") else str(name) for name in names)])
 
 
 def read(path: str | Path) -> tuple[torch.Tensor, int]:

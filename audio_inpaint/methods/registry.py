@@ -16,6 +16,7 @@ import functools
 import hashlib
 import inspect
 import json
+import os
 import pickle
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -162,13 +163,19 @@ def resolved(name: str) -> tuple[Any, tuple]:
     return foreign.loaded(name), ()
 
 
-def file_of(spec: str) -> Path | None:
-    """Return the file that a method's name gives, a checkpoint or code; None for a name without one."""
-    name, _ = split(spec)
-    if not foreign.is_foreign(name):
-        return checkpoints.find(name)
-    place = foreign.start(name)
-    return place if isinstance(place, Path) else None
+def files_of(spec: str) -> list[Path]:
+    """List the files that a method is read from: its checkpoint, its code and what that imports, files in its options.
+
+    Nothing is imported, and installed packages other than the method's own are left out.
+
+    Raises:
+        InputError: its file is missing, or it does not take such options.
+    """
+    name, texts = split(spec)
+    starts, _ = _made_of(name)
+    found = [path] if (path := checkpoints.find(name)) is not None else []
+    named = [Path(text) for text in texts.values() if os.path.isfile(text)]
+    return [*found, *sources.closure(starts), *named]
 
 
 def fingerprint(spec: str) -> str:

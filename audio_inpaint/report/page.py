@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.metadata import version
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 from audio_inpaint import __version__
@@ -45,6 +46,15 @@ def frame(
         sound_from=f" {sound_from}" if sound_from else "",
         script="\n".join(map(part, scripts)),
     )
+
+
+def is_page(path: str | Path) -> bool:
+    """Whether a file is a page that `frame` made."""
+    try:
+        with open(path, "rb") as file:
+            return b'<meta name="generator" content="audio-inpaint">' in file.read(1000)
+    except OSError:
+        return False
 
 
 def filled(name: str, **values: str) -> str:

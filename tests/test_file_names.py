@@ -1,0 +1,99 @@
+"""Names of files of any kind: what no disk takes, what is no text, pipes, devices, and names in advice."""
+
+import os
+import shlex
+import subprocess
+import sys
+
+import pytest
+from test_cli import damaged, refused
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+@pytest.mark.parametrize("command", ["inpaint", "detect"])
+def test_names_that_are_no_text_are_read_written_and_told(here, command):
+    (here / "in").mkdir()
+    for name in (b"a.wav", b"b\xff.wav", b"c.flac", b"d\xff.flac"):
+        place = here / "in" / os.fsdecode(name)
+        os.replace(damaged(here / f"plain{place.suffix}"), place)
+    (here / "in" / os.fsdecode(b"e\xff.wav")).write_text("no audio")
+    options = {"inpaint": ["-o", "out", "--labels", "labels", "--report"], "detect": ["-o", "labels"]}[command]
+    line = [sys.executable, "-m", "audio_inpaint", command, "in", *options]
+    done = subprocess.run(line, capture_output=True, env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"})
+    assert done.returncode == 2
+    assert b"Traceback" not in done.stderr
+    assert b"1 of 5 files not re" in done.stderr
+    if command == "inpaint":
+        written = {b"a.wav", b"b\xff.wav", b"c.flac", b"d\xff.flac", b"report.html"}
+        assert {os.fsencode(path.name) for path in (here / "out").iterdir()} == written
+        for place in (here / "out").glob("*[vc]"):
+            assert place.read_bytes() != (here / "in" / place.name).read_bytes()
+    assert {os.fsencode(path.name) for path in (here / "labels").iterdir()} == {
+        b"a.txt", b"b\xff.txt", b"c.txt", b"d\xff.txt"
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["c.wav", "-c d.wav", "it's.mp3", "folder/c.wav"])
+def test_advice_to_convert_names_another_file_as_a_shell_takes_it(here, capsys, name):
+    (here / "folder").mkdir()
+    (here / name).write_text("no audio")
+    advice = refused(capsys, "detect", f"./{name}").partition("with ")[2]
+    program, option, source, target = shlex.split(advice)
+    assert (program, option) == ("ffmpeg", "-i")
+    assert os.path.samefile(source, name)
+    assert not os.path.exists(target)
+    assert not target.startswith("-")
+    assert (os.path.dirname(target) or ".", target[-4:]) == (os.path.dirname(source) or ".", ".wav")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "inpaint odd -o o.wav --gaps 6000:6480",
+        "inpaint a.wav -o odd --gaps 6000:6480 --overwrite",
+        "inpaint a.wav -o o.wav --gaps odd",
+        "inpaint a.wav -o o.wav --gaps 6000:6480 --labels odd --overwrite",
+        "inpaint a.wav -o o.wav --gaps 6000:6480 --truth odd --report",
+        "inpaint a.wav -o o.wav --gaps 6000:6480 --report-to odd.html --overwrite",
+        "detect odd",
+        "detect a.wav -o odd --overwrite",
+        "ship odd -o o.pt",
+    ],
+)
+def test_pipes_and_devices_are_refused_before_any_work(here, capsys, command, kind):
+    damaged(here / "a.wav")
+    for name in ("odd", "odd.html"):
+        os.mkfifo(here / name) if kind == "fifo" else (here / name).symlink_to(os.devnull)
+    assert any(words in refused(capsys, *command.split()) for words in ("not a regular file", "there is no gap file"))
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "odd", "odd.html"]
+
+
+LONG = 300 * "x"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"inpaint a.wav -o {LONG}.wav --gaps 6000:6480",
+        f"inpaint a.wav a.wav -o {LONG} --gaps 6000:6480",
+        f"inpaint {LONG}.wav -o o.wav --gaps 6000:6480",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --labels {LONG}.txt",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report-to {LONG}.html",
+        f"inpaint a.wav -o o.wav --gaps 6000:6480 --report --truth {LONG}.wav",
+        f"detect a.wav -o {LONG}.txt",
+        "inpaint a.wav -o loop.wav --gaps 6000:6480 --overwrite",
+        "inpaint loop.wav -o o.wav --gaps 6000:6480 --overwrite",
+    ],
+)
+def test_names_that_no_disk_takes_are_one_line_before_any_work(here, capsys, command):
+    damaged(here / "a.wav")
+    (here / "loop.wav").symlink_to("loop.wav")
+    refused(capsys, *command.split())
+    assert sorted(path.name for path in here.iterdir()) == ["a.wav", "loop.wav"]
