@@ -70,7 +70,7 @@ class Paths:
 
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
         """Add a file that is written, such as "the output"; `kept` if it is there and stays."""
-        if path == "":
+        if isinstance(path, str) and not path:
             raise InputError(f"{what} has an empty name: name a file")
         self._written.append((as_path(path, what), what, kept))
 
