@@ -29,7 +29,7 @@ from audio_inpaint.training.cli import main
 from audio_inpaint.training.models.context_encoder import ContextEncoder
 
 TESTS = Path(__file__).parent
-PATHS = os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
+PATHS = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS}
 SCORES = ("snr_network", "snr_ms", "snr_td", "weighted_nmse", "validation_loss")
 
@@ -244,13 +244,22 @@ def stopping(monkeypatch, step, stop):
     monkeypatch.setattr(ContextEncoder, "on_train_batch_end", at)
 
 
-def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, shards, tmp_path, monkeypatch, capfd):
+KILLED = """
+import os, signal, sys
+from audio_inpaint.training.models.context_encoder import ContextEncoder
+from tone_shards import arguments, main
+def at(model, *_):
+    if model.global_step == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+ContextEncoder.on_train_batch_end = at
+main(arguments("fit", *sys.argv[1:]))
+"""
+
+
+def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, shards, tmp_path, capfd):
     options = ["--data.init_args.workers=1"]
-    if not (child := os.fork()):
-        stopping(monkeypatch, 5, lambda: os.kill(os.getpid(), signal.SIGKILL))
-        main(arguments("fit", shards, tmp_path, *options))
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    killed = [sys.executable, "-c", KILLED, str(shards), str(tmp_path), *options]
+    assert subprocess.run(killed, check=False, env=ENVIRONMENT, timeout=300).returncode == -signal.SIGKILL
     assert saved(tmp_path)["global_step"] == 3
     capfd.readouterr()
 

@@ -26,6 +26,14 @@ SAID = re.compile("audio_inpaint.train: interrupted; the same command goes on fr
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
+@pytest.fixture(autouse=True)
+def heard():
+    """Let Ctrl-C reach these tests and what they start, also where a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory):
     return write_tones(tmp_path_factory.mktemp("shards"))

@@ -296,7 +296,7 @@ def test_orders_and_contexts_follow_the_sample_rate():
 @pytest.fixture
 def deep_prior_stub(monkeypatch):
     stub = types.ModuleType("audio_inpaint.methods.deep_prior.method")
-    stub.DeepPrior = lambda name: ("deep prior", name)
+    stub.DeepPrior = lambda name: lambda: ("deep prior", name)
     monkeypatch.setitem(sys.modules, stub.__name__, stub)
 
 
@@ -310,7 +310,7 @@ def test_registry_names_classical_methods_first_and_builds_each():
     assert method("janssen") == Janssen()
     assert method("burg") == Burg()
     assert method("burg:order=20,context=0.5") == Burg(order=20, context=0.5)
-    assert method("dpai") == ("deep prior", "dpai")
+    assert method("dpai")() == ("deep prior", "dpai")
     with pytest.raises(InputError, match=r"'jansen'.*janssen, .*burg, .*dpai"):
         method("jansen")
     with pytest.raises(InputError, match=r"janssen:speed=3: .*speed"):

@@ -2,6 +2,7 @@
 
 import functools
 import http.server
+import multiprocessing
 import shutil
 import tempfile
 import threading
@@ -23,6 +24,7 @@ def temporary(tmp_path, monkeypatch):
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    monkeypatch.setenv("TMPDIR", str(folder))  # of other processes
     return folder
 
 
@@ -56,13 +58,20 @@ def run(folder, url, epochs=2, **options):
     return model
 
 
+def batches_of_two_workers(folder, url):
+    torch.set_num_threads(1)
+    return run(folder, url, streams=8, workers=2).trained
+
+
 def test_each_shard_is_fetched_once_by_all_streams_workers_and_validations(tmp_path, server, temporary, one_thread):
     url, asked = server
-    model = run(tmp_path, url, streams=8, workers=2)
+    # workers are forked: not from here, where the server's threads run
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        trained = pool.apply(batches_of_two_workers, (tmp_path, url))
     assert len(asked) == 5
     assert set(asked.values()) == {1}
     local = batches(str(tmp_path / "served/training-*.tar"), 5, streams=8)
-    torch.testing.assert_close(model.trained[:5], local, rtol=0, atol=0)
+    torch.testing.assert_close(trained[:5], local, rtol=0, atol=0)
     assert not list(temporary.glob("audio_inpaint*"))
 
 
