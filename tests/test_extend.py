@@ -172,7 +172,11 @@ def test_an_installed_package_reaches_the_commands_and_the_processes_of_a_benchm
 
 @pytest.mark.parametrize(
     ("value", "words"),
-    [("nowhere.module:Echo", "there is no module nowhere.module"), ("mypackage.mymodule:Gone", "no class or function")],
+    [
+        ("nowhere.module:Echo", "there is no module nowhere.module"),
+        ("mypackage.mymodule:Gone", "no class or function"),
+        ("mypackage.mymodule", "the entry point broken = 'mypackage.mymodule' names no class: it needs MODULE:CLASS"),
+    ],
 )
 def test_an_entry_point_that_leads_nowhere_gives_one_line(installed, here, capsys, value, words):
     (here / "site" / "mypackage-1.0.dist-info" / "entry_points.txt").write_text(
@@ -184,6 +188,19 @@ def test_an_entry_point_that_leads_nowhere_gives_one_line(installed, here, capsy
     assert words in said
     assert said.count("\n") == 1
     assert main(["inpaint", "damaged.wav", "-o", "repaired.wav", "--method", "janssen"]) == 0
+
+
+def test_entry_points_that_cannot_be_used_are_named_with_the_reason(installed, here, capsys):
+    points = [f"{name} = mypackage.mymodule:Echo" for name in ("janssen", "m.ckpt", "5x", "good")]
+    file = here / "site" / "mypackage-1.0.dist-info" / "entry_points.txt"
+    file.write_text("\n".join(["[audio_inpaint.methods]", *points]))
+    registry._installed.cache_clear()
+    assert main(["methods"]) == 0
+    listed, said = capsys.readouterr()
+    assert [line.split()[0] for line in listed.splitlines() if "mypackage" in line] == ["good"]
+    for name, words in {"janssen": "has that name", "m.ckpt": "a checkpoint's file", "5x": "made of letters"}.items():
+        assert re.search(rf"passed over the entry point {name} = mypackage\.mymodule:Echo: .*{words}", said)
+    assert said.count("\n") == 3
 
 
 def test_a_registered_method_reaches_the_processes_of_a_benchmark(here, monkeypatch):
@@ -299,14 +316,13 @@ def test_a_method_of_ones_own_that_ends_the_program_is_a_bug_and_no_success(here
 
 def test_a_bug_of_a_method_in_a_benchmark_keeps_its_type_and_its_traceback(here, capsys):
     (here / "buggy.py").write_text(
-        "import sys\nfrom audio_inpaint.errors import InputError\n\n\n"
-        "def looks_up(audio, gap, sample_rate):\n    return {}['x']\n\n\n"
-        "def leaves(audio, gap, sample_rate):\n    sys.exit()\n\n\n"
+        "import sys\nfrom audio_inpaint.errors import InputError\n\n\ndef looks_up(audio, gap, sample_rate):\n"
+        "    return {}['x']\n\n\ndef leaves(audio, gap, sample_rate):\n    sys.exit()\n\n\n"
         "def refuses(audio, gap, sample_rate):\n    raise InputError('too short')\n"
     )
     names = [f"buggy.py:{one}" for one in ("looks_up", "leaves", "refuses")]
-    command = ["benchmark", "demo/clips", "-o", "runs", "--gap-ms", "20", "--methods"]
-    assert main([*command, ",".join(["silence", *names])]) == 2
+    command = ["benchmark", "demo/clips", "-o", "runs", "--gap-ms", "20", "--methods", ",".join(["silence", *names])]
+    assert main(command) == 2
     said = capsys.readouterr().err
     assert re.search(r"failed: buggy\.py:looks_up on .*: KeyError: 'x'\n", said)
     assert "3 of 4 restorations failed; tracebacks are in runs/results.json" in said
@@ -316,8 +332,7 @@ def test_a_bug_of_a_method_in_a_benchmark_keeps_its_type_and_its_traceback(here,
     assert any('buggy.py", line 6, in looks_up' in line for line in failures[names[0]]["traceback"])
     assert "ended the program" in failures[names[1]]["reason"]
     assert any('buggy.py", line 10, in leaves' in line for line in failures[names[1]]["traceback"])
-    assert failures[names[2]].keys() == {"method", "case", "reason"}
-    assert failures[names[2]]["reason"] == "too short"
+    assert failures[names[2]] == {"method": names[2], "case": failures[names[0]]["case"], "reason": "too short"}
 
 
 def test_a_bug_of_a_module_of_ones_own_keeps_its_traceback(here):
@@ -328,7 +343,7 @@ def test_a_bug_of_a_module_of_ones_own_keeps_its_traceback(here):
 
 
 def test_names_that_the_package_has_or_that_cannot_be_typed_are_not_given_away(here):
-    for name in ("janssen", "dpai", "ce_music", "a:b", "a,b", "", "5"):
+    for name in ("janssen", "dpai", "ce_music", "a:b", "a,b", "", "5", "m.ckpt", "m.pt"):
         with pytest.raises(ValueError, match="method"):
             audio_inpaint.register(name, lambda audio, gap, sample_rate: audio)
     with pytest.raises(ValueError, match="neither a class nor a method"):

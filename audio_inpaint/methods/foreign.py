@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -22,6 +23,18 @@ def is_foreign(name: str) -> bool:
     """Whether a method's name, without options, has the form PLACE:CLASS."""
     place, _, attribute = name.rpartition(":")
     return bool(place) and attribute.isidentifier()
+
+
+def target(point: EntryPoint) -> str:
+    """Return what an entry point names, as MODULE:CLASS.
+
+    Raises:
+        InputError: it names no class.
+    """
+    named = "".join(point.value.split("[")[0].split())  # extras in brackets may follow
+    if not is_foreign(named):
+        raise InputError(f"the entry point {point.name} = {point.value!r} names no class: it needs MODULE:CLASS")
+    return named
 
 
 def loaded(name: str) -> Any:

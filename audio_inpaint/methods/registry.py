@@ -78,17 +78,24 @@ def names() -> dict[str, str]:
     >>> list(names())[:3]
     ['auto', 'janssen', 'recall']
     """
-    own = {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
+    own, unusable = _own(), passed_over()
     given = {name: description for name, (_, description) in _REGISTERED.items()}
     installed = {name: f"from {point.value.split(':')[0]}" for name, point in _installed().items()}
-    return own | {name: text for name, text in (installed | given).items() if name not in own}
+    return own | {name: text for name, text in installed.items() if name not in unusable} | given
+
+
+def passed_over() -> dict[str, str]:
+    """Name the entry points of installed packages that cannot be used, and say why."""
+    own = _own()
+    reasons = {name: _refused(name) or (name in own and "the package has that name") for name in _installed()}
+    return {name: f"{_installed()[name].value}: {reason}" for name, reason in reasons.items() if reason}
 
 
 def register(name: str, factory: Any, description: str = "") -> None:
     """Give a method a name, for as long as this process lives; a second one of the same name replaces the first.
 
     Args:
-        name: letters, digits, `_`, `.` and `-`; none that the package has.
+        name: letters, digits, `_`, `.` and `-`; none that the package has, nor one like a checkpoint's file.
         factory: a class, whose arguments become options; or a method itself, such as a function.
         description: one line.
 
@@ -99,8 +106,13 @@ def register(name: str, factory: Any, description: str = "") -> None:
     >>> names()["quiet"]
     'silence, once more'
     """
+<<<<<<< HEAD
     if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
         raise ValueError(f"a method's name is made of letters, digits, '_', '.' and '-', not {name!r}")
+=======
+    if refused := _refused(name):
+        raise ValueError(refused)
+>>>>>>> fix-methods
     if name in names() and name not in _REGISTERED:
         raise ValueError(f"there is a method {name!r} already: choose another name")
     if not callable(factory):
@@ -158,7 +170,7 @@ def resolved(name: str) -> tuple[Any, tuple]:
     if name in _presets():
         return import_module(_DEEP_PRIOR).DeepPrior, (name,)
     if name in (installed := _installed()):
-        return foreign.loaded(f"{installed[name].module}:{installed[name].attr}"), ()
+        return foreign.loaded(foreign.target(installed[name])), ()
     _check(name)
     return foreign.loaded(name), ()
 
@@ -208,7 +220,7 @@ def _made_of(name: str) -> tuple[list[str | Path], bytes]:
         config = configs.load(name)
         return [_DEEP_PRIOR, *_networks(config)], json.dumps(config, sort_keys=True, default=str).encode()
     if name in (installed := _installed()):
-        return [installed[name].module], installed[name].value.encode()
+        return [foreign.start(foreign.target(installed[name]))], installed[name].value.encode()
     return [foreign.start(name)], b""
 
 
@@ -289,6 +301,17 @@ def _presets() -> dict[str, str]:
 @functools.cache
 def _installed() -> dict[str, EntryPoint]:
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda one: one.name)}
+
+
+def _own() -> dict[str, str]:
+    return {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
+
+
+def _refused(name: str) -> str:
+    """Say why nothing can be called so; empty if it can."""
+    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+        return f"a method's name is made of letters, digits, '_', '.' and '-', not {name!r}"
+    return f"the method's name {name!r} means a checkpoint's file" if Path(name).suffix in (".ckpt", ".pt") else ""
 
 
 def _check(name: str) -> None:
