@@ -25,8 +25,8 @@ RATE = 8000
 class Spy:
     """A method that fills a constant and remembers what it saw."""
 
-    def __init__(self, context=0.1, fill=0.25, error=None):
-        self.context, self.fill, self.error, self.seen = context, fill, error, []
+    def __init__(self, context=0.1, fill=0.25, error=None, longest=30.0):
+        self.context, self.longest, self.fill, self.error, self.seen = context, longest, fill, error, []
 
     def __call__(self, audio, gap, sample_rate):
         assert gap.shape == audio.shape
@@ -207,7 +207,7 @@ def test_no_number_beside_a_gap_is_refused_with_its_place(tmp_path, value):
         ([Gap(0, 2 * RATE)], Spy(), "whole"),
         ([Gap(5, 2 * RATE + 1)], Spy(), "outside"),
         ([Gap(5, 9, 2)], Spy(), "channel"),
-        ([Gap(5, 900)], Spy(context=0.0), "no sample is known"),
+        ([Gap(5, 900, 0), Gap(100, 200, 1)], Spy(context=0.001, longest=0), "no sample is known"),
         ([Gap(5, 9)], Spy(error=MemoryError()), "more memory"),
     ],
 )
@@ -223,6 +223,7 @@ def test_what_cannot_be_restored_gives_one_line_and_no_output(tmp_path, gaps, sp
     ("method", "message"),
     [
         (Spy(fill=math.nan), "NaN"),
+        (Spy(context=0.0), "Spy.context is a number of seconds above 0"),
         (lambda audio, gap, rate: audio + 1, "outside the gaps"),
         (lambda audio, gap, rate: audio[:, :50].clone(), "shape"),
         (lambda audio, gap, rate: torch.cat([audio, audio]), "shape"),
