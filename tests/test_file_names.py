@@ -39,6 +39,14 @@ def test_names_that_are_no_text_are_read_written_and_told(here, command):
     }  # fmt: skip
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_benchmark_refuses_names_that_its_tables_cannot_hold_before_it_writes(here, capsys):
+    (here / "clips").mkdir()
+    os.replace(damaged(here / "a.wav"), here / "clips" / os.fsdecode(b"b\xff.wav"))
+    assert "is no UTF-8" in refused(capsys, "benchmark", "clips", "-o", "out", "--methods", "silence")
+    assert not list((here / "out").iterdir())
+
+
 @pytest.mark.parametrize("name", ["c.wav", "-c d.wav", "it's.mp3", "folder/c.wav"])
 def test_advice_to_convert_names_another_file_as_a_shell_takes_it(here, capsys, name):
     (here / "folder").mkdir()

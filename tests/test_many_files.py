@@ -76,7 +76,7 @@ def planned_inpaint(place):
     parser = argparse.ArgumentParser()
     inpaint.add_command(parser.add_subparsers())
     options = [f"{place}/in", "-o", f"{place}/out", "--gaps", f"{place}/gaps", "--truth", f"{place}/truth", "--report"]
-    found, _, _ = inpaint._plan(parser.parse_args(["inpaint", *options, "--labels", f"{place}/labels"]))
+    found, *_ = inpaint._plan(parser.parse_args(["inpaint", *options, "--labels", f"{place}/labels"]))
     return found
 
 

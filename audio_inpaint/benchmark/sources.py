@@ -1,6 +1,7 @@
 """The recordings of a benchmark: the audio files of folders, of data sets in their published layouts the test split."""
 
 import csv
+import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -42,11 +43,14 @@ def recordings(
         split: training, validation or test, of data sets.
 
     Raises:
-        InputError: a source has no audio.
+        InputError: a source has no audio, or a name that is no text.
     """
     found: list[tuple[str, str, Path]] = []
     for source in sources:
         found += _listed(source, split)
+    for _, _, path in found:
+        if os.fsencode(path).decode("utf-8", "replace") != str(path):
+            raise InputError(f"the name of {path} is no UTF-8, and tables and masks hold text: rename it")
     if twins := {name for name, count in Counter(name for name, _, _ in found).items() if count > 1}:
         raise InputError(f"two recordings would be called {min(twins)}: name their kinds apart, as in KIND=FOLDER")
     chosen = found if limit is None else _chosen(found, limit, seed)
