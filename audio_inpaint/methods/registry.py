@@ -106,13 +106,8 @@ def register(name: str, factory: Any, description: str = "") -> None:
     >>> names()["quiet"]
     'silence, once more'
     """
-<<<<<<< HEAD
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
-        raise ValueError(f"a method's name is made of letters, digits, '_', '.' and '-', not {name!r}")
-=======
     if refused := _refused(name):
         raise ValueError(refused)
->>>>>>> fix-methods
     if name in names() and name not in _REGISTERED:
         raise ValueError(f"there is a method {name!r} already: choose another name")
     if not callable(factory):
@@ -255,9 +250,6 @@ def _written(factory: Any) -> tuple[list[str | Path], bytes]:
         return bound, state + (repr((code.co_code, code.co_consts)).encode() if code else b"")
 
 
-# -- other processes ---------------------------------------------------------------------------------------------------
-
-
 def packed(specs: Iterable[str]) -> bytes:
     """Pickle those of some methods that were registered in this process, for `unpacked` in another.
 
@@ -269,10 +261,8 @@ def packed(specs: Iterable[str]) -> bytes:
         try:
             pickle.dumps(entry)
         except Exception as error:  # whatever its parts raise
-            said = " ".join(str(error).split())[:150]
-            raise InputError(
-                f"the method {name} cannot go to other processes: define it in a module ({said})"
-            ) from error
+            said = f"define it in a module ({' '.join(str(error).split())[:150]})"
+            raise InputError(f"the method {name} cannot go to other processes: {said}") from error
     return pickle.dumps({name: pickle.dumps(entry) for name, entry in wanted.items()})
 
 
@@ -287,9 +277,6 @@ def unpacked(content: bytes) -> None:
 
 def _missing(name: str, said: str) -> Method:
     raise InputError(f"the method {name} cannot be found by other processes: define it in a module ({said})")
-
-
-# -- what a name means -------------------------------------------------------------------------------------------------
 
 
 def _presets() -> dict[str, str]:
@@ -307,9 +294,9 @@ def _own() -> dict[str, str]:
     return {name: description for name, (_, _, description) in BUILT_IN.items()} | checkpoints.names() | _presets()
 
 
-def _refused(name: str) -> str:
+def _refused(name: object) -> str:
     """Say why nothing can be called so; empty if it can."""
-    if not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][\w.-]*", name):
         return f"a method's name is made of letters, digits, '_', '.' and '-', not {name!r}"
     return f"the method's name {name!r} means a checkpoint's file" if Path(name).suffix in (".ckpt", ".pt") else ""
 
