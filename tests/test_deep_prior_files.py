@@ -317,4 +317,6 @@ def test_a_plain_fit_goes_on_to_the_same_bits():
 
 def test_a_fit_that_diverges_is_one_line():
     with pytest.raises(InputError, match="the fit diverged"):
-        alike(DeepPrior(str(TINY), learning_rate=1e30))(sound(), damaged(sound(), *SPANS).gap[None], RATE)
+        alike(DeepPrior(Config.load(str(TINY)).changed(learning_rate=1e30)))(
+            sound(), damaged(sound(), *SPANS).gap[None], RATE
+        )

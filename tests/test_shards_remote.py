@@ -7,6 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import torch
 from shard_files import Noting, batches, data, trainer, write_shards
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.training.data.fetching import fetched
 
 pytestmark = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")
 
@@ -24,7 +26,6 @@ def temporary(tmp_path, monkeypatch):
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    monkeypatch.setenv("TMPDIR", str(folder))  # of other processes
     return folder
 
 
@@ -58,16 +59,21 @@ def run(folder, url, epochs=2, **options):
     return model
 
 
-def batches_of_two_workers(folder, url):
-    torch.set_num_threads(1)
-    return run(folder, url, streams=8, workers=2).trained
-
-
-def test_each_shard_is_fetched_once_by_all_streams_workers_and_validations(tmp_path, server, temporary, one_thread):
+def test_each_shard_is_fetched_once_by_several_processes(tmp_path, server):
     url, asked = server
-    # workers are forked: not from here, where the server's threads run
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        trained = pool.apply(batches_of_two_workers, (tmp_path, url))
+    shards = [f"{url}/training-00000{number}.tar" for number in range(3)]
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as workers:
+        files = list(workers.map(fetched, shards * 2, [tmp_path] * 6))
+    assert files[:3] == files[3:]
+    assert set(asked.values()) == {1}
+    assert [file.read_bytes() for file in files[:3]] == [
+        (tmp_path / "served" / shard.rpartition("/")[2]).read_bytes() for shard in shards
+    ]
+
+
+def test_each_shard_is_fetched_once_by_all_streams_and_validations(tmp_path, server, temporary, one_thread):
+    url, asked = server
+    trained = run(tmp_path, url, streams=8).trained
     assert len(asked) == 5
     assert set(asked.values()) == {1}
     local = batches(str(tmp_path / "served/training-*.tar"), 5, streams=8)

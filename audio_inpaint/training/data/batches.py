@@ -50,7 +50,7 @@ class _Parts(IterableDataset):
                 for _ in range(begun, self.steps):
                     pieces = [piece for stream in segments for piece in islice(stream, self.each)]
                     gaps = [gap for _, gap in pieces if gap is not None]
-                    yield _Part(torch.stack([audio for audio, _ in pieces]), gaps, passed_over)
+                    yield _Part(torch.stack([audio for audio, _ in pieces]), gaps, passed_over.snapshot())
                 epoch, begun = epoch + 1, 0
         except InputError as error:
             yield error

@@ -53,6 +53,10 @@ class PassedOver:
         self.why |= other.why
         self.foreign |= other.foreign
 
+    def snapshot(self) -> "PassedOver":
+        """Return a copy that stays as it is while another thread sends it."""
+        return PassedOver(self.damaged, dict(self.why), set(self.foreign))
+
     def __len__(self) -> int:
         return len(self.why) + len(self.foreign)
 
