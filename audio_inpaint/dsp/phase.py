@@ -183,8 +183,7 @@ def fast_griffin_lim(
     # Known frames between lost ones have magnitude zero here: they are in the share already.
     c = t = lost_part[..., span].mT.contiguous()
     magnitude = c.abs()
-    margin = stft.n_fft - stft.win_length
-    window = pad(stft.window, (margin // 2, margin - margin // 2)).to(magnitude)
+    window = stft.padded_window(magnitude.dtype).to(magnitude.device)
     energy = overlap_add(window.square().expand(spectrum.shape[-1], -1), stft.hop_length)
     place = torch.arange(len(energy), device=energy.device) - stft.n_fft // 2
     weight = torch.where((place >= 0) & (place < length), 1 / energy, 0)[first * stft.hop_length :]

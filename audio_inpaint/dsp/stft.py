@@ -44,6 +44,11 @@ class STFT(nn.Module):
         """Sum of the squared window: a frame's mean power per bin over the signal's power."""
         return self.window.square().sum().float()
 
+    def padded_window(self, dtype: torch.dtype) -> Tensor:
+        """Return the window with zeros on both sides, (n_fft,)."""
+        margin = self.n_fft - self.win_length
+        return pad(self.window.to(dtype), (margin // 2, margin - margin // 2))
+
     def frames(self, length: int) -> int:
         """Number of frames of a signal of `length` samples."""
         return 1 + length // self.hop_length
@@ -67,8 +72,7 @@ class STFT(nn.Module):
 
         It equals `torch.istft`, which looks at the window's sum at each call and makes the processor wait for a GPU.
         """
-        margin = self.n_fft - self.win_length
-        window = pad(self.window.to(spectrum.real.dtype), (margin // 2, margin - margin // 2))
+        window = self.padded_window(spectrum.real.dtype)
         frames = torch.fft.irfft(spectrum.mT, self.n_fft) * window
         energy = overlap_add(window.square().expand(spectrum.shape[-1], -1), self.hop_length)
         start = self.n_fft // 2
