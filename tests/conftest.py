@@ -12,3 +12,11 @@ def one_thread():
     yield
     torch.set_num_threads(threads)
     signal.signal(signal.SIGINT, handler)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    """A folder of shards of steady tones."""
+    from tone_shards import write_tones
+
+    return write_tones(tmp_path_factory.mktemp("shards"))

@@ -18,7 +18,7 @@ import pytest
 import soundfile
 import torch
 from alike import alike
-from tone_shards import SAMPLES, arguments, run, write_tones
+from tone_shards import ENVIRONMENT, SAMPLES, arguments, run
 
 from audio_inpaint.losses import weighted_nmse
 from audio_inpaint.methods.registry import method
@@ -29,16 +29,9 @@ from audio_inpaint.training.cli import main
 from audio_inpaint.training.models.context_encoder import ContextEncoder
 
 TESTS = Path(__file__).parent
-PATHS = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS}
 SCORES = ("snr_network", "snr_ms", "snr_td", "weighted_nmse", "validation_loss")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return write_tones(tmp_path_factory.mktemp("shards"))
 
 
 @pytest.fixture(scope="module")

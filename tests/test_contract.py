@@ -5,24 +5,13 @@ import sys
 import numpy as np
 import pytest
 import torch
+from one_gap import GAP, LENGTH, RATE, noise, quarter
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.contract import ContractError
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.repairing import repair
-
-RATE = 8000
-LENGTH = 4000
-GAP = Gap(1000, 1200)
-
-
-def noise(channels=2, dtype=np.float64):
-    return np.random.default_rng(3).uniform(0.1, 0.9, (channels, LENGTH)).astype(dtype)
-
-
-def quarter(audio, gap, sample_rate):
-    return audio.masked_fill(gap, 0.25)
 
 
 def test_a_method_sees_zeros_in_the_gap_and_the_known_samples_of_the_other_channel():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
-from tone_shards import TINY, arguments, run, write_tones
+from tone_shards import ENVIRONMENT, TINY, arguments, run
 
 from audio_inpaint.nn import checkpoints
 from audio_inpaint.training.cli import main
@@ -19,17 +19,10 @@ from audio_inpaint.training.identity import Run, differences, fingerprint, held
 from audio_inpaint.training.models.context_encoder import ContextEncoder
 
 TESTS = Path(__file__).parent
-PATHS = os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS}
 RATE = "--model.init_args.learning_rate="
 SHORT = ("--trainer.max_steps=2", "--data.init_args.steps=2")
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return write_tones(tmp_path_factory.mktemp("shards"))
 
 
 @pytest.fixture(scope="module")

@@ -11,15 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from tone_shards import arguments, run, write_tones
+from tone_shards import ENVIRONMENT, arguments, run
 
 from audio_inpaint.training.cli import main
 from audio_inpaint.training.interruption import Interrupted, listening
 from audio_inpaint.training.models.context_encoder import ContextEncoder
 
 TESTS = Path(__file__).parent
-PATHS = os.pathsep.join([str(TESTS.parent), os.environ.get("PYTHONPATH", "")])
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": PATHS}
 LONG = ("--trainer.max_steps=100000", "--model.init_args.schedule=drop", "--trainer.log_every_n_steps=100")
 SAID = re.compile("audio_inpaint.train: interrupted; the same command goes on from step ([0-9]+)")
 
@@ -32,11 +30,6 @@ def heard():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
-
-
-@pytest.fixture(scope="module")
-def shards(tmp_path_factory):
-    return write_tones(tmp_path_factory.mktemp("shards"))
 
 
 @pytest.fixture(scope="module")

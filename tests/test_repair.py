@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from one_gap import GAP, LENGTH, RATE, noise, quarter
 
 from audio_inpaint.detection import Detection
 from audio_inpaint.errors import InputError
@@ -14,18 +15,6 @@ from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.recording import Reader, read, write
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.repairing import repair, repair_file
-
-RATE = 8000
-LENGTH = 4000
-GAP = Gap(1000, 1200)
-
-
-def noise(channels=2, dtype=np.float64):
-    return np.random.default_rng(3).uniform(0.1, 0.9, (channels, LENGTH)).astype(dtype)
-
-
-def quarter(audio, gap, sample_rate):
-    return audio.masked_fill(gap, 0.25)
 
 
 def changed(before, after):

@@ -1,6 +1,7 @@
 """Shards of steady tones, which a context encoder learns to continue in a few steps, and the command that trains it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -10,7 +11,11 @@ from shard_files import flac
 
 from audio_inpaint.training.cli import main
 
-TINY = Path(__file__).parent / "tiny_ce.yaml"
+TESTS = Path(__file__).parent
+TINY = TESTS / "tiny_ce.yaml"
+# of the command in a process of its own
+_PATHS = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": _PATHS}
 RATE, SAMPLES = 16000, 6400  # five segments of the tiny config
 
 
