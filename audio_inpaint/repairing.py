@@ -208,6 +208,7 @@ def repair_recording(
     *,
     device: str | None = None,
     progress: Progress | None = None,
+    rejected: Sequence[Gap] = (),
 ) -> FileRepair:
     """Fill the gaps of an open recording, and write it to a file with nothing else changed.
 
@@ -218,6 +219,7 @@ def repair_recording(
         method: what restores.
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
+        rejected: gaps among these whose samples are lost too, so that no method uses them, but stay as they are.
 
     Raises:
         InputError: the output cannot be written, gaps do not fit, or a known sample is not finite.
@@ -230,6 +232,8 @@ def repair_recording(
     for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress):
         fills += new
         explanations += explained
+    fills = [part for fill in fills for part in fill.without(rejected)]
+    explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     notes = write_patched(reader, output, fills)
     seconds = time.perf_counter() - began
     return FileRepair(

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
@@ -209,57 +210,104 @@ def _is_audio(path: str | Path) -> bool:
     return True
 
 
-def inputs(names: Sequence[str]) -> tuple[list[Path], bool]:
+@dataclass(frozen=True)
+class Input:
+    """An audio file that the user named, by itself or by a folder.
+
+    Attributes:
+        file: where it is.
+        folder: the folder between the named one and the file, for outputs in a tree of the same form.
+    """
+
+    file: Path
+    folder: Path = Path()
+
+
+def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], bool]:
     """Find the audio files that the user named, folders meaning the audio files in them.
 
     Args:
         names: files and folders.
+        recursive: folders mean those in their subfolders too; links to folders are not followed.
 
     Returns:
         The files, and whether they are treated as several (more than one, or a folder).
 
     Raises:
-        InputError: a folder without audio files.
+        InputError: a folder without audio files, or one that cannot be read.
     """
-    files: list[Path] = []
+    found: list[Input] = []
     folder = False
     for name in map(Path, names):
         if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
-            files.append(name)
+            found.append(Input(name))
             continue
         folder = True
+        own = list(_in_folder(name, recursive))
+        found += own
+        if not own:
+            below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)}){below}")
+    return found, folder or len(found) > 1
+
+
+def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"the folder {error.filename} cannot be read: {reason(error)}")
+
+    for place, folders, files in os.walk(name, onerror=refuse):
+        folders[:] = sorted(one for one in folders if not one.startswith(".")) if recursive else []
         # Hidden files are other programs' leavings, such as the ._ files of macOS.
-        found = [f for f in sorted(name.iterdir()) if f.suffix.lower() in FORMATS and not f.name.startswith(".")]
-        files += [file for file in found if file.is_file()]
-        if not found:
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)})")
-    return files, folder or len(files) > 1
+        for file in sorted(Path(place, one) for one in files if not one.startswith(".")):
+            if file.suffix.lower() in FORMATS and file.is_file():
+                yield Input(file, file.parent.relative_to(name))
 
 
-def outputs(files: Sequence[Path], output: str, several: bool, paths: Paths) -> list[Path]:
+def _subfolders(name: Path) -> bool:
+    return any(one.is_dir() and not one.name.startswith(".") for one in name.iterdir())
+
+
+def outputs(files: Sequence[Input], output: str, several: bool, paths: Paths, suffix: str = "") -> list[Path]:
     """Name the output of every input.
 
     Args:
         files: the inputs.
-        output: a file for one input; a folder, whose files keep the inputs' names.
+        output: a file for one input; a folder, whose files keep the inputs' names and folders.
         several: whether `output` must be a folder.
-        paths: gets the folder, if it is to be made.
+        paths: gets the folders that are to be made.
+        suffix: put between the name and the ending of files in a folder.
 
     Raises:
-        InputError: there is no such place.
+        InputError: there is no such place, or the suffix cannot be part of a name.
     """
+    if os.sep in suffix or "/" in suffix:
+        raise InputError(f"a suffix is a part of a file's name, such as _repaired, not {suffix!r}")
     place = _folder(output, several, paths)
-    return [Path(output)] if place is None else [place / writable(file) for file in files]
+    if place is None:
+        if suffix:
+            raise InputError("--suffix is for outputs in a folder: name a folder, or leave it out")
+        return [Path(output)]
+    names = [Path(writable(one.file)) for one in files]
+    return [
+        _in_tree(place, one, paths) / f"{name.stem}{suffix}{name.suffix}"
+        for one, name in zip(files, names, strict=True)
+    ]
 
 
-def label_files(files: Sequence[Path], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
+def _in_tree(place: Path, one: Input, paths: Paths) -> Path:
+    if one.folder != Path():
+        paths.makes(place / one.folder)
+    return place / one.folder
+
+
+def label_files(files: Sequence[Input], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
     """Name the label file of every input.
 
     Args:
         files: the inputs.
         labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
         several: whether `labels` must be a folder.
-        paths: gets the folder, if it is to be made.
+        paths: gets the folders that are to be made.
 
     Raises:
         InputError: there is no such place.
@@ -267,7 +315,7 @@ def label_files(files: Sequence[Path], labels: str | None, several: bool, paths:
     if labels is None:
         return [None] * len(files)
     place = _folder(labels, several, paths)
-    return [Path(labels)] if place is None else [place / f"{file.stem}.txt" for file in files]
+    return [Path(labels)] if place is None else [_in_tree(place, one, paths) / f"{one.file.stem}.txt" for one in files]
 
 
 def partners(
@@ -306,8 +354,6 @@ def _folder(name: str, several: bool, paths: Paths) -> Path | None:
     if several:
         if os.path.exists(place):
             raise InputError(f"the output {place} must be a folder for several files, and is a file")
-        if not os.path.isdir(place.parent):
-            raise InputError(f"the folder {place.parent} of the output does not exist: create it first")
         paths.makes(place)
         return place
     parent = place if name.endswith(("/", "\\")) else place.parent

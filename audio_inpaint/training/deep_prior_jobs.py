@@ -54,7 +54,7 @@ def jobs(
     """
     if not source:
         raise InputError("no input is named: add --input FILE or --input FOLDER")
-    files, _ = inputs([source])
+    files = [one.file for one in inputs([source])[0]]
     amounts = Counter(file.stem for file in files)
     if twins := [file.name for file in files if amounts[file.stem] > 1]:
         raise InputError(f"{', '.join(twins)} would share a folder of results: restore them into different outputs")
