@@ -37,7 +37,7 @@ class Fill:
             new = self.audio[:, first - self.gap.start : last - self.gap.start]
             block[self.channels, first - start : last - start] = new.to(block)
 
-    def without(self, rejected: Sequence[Gap]) -> list[Fill]:
+    def without(self, rejected: Sequence[Gap]) -> "list[Fill]":
         """Return what of the fill lies in none of some gaps: the fill itself where it meets none of them."""
         first, last = self.gap.start, self.gap.stop
         met = [gap for gap in rejected if gap.start < last and first < gap.stop]
