@@ -28,7 +28,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be read."""
-    from audio_inpaint.files.paths import Paths, inputs, label_files
+    from audio_inpaint.files.inputs import inputs, label_files
+    from audio_inpaint.files.paths import Paths
 
     paths = Paths()
     found, several = inputs(arguments.input, arguments.recursive)

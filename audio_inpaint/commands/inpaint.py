@@ -160,7 +160,8 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         The jobs, how many files are skipped, whether they are a batch, and the page of the report, None for no report.
     """
     from audio_inpaint.files.formats import FORMATS, format_of
-    from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
+    from audio_inpaint.files.inputs import inputs, label_files, outputs, partners
+    from audio_inpaint.files.paths import Paths
     from audio_inpaint.methods.registry import files_of
 
     reported = arguments.report or arguments.report_to is not None

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import FORMATS
-from audio_inpaint.files.paths import Paths, inputs, partners, writable
+from audio_inpaint.files.inputs import inputs, partners, writable
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.training.deep_prior_fit import RECORD
 
 REPORT, SCORES = "report.html", "scores.json"
