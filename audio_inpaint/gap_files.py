@@ -11,6 +11,7 @@ from typing import TextIO
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import Gap, check_gaps
+from audio_inpaint.marker_files import read_markers
 
 _EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas between gaps"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
@@ -38,11 +39,13 @@ def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> 
 
 
 def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -> list[tuple[Gap, str]]:
-    """Reads a CSV with the header start,end[,channel,text] or an Audacity label track, told apart by their content.
+    """Reads a CSV with the header start,end[,channel,text], an Audacity label track, or what `read_markers` reads.
 
     Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. An
     empty file holds no gaps. Returns each gap with its text. Raises InputError naming the line that cannot be read.
     """
+    if (markers := read_markers(path, sample_rate)) is not None:
+        return markers
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text_lines(file, path), 1)]

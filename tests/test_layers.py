@@ -12,6 +12,7 @@ LAYERS = [
     ["errors", "extras", "processes"],
     ["arrays", "gaps", "random_gaps"],
     ["files"],
+    ["marker_files"],
     ["gap_files", "dsp"],
     ["nn", "losses", "scores"],
     ["methods"],
