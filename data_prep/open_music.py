@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import subprocess
 import zipfile
 import zlib
 from dataclasses import asdict, dataclass
@@ -16,12 +15,12 @@ from tqdm import tqdm
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from data_prep.packages import Program, licence_of, unpack, version
+from data_prep import g722
+from data_prep.packages import licence_of, unpack, version
 from data_prep.parallel import ordered_map
 
 CLIP, LEAD, TAIL = 30, 5, 2  # seconds of a clip; left out at a track's start and end, where music fades
 RECORDS = ".tracks"  # folder of the clips of each track that is finished
-G722_RATE = 16000
 FRAME = 1024  # samples whose level is measured at once
 LOUDEST, QUIET, QUIET_SHARE = -40.0, -60.0, 0.2  # dBFS: a clip is kept if louder, and not too much of it is quieter
 # FMA files game soundtracks under its genre Soundtrack, a child of this one.
@@ -109,12 +108,6 @@ class Clip:
     duration: int
     origin: str
     position: str
-
-
-def programs(packages: list[MusicPackage]) -> list[Program]:
-    """The programs that reading these packages needs."""
-    g722 = any(package.tracks.endswith(".g722") for package in packages)
-    return [Program("dpkg-deb", "dpkg"), *([Program("ffmpeg", "ffmpeg")] if g722 else [])]
 
 
 def write_music(packages: list[MusicPackage], downloads: Path, out: Path, workers: int) -> int:
@@ -235,15 +228,10 @@ def write_tracks(file: io.TextIOBase, clips: list[Clip]) -> None:
 
 def _open(track: Track) -> soundfile.SoundFile:
     name = f"{track.path.name}{':' if track.member else ''}{track.member}"
-    if track.path.suffix == ".g722":
-        command = ["ffmpeg", "-v", "error", "-f", "g722", "-i", str(track.path), "-f", "s16le", "-"]
-        result = subprocess.run(command, capture_output=True, check=False)
-        if result.returncode:
-            raise InputError(f"{name}: ffmpeg cannot read it ({result.stderr.decode(errors='replace').strip()})")
-        # Headerless: the header of a file that ffmpeg writes to a pipe does not know its length.
-        raw = {"samplerate": G722_RATE, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
-        return soundfile.SoundFile(io.BytesIO(result.stdout), **raw)
-    data = io.BytesIO(zipfile.ZipFile(track.path).read(track.member)) if track.member else track.path
+    if track.path.suffix == g722.SUFFIX:
+        data = io.BytesIO(g722.as_wav([track.path])[0])
+    else:
+        data = io.BytesIO(zipfile.ZipFile(track.path).read(track.member)) if track.member else track.path
     try:
         return soundfile.SoundFile(data)
     except soundfile.SoundFileError as error:
