@@ -1,6 +1,6 @@
 """Build a corpus of freely licensed recordings: music and notes in the layouts of FMA and NSynth, and speech.
 
-    audio-inpaint-data open-corpus -o corpus           # 16.6 h of music, 10,000 notes, HOURS h of speech
+    audio-inpaint-data open-corpus -o corpus           # 16.6 h of music, 10,000 notes, 8 h of speech
     audio-inpaint-data open-corpus -o small --small    # a minute or two: for a look, and for tests
 
 The recordings are those that Debian 12 packages carry. Needs Debian or Ubuntu with apt-get (after apt-get update),
@@ -22,7 +22,7 @@ from data_prep.parallel import available_cores
 # By which a corpus is known that goes on.
 RECORDS = {"music": open_music.RECORDS, "notes": open_notes.RECORDS, "speech": open_speech.RECORDS}
 KINDS = tuple(RECORDS)
-# Of disk, packages and what is unpacked of them included; measured 7,000, 1,640, 460 and 95.
+# Of disk, packages and what is unpacked of them included; measured 7,000, 1,640 and 1,810; 460, 95 and 164.
 SPACE_MB = {
     ("music", False): 7500, ("notes", False): 1800, ("speech", False): 2000,
     ("music", True): 500, ("notes", True): 120, ("speech", True): 200,
