@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from audio_inpaint.errors import InputError
+from data_prep.limits import Unusable
 
 SUFFIX = ".g722"
 
@@ -14,7 +14,7 @@ def as_wav(paths: Sequence[Path]) -> list[bytes]:
     """Decode G.722 files to WAV files by one run of ffmpeg, whose start takes longer than an utterance.
 
     Raises:
-        InputError: ffmpeg cannot read one of them.
+        Unusable: ffmpeg cannot read one of them.
     """
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y"]
     with tempfile.TemporaryDirectory() as folder:
@@ -26,5 +26,5 @@ def as_wav(paths: Sequence[Path]) -> list[bytes]:
         result = subprocess.run(command, capture_output=True, check=False)
         if result.returncode or not all(path.is_file() for path in decoded):
             lines = result.stderr.decode(errors="replace").splitlines() or ["no reason given"]
-            raise InputError(f"ffmpeg cannot read {', '.join(path.name for path in paths)}: {lines[-1].strip()}")
+            raise Unusable(f"ffmpeg cannot read {', '.join(path.name for path in paths)}: {lines[-1].strip()}")
         return [path.read_bytes() for path in decoded]

@@ -65,16 +65,19 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
     if absent:
         print(f"fetching {len(absent)} packages, {sum(absent.values()) / 1e6:,.0f} MB", flush=True)
         packages.download(list(absent), downloads)
-    counts = {}
+    counts, refused = {}, []
     if "music" in kinds:
-        counts["music"] = open_music.write_music(music, downloads, out / "music", workers)
+        counts["music"], refused = open_music.write_music(music, downloads, out / "music", workers)
     if "notes" in kinds:
         instruments = [Instrument(program, font) for program in played for font in fonts]
         counts["notes"] = open_notes.write_notes(instruments, downloads, out / "notes", workers)
     if "speech" in kinds:
-        counts["speech"], refused = open_speech.write_speech(voices, downloads, out / "speech", workers)
-        for name, text in refused.items():
-            print(f"passed over: {name}: {text}", file=sys.stderr)
+        counts["speech"], unread = open_speech.write_speech(voices, downloads, out / "speech", workers)
+        refused += unread
+    for one in refused:
+        print(f"passed over: {one.key}: {one.reason}", file=sys.stderr)
+    if refused:
+        print(f"passed over: {len(refused)} files that cannot be read, of {', '.join(kinds)}", file=sys.stderr)
     return counts
 
 

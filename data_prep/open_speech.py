@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import io
 import json
 import re
 from collections import defaultdict
@@ -18,6 +17,8 @@ from tqdm import tqdm
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
 from data_prep import g722
+from data_prep.conversion import BLOCK, Refused
+from data_prep.limits import Unusable, opened
 from data_prep.packages import unpack, version
 from data_prep.parallel import ordered_map
 
@@ -27,6 +28,7 @@ SILENT, DEPTH = -45.0, 35.0  # dBFS that some frame exceeds; dB under the loudes
 MARGIN, FADE = 0.1, 0.01  # seconds kept before and after speech; of the cross-fade between utterances
 FEWEST = 0.2  # seconds of speech: less is a click
 SESSION = 100  # utterances of a speaker that one worker joins
+MOST_SECONDS = 600  # of an utterance
 RECORDS = ".sessions"  # folder of the clips of each session that is finished
 VALIDATION, TEST = ("it", "el"), ("fr", "da")  # languages; those that share a speaker stay together: ru be, en es
 
@@ -116,7 +118,7 @@ class Clip:
     origin: str
 
 
-def write_speech(voices: list[Voice], downloads: Path, out: Path, workers: int) -> tuple[int, dict[str, str]]:
+def write_speech(voices: list[Voice], downloads: Path, out: Path, workers: int) -> tuple[int, list[Refused]]:
     """Join the utterances of downloaded packages into clips and list them in metadata.csv.
 
     Args:
@@ -125,7 +127,7 @@ def write_speech(voices: list[Voice], downloads: Path, out: Path, workers: int) 
         out: gets training/ru/festvox-ru-000-000.flac and so on, each at its utterances' rate, and metadata.csv.
         workers: processes.
 
-    Returns: the number of clips, and why files were passed over, by their names.
+    Returns: the number of clips, and the files that cannot be read.
 
     Raises:
         InputError: a package holds none of its voice, or nothing can be written.
@@ -134,10 +136,10 @@ def write_speech(voices: list[Voice], downloads: Path, out: Path, workers: int) 
     for folder in {out / RECORDS, *(out / voice.split / voice.language for voice in voices)}:
         folder.mkdir(parents=True, exist_ok=True)
     joined = ordered_map(partial(join_session, out=out), sessions, workers)
-    clips, refused = [], {}
+    clips, refused = [], []
     for found, without in tqdm(joined, "speech", len(sessions), unit=" sessions", disable=None):
         clips += found
-        refused |= without
+        refused += without
     with (
         replacing(out / "metadata.csv") as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
@@ -161,7 +163,8 @@ def list_sessions(voices: list[Voice], downloads: Path) -> list[Session]:
         for path in sorted(folder.glob(voice.files)):
             name = path.relative_to(folder).as_posix()
             if path.is_file() and not path.is_symlink() and not NO_SPEECH.search(f"/{name}"):
-                content = hashlib.sha256(path.read_bytes()).digest()
+                with open(path, "rb") as file:
+                    content = hashlib.file_digest(file, "sha256").digest()
                 if content not in seen:
                     speakers[speaker_of(voice, name)].append(path)
                 seen.add(content)
@@ -177,8 +180,8 @@ def list_sessions(voices: list[Voice], downloads: Path) -> list[Session]:
     return sessions
 
 
-def join_session(session: Session, out: Path) -> tuple[list[Clip], dict[str, str]]:
-    """Join utterances that follow each other into clips, describe these, and tell why files were passed over.
+def join_session(session: Session, out: Path) -> tuple[list[Clip], list[Refused]]:
+    """Join utterances that follow each other into clips, and describe these and the files that cannot be read.
 
     A session that an earlier run finished is only read back.
     """
@@ -186,11 +189,11 @@ def join_session(session: Session, out: Path) -> tuple[list[Clip], dict[str, str
     record = out / RECORDS / f"{name}.json"
     if record.is_file():
         known = json.loads(record.read_text(encoding="utf-8"))
-        return [Clip(**clip) for clip in known["clips"]], known["refused"]
-    utterances, refused = defaultdict(list), {}
+        return [Clip(**clip) for clip in known["clips"]], [Refused(*item) for item in known["refused"].items()]
+    utterances, refused = defaultdict(list), []
     for path, found in read_utterances(session.files):
         if isinstance(found, str):
-            refused[f"{voice.package}: {path.name}"] = found
+            refused.append(Refused(f"{voice.package}: {path.name}", found))
             continue
         samples, rate = found
         spoken = speech_in(samples, rate)
@@ -214,7 +217,7 @@ def join_session(session: Session, out: Path) -> tuple[list[Clip], dict[str, str
                 )
             )
     with replacing(record) as temporary:
-        known = {"clips": [asdict(clip) for clip in clips], "refused": refused}
+        known = {"clips": [asdict(clip) for clip in clips], "refused": {one.key: one.reason for one in refused}}
         temporary.write_text(json.dumps(known, ensure_ascii=False), encoding="utf-8")
     return clips, refused
 
@@ -224,19 +227,21 @@ def read_utterances(paths: Sequence[Path]) -> Iterator[tuple[Path, Audio | str]]
     coded = [path for path in paths if path.suffix == g722.SUFFIX]
     try:
         decoded = dict(zip(coded, g722.as_wav(coded), strict=True)) if coded else {}
-    except InputError:  # one of them, which is now found
+    except Unusable:  # one of them, which is now found
         decoded = {}
     for path in paths:
         try:
-            if path in decoded:
-                data = io.BytesIO(decoded[path])
-            else:
-                data = io.BytesIO(g722.as_wav([path])[0]) if path.suffix == g722.SUFFIX else path
-            with soundfile.SoundFile(data) as file:
-                samples = file.read(dtype="float32", always_2d=True).mean(axis=1)
+            source = path
+            if path.suffix == g722.SUFFIX:
+                source = decoded[path] if decoded else g722.as_wav([path])[0]
+            with opened(source, MOST_SECONDS) as file:
+                blocks = [block.mean(axis=1) for block in file.blocks(BLOCK, dtype="float32", always_2d=True)]
+                samples = np.concatenate(blocks or [np.zeros(0, np.float32)])
+            if not len(samples) or not np.isfinite(samples).all():
+                raise Unusable("holds values that are no numbers" if len(samples) else "holds no samples")
             # Some were recorded with an offset, by which silence would pass for sound.
-            yield path, (samples - samples.mean(), file.samplerate) if len(samples) else "holds no samples"
-        except (InputError, soundfile.SoundFileError, OSError) as error:
+            yield path, (samples - samples.mean(), file.samplerate)
+        except (Unusable, soundfile.SoundFileError, OSError, RuntimeError, MemoryError) as error:
             yield path, reason(error)
 
 

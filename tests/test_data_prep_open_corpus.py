@@ -130,6 +130,33 @@ def test_an_interrupted_corpus_continues_and_fetches_nothing_twice(debian, serve
 
 
 @needs_dpkg
+def test_tracks_that_cannot_be_read_are_named_and_the_rest_is_used(debian, server, capsys):
+    downloads = debian / "packages"
+    downloads.mkdir(parents=True)
+    for path in server.glob("*.deb"):
+        shutil.copy(path, downloads)
+    plain = packages.unpack("plain-music", downloads) / "usr/share/plain"
+    (plain / "a.ogg").write_bytes(b"no audio at all")
+    header = bytearray(audio_file(plain / "slow.wav", 70, 8000).read_bytes())
+    header[24:28] = struct.pack("<I", 1)
+    (plain / "b.ogg").write_bytes(header)
+    archive = packages.unpack("zipped-music", downloads) / "usr/share/zipped/music.pk3"
+    data = bytearray(archive.read_bytes())
+    place = data.find(b"OggS") + 1000
+    data[place : place + 50] = b"\0" * 50
+    archive.write_bytes(data)
+    for _ in range(2):  # and a second run says so again
+        assert open_corpus.main(["-o", str(debian), "--only", "music", "--workers", "2"]) == 0
+        said = capsys.readouterr().err
+        assert "passed over: plain-music: a.ogg: " in said
+        assert "passed over: plain-music: b.ogg: has a rate of 1 Hz" in said
+        assert "passed over: zipped-music: music/first.ogg: " in said
+        assert "passed over: 3 files that cannot be read" in said
+    clips = {path.stem for path in debian.rglob("*.flac")}
+    assert clips == {"020100", "030000"}
+
+
+@needs_dpkg
 def test_packages_at_hand_are_used_without_apt_get(debian, server, monkeypatch):
     (debian / "packages").mkdir(parents=True)
     for path in server.glob("*.deb"):
