@@ -34,6 +34,8 @@ _LONGEST = 2
 _APART = 0.002
 # Up to this rate there is time for all contexts; above it, for the first two.
 _UNHURRIED = 16000
+# Samples that are looked at to see whether a recording is silent: most are not from the start.
+_GLANCE = 2**16
 # Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
 _AFTER_RECALL = 1
 
@@ -107,7 +109,7 @@ class Recall:
         """
         known, lost, runs = audio.cpu(), gap.cpu().clone(), mask_gaps(gap)
         runs = [run for run in runs if any(run.start < one.stop and one.start < run.stop for one in wanted)]
-        if not runs or not known.any():
+        if not runs or not any(part.any() for part in known.split(_GLANCE, -1)):
             return known.clone().to(audio), [left_to_janssen(run) for run in runs]
         with one_thread() as cores:
             restored = on_cores(Scene(self, known, lost, sample_rate).restore, runs, cores)
