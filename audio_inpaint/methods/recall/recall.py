@@ -6,7 +6,7 @@ often to the sample, anywhere in the file. The method is the package's own (docs
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
@@ -21,10 +21,18 @@ from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
-from audio_inpaint.methods.recall.completion import Way, completed
-from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides, Heard, guides_of
+from audio_inpaint.methods.recall.completion import completed
+from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard, guides_of
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
+from audio_inpaint.methods.recall.ways import (
+    BESIDE_RECALL,
+    Way,
+    continuing_ways,
+    guided_ways,
+    plain_ways,
+    recalling_ways,
+)
 
 _JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
@@ -33,12 +41,6 @@ _LEAST = 0.25
 _LONGEST = 2
 # Seconds between two matches, at least; nearer ones are one match.
 _APART = 0.002
-# Up to this rate there is time for all contexts; above it, for the first two.
-_UNHURRIED = 16000
-# Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
-_AFTER_RECALL = 1
-# Coefficients of the response to what guides play besides what is recalled.
-_BESIDE_RECALL = 33
 
 
 @checked
@@ -166,41 +168,15 @@ class Scene:
         self.least = max(2, round(_LEAST * self.width))
         self.apart = max(1, round(_APART * sample_rate))
         self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
-        self.ways = self.plain_ways() + self.recalling_ways() + self.guided_ways()
-        guided = [replace(way, iterations=0) for way in self.ways if way.guide and not way.template]
-        self.continuing_ways = [Way(0.0, self.order, self.width, 0), *guided]
+        plain = plain_ways(recall.contexts, self.order, self.width, _JANSSEN.iterations, sample_rate)
+        names = guides.names if guides else ()
+        guided = guided_ways(names, recall.responses, recall.templates, self.order, self.width)
+        self.ways = plain + recalling_ways(recall.templates, self.order, self.width) + guided
+        self.continuing_ways = continuing_ways(guided, self.order, self.width)
         self.widest = max(way.width for way in self.ways)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
         self.search = TemplateSearch(known, gap, sample_rate, longest)
-
-    def plain_ways(self) -> list[Way]:
-        """Janssen's interpolation with several contexts, his own first: the longer, the higher the order."""
-        contexts = self.recall.contexts if self.sample_rate <= _UNHURRIED else self.recall.contexts[:2]
-        ways = []
-        for share in contexts:
-            width = max(2, round(self.width * share))
-            order = max(1, min(round(self.order * max(1.0, share)), width // 2))
-            # A longer context costs most and has little to add to the first fill, so it begins there.
-            longer = share > 1
-            ways.append(Way(0.0, order, width, 1 if longer else _JANSSEN.iterations, longer))
-        return ways
-
-    def recalling_ways(self) -> list[Way]:
-        """Recall with every template. Orders take turns, so that no two err alike."""
-        orders = [self.order * (1 + i % 2) for i in range(len(self.recall.templates))]
-        pairs = zip(self.recall.templates, orders, strict=True)
-        return [Way(template, order, self.width, _AFTER_RECALL) for template, order in pairs]
-
-    def guided_ways(self) -> list[Way]:
-        """Responses of several lengths to each kind of guides, and one to what these play besides what is recalled."""
-        names = self.guides.names if self.guides else ()
-        plain = Way(0.0, self.order, self.width, _AFTER_RECALL)
-        ways = [replace(plain, guide=name, length=length) for name in names for length in self.recall.responses]
-        if CHANNELS in names:  # other recordings need not be known where this one repeats itself
-            for template in self.recall.templates:
-                ways.append(replace(plain, template=template, guide=CHANNELS, length=_BESIDE_RECALL))
-        return ways
 
     def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
         """Fill one gap, (channel, lost); None leaves it to Janssen."""
@@ -217,7 +193,7 @@ class Scene:
         return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
 
     def trial(self, run: Gap) -> Trial | None:
-        """Fill a gap in every way, and those rehearsed beside it; None if nothing is known of it or can be rehearsed."""
+        """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
         ways = self.ways if run.stop - run.start <= _LONGEST * self.width and self.has_surroundings(run) else []
         heard = self.guides is not None and self.guides.any_known(run)
         places = self.rehearsals(run, heard) if ways or heard else []
@@ -328,7 +304,7 @@ class Scene:
         for name in names:
             own = [number for number, way in enumerate(ways) if way.guide == name and not way.template]
             lengths = [ways[number].length for number in own]
-            longest = max(*lengths, _BESIDE_RECALL)
+            longest = max(*lengths, BESIDE_RECALL)
             if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
                 predicted[own] = heard.predictions(target, lost, lengths)[..., inner]
                 found[name] = heard.cut(inner)

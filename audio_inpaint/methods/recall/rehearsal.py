@@ -11,6 +11,8 @@ from audio_inpaint.dsp.template_search import Match
 # The power of the inverse squared error that candidates are weighted by: all but the best one, or those alike. A lower
 # one gains 0.05 dB and loses 0.01 in ODG: what is averaged is muffled.
 _SHARPNESS = 8
+# The same where something plays meanwhile: more is known, by candidates that err apart.
+_SHARPNESS_GUIDED = 3
 # Errors further below the truth (-120 dB) are equal to each other.
 _EXACT = 1e-12
 
@@ -73,7 +75,7 @@ class Trial:
     @cached_property
     def weights(self) -> Tensor:
         """Share of each way in the fill, (way,)."""
-        return self.shares(_SHARPNESS)
+        return self.shares(_SHARPNESS_GUIDED if self.sketch.guided else _SHARPNESS)
 
     @cached_property
     def mix(self) -> Tensor:
