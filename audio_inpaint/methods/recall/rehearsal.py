@@ -1,6 +1,6 @@
 """What was tried for a gap: the fills it could have, and how such fills did where the truth is known."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -76,6 +76,15 @@ class Trial:
     def weights(self) -> Tensor:
         """Share of each way in the fill, (way,)."""
         return self.shares(_SHARPNESS_GUIDED if self.sketch.guided else _SHARPNESS)
+
+    def without_guides(self) -> "Trial":
+        """The same with the ways left out that listen to guides."""
+        own = torch.tensor([name in ("janssen", "recall") for name in self.names])
+        names = [name for name, kept in zip(self.names, own.tolist(), strict=True) if kept]
+        rehearsals = [fills[own] for fills in self.rehearsals]
+        return replace(
+            self, names=names, sketch=replace(self.sketch, guided=False), fills=self.fills[own], rehearsals=rehearsals
+        )
 
     @cached_property
     def mix(self) -> Tensor:
