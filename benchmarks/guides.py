@@ -47,8 +47,9 @@ def measured(place: tuple[int, Recording, float]) -> Pair | None:
         return None
     fills = trial.without_guides().mix, trial.mix
     row = Row(recording.kind, auto.evidence(trial, scene.width // 4), score(fills[1], truth))
-    print(".", end="", file=sys.stderr, flush=True)
-    return score(fills[0], truth), score(fills[1], truth), row
+    without, together = (score(fill, truth) for fill in fills)
+    print(f"{recording.name} {without:.2f} {together:.2f}", file=sys.stderr, flush=True)
+    return without, together, row
 
 
 def main() -> int:

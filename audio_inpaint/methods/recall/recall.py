@@ -6,7 +6,7 @@ often to the sample, anywhere in the file. The method is the package's own (docs
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -18,6 +18,7 @@ from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
 from audio_inpaint.methods.contract import alike, of_channels, silenced
 from audio_inpaint.methods.explanation import Explanation, Source
+from audio_inpaint.methods.fill_level import missing_octaves
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
@@ -144,7 +145,11 @@ class Recall:
                 filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
             for place in neighbourhoods(left, len(gap), sample_rate):
                 filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
-        return filled.to(audio), [explanation for _, explanation in restored]
+        explanations = [
+            replace(told, missing=missing_octaves(filled, run, gap.cpu(), sample_rate))
+            for run, (_, told) in zip(runs, restored, strict=True)
+        ]
+        return filled.to(audio), explanations
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
@@ -186,10 +191,10 @@ class Scene:
             return None, left_to_janssen(run, expected)
         # One line for a reader: which template found what matters less than whether it was found.
         weights, errors = {}, {}
-        for name, weight, error in zip(trial.names, trial.weights.tolist(), trial.errors.tolist(), strict=True):
-            weights[name] = weights.get(name, 0.0) + weight
-            errors[name] = min(errors.get(name, math.inf), error)
-        sources = _sources(run, trial.sketch.found, trial.weights)
+        for way, weight, error in zip(trial.ways, trial.weights.tolist(), trial.errors.tolist(), strict=True):
+            weights[way.evidence] = weights.get(way.evidence, 0.0) + weight
+            errors[way.evidence] = min(errors.get(way.evidence, math.inf), error)
+        sources = _sources(run, trial.sketch.found, trial.weights) + _guides(run, trial)
         return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
 
     def trial(self, run: Gap) -> Trial | None:
@@ -213,8 +218,7 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        names = [way.evidence for way in ways]
-        return Trial(names, sketch, fills, rehearsals, [truths[number] for number in audible])
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -260,13 +264,15 @@ class Scene:
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
         target[:, hole] = 0
-        recalled, found = torch.zeros(len(ways), *target.shape, dtype=target.dtype), []
+        recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
         heard = self.predict(run, context, sides, ways, recalled)
         for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
                 near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
-                matches = self.matches(run, near, within, self.sizes[way.template])
+                if way.template not in searched:  # all that recall have the same width
+                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template])
+                matches = searched[way.template]
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
                 signal = self.known, self.gap, run, near
@@ -344,3 +350,15 @@ def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor)
             total[match.lag] = total.get(match.lag, 0.0) + weight * gain
     loudest_first = sorted(total, key=lambda lag: (-float(total[lag].abs().sum()), lag))
     return tuple(Source(run.start + lag, scores[lag], tuple(total[lag].tolist())) for lag in loudest_first)
+
+
+def _guides(run: Gap, trial: Trial) -> tuple[Source, ...]:
+    """Name the guides of a fill, each with its share and how it goes with what surrounds the gap."""
+    left = trial.sketch.rest.square().sum((1, 2))
+    sources = []
+    for name in dict.fromkeys(way.guide for way in trial.ways if way.guide and trial.sketch.guided):
+        own = [number for number, way in enumerate(trial.ways) if way.guide == name]
+        explained = 1 - float(left[own].min() / left[0].clamp_min(1e-30))
+        share = float(trial.weights[own].sum())
+        sources.append(Source(run.start, math.sqrt(max(0.0, explained)), (share,) * len(trial.fills[0]), name))
+    return tuple(sources)
