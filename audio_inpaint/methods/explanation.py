@@ -67,6 +67,10 @@ class Explanation:
         name, share = max(self.weights.items(), key=lambda item: item[1])
         return f"{name} {100 * share:.0f} %, {about}"
 
+    def about(self, gap: Gap) -> "Explanation":
+        """Return the same of one of several gaps that were filled together."""
+        return replace(self.moved(gap.start - self.gap.start), gap=gap)
+
     def moved(self, by: int) -> "Explanation":
         """The same with all positions `by` samples later."""
         gap = replace(self.gap, start=self.gap.start + by, stop=self.gap.stop + by)

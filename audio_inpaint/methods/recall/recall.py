@@ -24,6 +24,7 @@ from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard, guides_of
+from audio_inpaint.methods.recall.islands import pattern, reach, rehearsals_elsewhere, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
 from audio_inpaint.methods.recall.ways import (
@@ -138,18 +139,24 @@ class Recall:
         if not runs or not any(part.any() for part in known.split(_GLANCE, -1)):
             return known.clone().to(audio), [left_to_janssen(run) for run in runs]
         with one_thread() as cores:
-            restored = on_cores(Scene(self, known, lost, sample_rate, guides).restore, runs, cores)
+            scene = Scene(self, known, lost, sample_rate, guides)
+            problems = scene.problems(runs)
+            restored = on_cores(scene.restore, problems, cores)
             filled, left = known.clone(), []
-            for run, (fill, _) in zip(runs, restored, strict=True):
+            for problem, (fill, _) in zip(problems, restored, strict=True):
                 if fill is None:
-                    left.append(run)
+                    left.append(problem)
                     continue
-                filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
+                place = slice(problem.start, problem.stop)
+                filled[:, place][:, lost[place]] = torch.from_numpy(fill).to(filled)
+                lost[place] = False
             for place in neighbourhoods(left, len(gap), sample_rate):
                 filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
         explanations = [
-            replace(told, missing=missing_octaves(filled, run, gap.cpu(), sample_rate))
-            for run, (_, told) in zip(runs, restored, strict=True)
+            replace(told.about(run), missing=missing_octaves(filled, run, gap.cpu(), sample_rate))
+            for problem, (_, told) in zip(problems, restored, strict=True)
+            for run in runs
+            if problem.start <= run.start < problem.stop
         ]
         return filled.to(audio), explanations
 
@@ -182,11 +189,15 @@ class Scene:
         self.continuing_ways = continuing_ways(guided, self.order, self.width)
         self.widest = max(way.width for way in self.ways)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
-        longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
+        longest = max(map(len, self.problems(mask_gaps(gap)))) + 2 * max(self.sizes.values())
         self.search = TemplateSearch(known, gap, sample_rate, longest)
 
+    def problems(self, runs: Sequence[Gap]) -> list[Gap]:
+        """Join gaps that are too close for each to have surroundings of its own."""
+        return together(runs, self.least, _LONGEST * self.width)
+
     def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
-        """Fill one gap, (channel, lost); None leaves it to Janssen."""
+        """Fill one gap, or what is lost of some that are close, (channel, lost); None leaves it to Janssen."""
         trial = self.trial(run)
         expected = self.recall.expected(self, run, trial)
         if trial is None:
@@ -209,7 +220,9 @@ class Scene:
         if not heard:
             ways = [way for way in ways if not way.guide]
         ways = ways or self.continuing_ways
-        truths = [self.known[:, place.start : place.stop].double() for place in places]
+        truths = [
+            self.known[:, place.start : place.stop][:, pattern(self.gap, run, place)].double() for place in places
+        ]
         audible = [number for number, truth in enumerate(truths) if truth.any()]
         if not audible:
             return None
@@ -218,7 +231,7 @@ class Scene:
         if not sketch.guided and not any(matches for matches, _ in sketch.found):
             return None
         sides = run.start > 0, run.stop < len(self.gap)
-        rehearsed = [self.sketch(places[number], within, ways, sides) for number in audible]
+        rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
         return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
 
@@ -248,10 +261,15 @@ class Scene:
                 if known and (not heard or self.guides.any_known(place)):
                     places.append(place)
                     break
-        return places
+        return places or ([] if heard else rehearsals_elsewhere(self.gap, run, self.width, self.least, self.reach))
 
     def sketch(
-        self, run: Gap, within: Gap, ways: list[Way] | None = None, sides: tuple[bool, bool] = (True, True)
+        self,
+        run: Gap,
+        within: Gap,
+        ways: list[Way] | None = None,
+        sides: tuple[bool, bool] = (True, True),
+        model: Gap | None = None,
     ) -> Sketch:
         """Recall a gap, or a rehearsed one, in several ways.
 
@@ -260,12 +278,16 @@ class Scene:
             within: the part of the recording that is searched.
             ways: all of the scene's if left out.
             sides: whether what comes before it, and after it, is looked at.
+            model: the gap that it rehearses.
         """
         ways = self.ways if ways is None else ways
-        before, after = (n * side for n, side in zip(self.surroundings(run, self.widest), sides, strict=True))
+        wide, missing = unknown(self.gap, run, model or run, self.widest)
+        beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
+        before, after = (reach(each, self.widest, self.least) * side for each, side in zip(beside, sides, strict=True))
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
+        missing = missing[context.start - wide.start : context.stop - wide.start]
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
-        target[:, hole] = 0
+        target[:, missing] = 0
         recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
         heard = self.predict(run, context, sides, ways, recalled)
         for sum_of_matches, way in zip(recalled, ways, strict=True):
@@ -278,7 +300,7 @@ class Scene:
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
                 signal = self.known, self.gap, run, near
-                total, gains = recollection(*signal, matches, size, self.sample_rate)
+                total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
                 if way.guide in heard:
                     besides = self.guides.besides(
                         heard[way.guide].cut(inner), matches, run, near, size, self.sample_rate
@@ -287,8 +309,9 @@ class Scene:
                 sum_of_matches[:, inner] = total
             found.append((matches, gains))
         rest = target - recalled
-        rest[..., hole] = 0
-        return Sketch(hole, recalled[..., hole], rest, found, bool(heard))
+        rest[..., missing] = 0
+        recalled = recalled[..., hole][..., missing[hole]]
+        return Sketch(hole, recalled, rest, found, bool(heard), missing, self.least)
 
     def predict(
         self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor

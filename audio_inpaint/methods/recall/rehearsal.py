@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.template_search import Match
+from audio_inpaint.methods.recall.islands import reach
 from audio_inpaint.methods.recall.ways import Way
 
 # The power of the inverse squared error that candidates are weighted by: all but the best one, or those alike. A lower
@@ -26,9 +27,12 @@ class Sketch:
     Args:
         hole: the gap in its context.
         recalled: (way, channel, lost).
-        rest: of the context, what is not explained, zero in the hole, (way, channel, time).
+        rest: of the context, what is not explained, zero where that is not known, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
         guided: whether a guide was heard.
+        missing: what is not known of the context, (time,): the hole, if left out; less than it where gaps are so close
+            that they are filled together, more where others are in the context.
+        least: samples that are known at both ends of a context that has other gaps in it.
     """
 
     hole: slice
@@ -36,10 +40,26 @@ class Sketch:
     rest: Tensor
     found: list[tuple[list[Match], Tensor]]
     guided: bool = False
+    missing: Tensor | None = None
+    least: int = 0
+
+    @property
+    def unknown(self) -> Tensor:
+        """What is not known of the context, (time,)."""
+        if self.missing is not None:
+            return self.missing
+        unknown = torch.zeros(self.rest.shape[-1], dtype=torch.bool)
+        unknown[self.hole] = True
+        return unknown
 
     def known_beside(self, width: int) -> tuple[int, int]:
         """How much of the context, at most `width` samples, lies before and after the gap."""
-        return min(self.hole.start, width), min(self.rest.shape[-1] - self.hole.stop, width)
+        before, after = self.unknown[: self.hole.start].flip(0), self.unknown[self.hole.stop :]
+        return reach(before, width, self.least), reach(after, width, self.least)
+
+    def unknown_around(self, before: int, after: int) -> Tensor:
+        """What is not known with so many samples before and after the gap, (time,)."""
+        return self.unknown[self.hole.start - before : self.hole.stop + after]
 
     def around(self, before: int, after: int) -> Tensor:
         """The rest with so many samples before and after the gap, (way, channel, time)."""
