@@ -196,7 +196,8 @@ def mask_gaps(mask: torch.Tensor | np.ndarray) -> list[Gap]:
         lost = lost[:1]
     gaps = []
     for channel, row in enumerate(lost):
-        edges = np.flatnonzero(np.diff(row, prepend=False, append=False)).tolist()
+        edges = (np.flatnonzero(row[1:] != row[:-1]) + 1).tolist()
+        edges = [0] * bool(row[:1].any()) + edges + [len(row)] * bool(row[-1:].any())
         own = channel if len(lost) > 1 else None
         gaps += [Gap(start, stop, own) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
     return lost_runs(gaps, len(lost)) if len(lost) > 1 else gaps

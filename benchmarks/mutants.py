@@ -47,7 +47,7 @@ FILES = "tests/test_ingredients_files.py"
 
 FAULTS = {
     "coherence-filter": Fault(
-        N, "return coherent(total, target, (slice(before, hole.start), slice(hole.stop, after)), sample_rate), gains",
+        N, "return coherent(total, target, beside, sample_rate, ~lost), gains",
         "return total, gains", RECALLED),
     "ridge-stiff": Fault(N, "_RIDGE = 0.1", "_RIDGE = 10.0", RECALLED),
     "ridge-loose": Fault(N, "_RIDGE = 0.1", "_RIDGE = 0.001", RECALLED),

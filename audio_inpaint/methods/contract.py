@@ -24,7 +24,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.errors import ContractError, InputError
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.foreign import staying
 
@@ -229,7 +229,14 @@ def _out_of_memory(error: BaseException) -> bool:
 
 def silenced(audio: Tensor, gap: Tensor) -> Tensor:
     """Return audio (channel, time) with its lost samples zero: itself, not a copy, where they are already."""
-    return audio.masked_fill(gap, 0) if bool((audio[:, gap] if gap.ndim == 1 else audio[gap]).any()) else audio
+    runs = mask_gaps(gap)
+    places = [(slice(None) if run.channel is None else run.channel, slice(run.start, run.stop)) for run in runs]
+    if not any(bool(audio[place].any()) for place in places):
+        return audio
+    silent = audio.clone()
+    for place in places:
+        silent[place] = 0
+    return silent
 
 
 def damaged(audio: Tensor, gap: Tensor) -> Tensor:
