@@ -13,7 +13,7 @@ LAYERS = [
     ["arrays", "gaps", "random_gaps"],
     ["files"],
     ["gap_files", "dsp"],
-    ["nn", "losses", "scores"],
+    ["nn", "losses", "scores", "alignment"],
     ["methods"],
     ["spans", "detection"],
     ["repairing"],
