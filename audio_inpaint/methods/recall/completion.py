@@ -22,6 +22,8 @@ class Way:
         width: samples of context on each side that the model is fitted to.
         iterations: of fit and interpolation.
         continues: whether these start from the fill of the first way, not from zeros.
+        guide: the kind of evidence that predicts the gap; none is asked if it is empty.
+        length: of its response, in samples.
     """
 
     template: float
@@ -29,12 +31,19 @@ class Way:
     width: int
     iterations: int
     continues: bool = False
+    guide: str = ""
+    length: int = 1
+
+    @property
+    def evidence(self) -> str:
+        """What the fill is made of, in a word."""
+        return self.guide or ("recall" if self.template else "janssen")
 
 
 def completed(sketches: list[Sketch], ways: list[Way]) -> list[Tensor]:
     """Add to what was recalled what Janssen's interpolation makes of the rest: (way, channel, lost) each."""
     fills = [sketch.recalled.clone() for sketch in sketches]
-    kinds = [replace(way, template=0.0) for way in ways]
+    kinds = [replace(way, template=0.0, guide="", length=1) for way in ways]
     for kind in dict.fromkeys(kinds):
         own = [i for i, other in enumerate(kinds) if other == kind]
         known = [sketch.known_beside(kind.width) for sketch in sketches]

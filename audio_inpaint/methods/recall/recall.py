@@ -5,7 +5,7 @@ often to the sample, anywhere in the file. The method is the package's own (docs
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -22,6 +22,7 @@ from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.recall.completion import Way, completed
+from audio_inpaint.methods.recall.guides import NEAR, Guides, guides_of
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
 
@@ -59,6 +60,7 @@ class Recall:
         contexts: of the candidates without recall, in Janssen's contexts, the first being 1, his own: sound that
             changes wants short ones.
         matches: segments that are added up, at most.
+        responses: odd numbers of coefficients by which a lost channel is predicted from the others.
         context: seconds searched on each side of a gap.
 
     Raises:
@@ -68,6 +70,7 @@ class Recall:
     templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
     contexts: tuple[Annotated[float, Range(0.05, 10)], ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
     matches: Count = 16
+    responses: tuple[Count, ...] = (1, 33, 129)
     context: Context = 180.0
 
     def __post_init__(self):
@@ -82,24 +85,42 @@ class Recall:
 
     @torch.no_grad()
     def explain(
-        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap]
+        self,
+        audio: Tensor,
+        gap: Tensor,
+        sample_rate: int,
+        wanted: Sequence[Gap],
+        references: Mapping[int, str] | None = None,
     ) -> tuple[Tensor, list[Explanation]]:
         """Restore audio (channel, time) where gap (channel, time) is true, and tell what the wanted gaps were made of.
 
-        Channels that lost the same samples are restored together. The gaps that are not wanted stay zero.
+        Channels that lost the same samples are restored together, and all others listened to. The gaps that are not
+        wanted stay zero.
+
+        Args:
+            audio: (channel, time).
+            gap: (channel, time).
+            sample_rate: Hz.
+            wanted: the gaps to explain.
+            references: channels that are other recordings of the same sound, in time with it, with the names of this
+                evidence in an explanation: they are listened to, never restored.
         """
-        known, output, explanations = silenced(audio, gap), None, []
+        known, output, explanations, references = silenced(audio, gap), None, [], references or {}
         for channels, lost in alike(gap):
+            channels = [channel for channel in channels if channel not in references]
             own = of_channels(wanted, channels)
             if len(channels) == len(audio):  # without copies: this is the usual case, and recordings are long
                 return self.restore(known, lost, sample_rate, own)
+            if not channels:
+                continue
             output = known.clone() if output is None else output
-            output[channels], told = self.restore(known[channels], lost, sample_rate, own)
+            guides = guides_of(known, gap, channels, references)
+            output[channels], told = self.restore(known[channels], lost, sample_rate, own, guides)
             explanations += [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
         return audio.clone() if output is None else output, explanations
 
     def restore(
-        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap]
+        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap], guides: Guides | None = None
     ) -> tuple[Tensor, list[Explanation]]:
         """Restore channels that lost the same samples, gap (time,), and explain the wanted gaps in order.
 
@@ -110,7 +131,7 @@ class Recall:
         if not runs or not known.any():
             return known.clone().to(audio), [left_to_janssen(run) for run in runs]
         with one_thread() as cores:
-            restored = on_cores(Scene(self, known, lost, sample_rate).restore, runs, cores)
+            restored = on_cores(Scene(self, known, lost, sample_rate, guides).restore, runs, cores)
             filled, left = known.clone(), []
             for run, (fill, _) in zip(runs, restored, strict=True):
                 if fill is None:
@@ -134,15 +155,16 @@ class Scene:
         known: audio (channel, time), lost samples zero; what is cut out of it is handled in double precision.
         gap: true = lost, (time,).
         sample_rate: Hz.
+        guides: what is known of other channels.
     """
 
-    def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int):
-        self.recall, self.known, self.gap, self.sample_rate = recall, known, gap, sample_rate
+    def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int, guides: Guides | None = None):
+        self.recall, self.known, self.gap, self.sample_rate, self.guides = recall, known, gap, sample_rate, guides
         self.order, self.width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)
         self.least = max(2, round(_LEAST * self.width))
         self.apart = max(1, round(_APART * sample_rate))
         self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
-        self.ways = self.plain_ways() + self.recalling_ways()
+        self.ways = self.plain_ways() + self.recalling_ways() + self.guided_ways()
         self.widest = max(way.width for way in self.ways)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
@@ -166,6 +188,15 @@ class Scene:
         pairs = zip(self.recall.templates, orders, strict=True)
         return [Way(template, order, self.width, _AFTER_RECALL) for template, order in pairs]
 
+    def guided_ways(self) -> list[Way]:
+        """Responses of several lengths to each kind of guides: sources that are panned want one coefficient."""
+        names = self.guides.names if self.guides else ()
+        return [
+            Way(0.0, self.order, self.width, _AFTER_RECALL, guide=name, length=length)
+            for name in names
+            for length in self.recall.responses
+        ]
+
     def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
         """Fill one gap, (channel, lost); None leaves it to Janssen."""
         trial = self.trial(run)
@@ -173,9 +204,10 @@ class Scene:
         if trial is None:
             return None, left_to_janssen(run, expected)
         # One line for a reader: which template found what matters less than whether it was found.
-        plain = torch.tensor([not way.template for way in self.ways])
-        weights = {"janssen": float(trial.weights[plain].sum()), "recall": float(trial.weights[~plain].sum())}
-        errors = {"janssen": float(trial.errors[plain].min()), "recall": float(trial.errors[~plain].min())}
+        weights, errors = {}, {}
+        for way, weight, error in zip(self.ways, trial.weights.tolist(), trial.errors.tolist(), strict=True):
+            weights[way.evidence] = weights.get(way.evidence, 0.0) + weight
+            errors[way.evidence] = min(errors.get(way.evidence, math.inf), error)
         sources = _sources(run, trial.sketch.found, trial.weights)
         return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
 
@@ -189,7 +221,7 @@ class Scene:
             return None
         within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
         sketch = self.sketch(run, within)
-        if not any(matches for matches, _ in sketch.found):
+        if not any(matches for matches, _ in sketch.found) and not sketch.guided:
             return None
         rehearsed = [self.sketch(places[number], within) for number in heard]
         fills, *rehearsals = completed([sketch, *rehearsed], self.ways)
@@ -224,6 +256,7 @@ class Scene:
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
         target[:, hole] = 0
         recalled, found = torch.zeros(len(self.ways), *target.shape, dtype=target.dtype), []
+        guided = self.guided(run, context, target, recalled)
         for sum_of_matches, way in zip(recalled, self.ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
@@ -236,7 +269,26 @@ class Scene:
             found.append((matches, gains))
         rest = target - recalled
         rest[..., hole] = 0
-        return Sketch(hole, recalled[..., hole], rest, found)
+        return Sketch(hole, recalled[..., hole], rest, found, guided)
+
+    def guided(self, run: Gap, context: Gap, target: Tensor, recalled: Tensor) -> bool:
+        """Predict a gap from its guides in every way that asks for them, into `recalled`; return whether any could."""
+        names = dict.fromkeys(way.guide for way in self.ways if way.guide)
+        if not names:
+            return False
+        near, any_known = round(NEAR * self.sample_rate), False
+        span = Gap(min(context.start, max(0, run.start - near)), max(context.stop, min(len(self.gap), run.stop + near)))
+        lost = self.gap[span.start : span.stop].clone()
+        lost[run.start - span.start : run.stop - span.start] = True
+        inner = slice(context.start - span.start, context.stop - span.start)
+        signal = self.known[:, span.start : span.stop].double().masked_fill(lost, 0)
+        for name in names:
+            own = [number for number, way in enumerate(self.ways) if way.guide == name]
+            lengths = [self.ways[number].length for number in own]
+            found = self.guides.predictions(name, lengths, signal, lost, span, run, self.sample_rate)
+            if found is not None:
+                recalled[own], any_known = found[..., inner], True
+        return any_known
 
     def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
         """Find the segments that are like a gap's surroundings and have a whole context."""

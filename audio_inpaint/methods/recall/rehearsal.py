@@ -24,12 +24,14 @@ class Sketch:
         recalled: (way, channel, lost).
         rest: of the context, what is not explained, zero in the hole, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
+        guided: whether a guide was known.
     """
 
     hole: slice
     recalled: Tensor
     rest: Tensor
     found: list[tuple[list[Match], Tensor]]
+    guided: bool = False
 
     def known_beside(self, width: int) -> tuple[int, int]:
         """How much of the context, at most `width` samples, lies before and after the gap."""
