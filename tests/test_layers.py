@@ -15,7 +15,7 @@ LAYERS = [
     ["gap_files", "dsp"],
     ["nn", "losses", "scores", "alignment"],
     ["methods"],
-    ["spans", "detection"],
+    ["spans", "detection", "references"],
     ["repairing"],
     ["report", "training", "listening", "benchmark"],
     ["commands", "train"],

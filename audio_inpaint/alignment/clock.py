@@ -134,9 +134,9 @@ def _coherence(ours: Sound, theirs: Sound, found: Clock, places: np.ndarray) -> 
 def around(ours: Sound, theirs: Sound, found: Clock, start: int, stop: int) -> Clock:
     """Measure the clock anew around a gap, from what both recordings play there: a window of the one in question.
 
-    Where it wanders, its delay is looked for in each window; then measured, to hundredths of a sample, by how a filtered
-    reading of the other recording errs; and a smooth curve is drawn through all windows, which also leads across the gap.
-    Nothing is read of what is lost.
+    Where it wanders, its delay is looked for in each window. Then it is measured, to hundredths of a sample, by how a
+    filtered reading of the other recording errs, and a smooth curve is drawn through all windows, which leads across
+    the gap. Nothing is read of what is lost.
 
     Args:
         ours: the recording, with its gaps.
@@ -181,9 +181,7 @@ def _searched(ours: Sound, theirs: Sound, found: Clock, start: int, stop: int) -
     return found.but_for(smooth(times, delays, np.full(len(times), 0.5 / rate)))
 
 
-def _both(
-    ours: Sound, theirs: Sound, local: Clock, start: int, size: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _both(ours: Sound, theirs: Sound, local: Clock, start: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the same samples of both recordings, (channel, time), and which of them all channels know, (time,)."""
     audio, lost = ours.around(start, start + size)
     moments = local.at(np.arange(start, start + size) / ours.sample_rate)

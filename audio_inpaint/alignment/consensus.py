@@ -43,9 +43,9 @@ class Line:
 def consensus(ours: np.ndarray, theirs: np.ndarray) -> Line | None:
     """Find one recording in another by the changes of their levels.
 
-    Stretches of the shorter are correlated with all of the longer, which gives each some places; the line through two of
-    them that most others lie near wins, as by the Hough transform (Duda and Hart, 1972). So neither a stretch that is
-    missing nor one that the programme repeats misleads it.
+    Stretches of the shorter are correlated with all of the longer, which gives each some places; the line through two
+    of them that most others lie near wins, as by the Hough transform (Duda and Hart, 1972). So neither a stretch that
+    is missing nor one that the programme repeats misleads it.
 
     Args:
         ours: novelty of the recording, (frame, band).
@@ -60,7 +60,8 @@ def consensus(ours: np.ndarray, theirs: np.ndarray) -> Line | None:
     size = min(_STRETCH, max(_FEWEST, len(ours) // 4), len(ours))
     count = min(_STRETCHES, max(1, 2 * len(ours) // size - 1))
     starts = np.unique(np.linspace(0, len(ours) - size, count).astype(int))
-    places = [(start, *place) for start, found in zip(starts, _places(ours, starts, size, theirs)) for place in found]
+    found = zip(starts, _places(ours, starts, size, theirs), strict=True)
+    places = [(start, *place) for start, own in found for place in own]
     if not places:
         return None
     middles, lags, scores = np.array(places).T
@@ -118,11 +119,8 @@ def _places(ours: np.ndarray, starts: np.ndarray, size: int, theirs: np.ndarray)
     number, total, squares = moments
     spread = np.sqrt(np.maximum(squares / number - (total / number) ** 2, 1e-12))
     return [
-        [
-            (lag - size // 2 - start, score / sigma)
-            for lag, score in sorted(own, key=lambda one: -one[1])[:_PLACES]
-        ]
-        for own, start, sigma in zip(found, starts, spread)
+        [(lag - size // 2 - start, score / sigma) for lag, score in sorted(own, key=lambda one: -one[1])[:_PLACES]]
+        for own, start, sigma in zip(found, starts, spread, strict=True)
     ]
 
 

@@ -70,7 +70,9 @@ def likened(ours: np.ndarray, theirs: np.ndarray, known: np.ndarray) -> np.ndarr
     gram[np.diag_indices(len(gram))] += _RIDGE * np.trace(gram) / len(gram) + 1e-20
     taps = np.linalg.solve(gram, design.T @ ours[:, rows].T).T.reshape(len(ours), len(theirs), -1)
     # in full, since "same" would keep but one of the channels that the first argument is spread over
-    full = sum(oaconvolve(other[None], own, "full", axes=-1) for other, own in zip(theirs, taps.swapaxes(0, 1), strict=True))
+    full = sum(
+        oaconvolve(other[None], own, "full", axes=-1) for other, own in zip(theirs, taps.swapaxes(0, 1), strict=True)
+    )
     return full[:, _TAPS : _TAPS + ours.shape[-1]]
 
 
@@ -92,8 +94,7 @@ def creeping(
     error = (ours - like) * known
     places = np.arange(0, ours.shape[-1] - size + 1, size)
     both, own, left = (
-        np.add.reduceat(x.sum(0), places)[: len(places)]
-        for x in (error * slope, slope * slope, error * error)
+        np.add.reduceat(x.sum(0), places)[: len(places)] for x in (error * slope, slope * slope, error * error)
     )
     counts = np.add.reduceat(known, places)[: len(places)]
     usable = (counts > size // 2) & (own > 1e-3 * np.median(own[own > 0])) if (own > 0).any() else counts < 0

@@ -10,7 +10,7 @@ from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.dsp.resampling import resampled
 
 _FINER = 4  # times the sample rate: there six points suffice, -59 dB at half the rate and -70 dB at 0.4 of it
-_POINTS = np.arange(-2, 4)
+_POINTS = range(-2, 4)
 _MARGIN = 256  # samples of the recording, beside what is read, that the resampler wants
 
 
@@ -27,8 +27,8 @@ def read_at(sound: Sound, seconds: np.ndarray, sample_rate: int) -> tuple[Tensor
     Returns:
         Audio (channel, time) in double precision, and where it is missing (channel, time), zero there.
 
-    Source: of oversampling before a polynomial, Niemitalo, 2001, "Polynomial interpolators for high-quality resampling of
-    oversampled audio".
+    Source: of oversampling before a polynomial, Niemitalo, 2001, "Polynomial interpolators for high-quality resampling
+    of oversampled audio".
     """
     first, last = int(seconds[0] * sound.sample_rate) - _MARGIN, int(seconds[-1] * sound.sample_rate) + _MARGIN
     audio, lost = sound.around(first, last)
@@ -39,7 +39,7 @@ def read_at(sound: Sound, seconds: np.ndarray, sample_rate: int) -> tuple[Tensor
     fraction = places - whole
     values = np.zeros((len(fine), len(seconds)))
     for point in _POINTS:
-        others = _POINTS[_POINTS != point]
+        others = [other for other in _POINTS if other != point]
         weight = np.prod([(fraction - other) / (point - other) for other in others], axis=0)
         values += weight * fine[:, np.clip(whole + point, 0, fine.shape[1] - 1)]
     near = np.clip(np.rint(seconds * sound.sample_rate).astype(int) - first, 0, lost.shape[1] - 1)

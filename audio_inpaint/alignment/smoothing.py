@@ -8,8 +8,8 @@ from itertools import product
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
-# What is expected of a deviation before it is measured: a constant, a slope and a wander of some size, in seconds, and how
-# fast it wanders, as a share of the time over which it was measured. The likeliest of them is taken.
+# What is expected of a deviation before it is measured: a constant, a slope and a wander of some size, in seconds, and
+# how fast it wanders, as a share of the time over which it was measured. The likeliest of them is taken.
 _CONSTANT = 3e-4
 _SLOPES = (1e-7, 3e-6, 1e-4)
 _WANDERS = (3e-7, 3e-6, 3e-5, 3e-4, 3e-3)

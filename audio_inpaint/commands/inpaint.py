@@ -41,6 +41,7 @@ examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav --gaps 0.1-0.15,2.31-2.36
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
   audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
+  audio-inpaint inpaint damaged.wav -o repaired.wav --reference broadcast.mp3
   audio-inpaint inpaint recordings/ -o repaired/ --gaps labels/
 """
 
@@ -64,6 +65,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
+    )
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another recording of the same programme, such as a second transfer or a lossy copy, to hear what was "
+        "lost; it is aligned by itself, and the option may be repeated",
     )
     parser.add_argument("--device", metavar="NAME", help="device for methods that can use a GPU, such as cuda")
     parser.add_argument(
@@ -116,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += _repair(job, arguments.method, restorer, device, several, report)
+                    done += _repair(job, arguments, restorer, device, several, report)
             except InputError as error:
                 if not several:
                     raise
@@ -141,7 +150,9 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
     """
     from audio_inpaint.files.formats import FORMATS, format_of
     from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
+    from audio_inpaint.files.recording import Reader
     from audio_inpaint.methods.registry import files_of
+    from audio_inpaint.references import reads_references
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
@@ -160,6 +171,7 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
     jobs = []
     for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")
+        reads_references(arguments.reference, file, paths)
         if gaps is not None and os.path.isfile(gaps):
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
@@ -182,6 +194,8 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
     paths.check(arguments.overwrite)
+    for reference in arguments.reference:
+        Reader(reference).close()  # one that cannot be read is no fault of each of the files
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)
@@ -206,11 +220,19 @@ def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | No
     return Report(page)
 
 
-def _repair(job: Job, name: str, method: "Method", device: str | None, several: bool, report: "Report | None") -> bool:
+def _repair(
+    job: Job,
+    arguments: argparse.Namespace,
+    method: "Method",
+    device: str | None,
+    several: bool,
+    report: "Report | None",
+) -> bool:
     """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
+    name, references = arguments.method, arguments.reference
     with Reader(job.file) as reader, _truth(job, reader) as truth:
         gaps = _gaps(job, reader)
         if not gaps:
@@ -220,7 +242,7 @@ def _repair(job: Job, name: str, method: "Method", device: str | None, several: 
             return False
         show = progress if sys.stderr.isatty() else None
         with _output(job) as output:
-            repair = repair_recording(reader, output, gaps, method, device=device, progress=show)
+            repair = repair_recording(reader, output, gaps, method, references=references, device=device, progress=show)
         if job.labels is not None:
             _write_labels(job.labels, repair, name)
         _tell(job, repair, name)
@@ -292,6 +314,8 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
         f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}",
         flush=True,
     )
+    for fit in repair.references:
+        print(f"  {fit}", flush=True)
     for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)
 

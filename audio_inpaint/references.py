@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,6 +20,12 @@ from audio_inpaint.arrays import as_samples
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.contract import listens
+
+if TYPE_CHECKING:
+    from audio_inpaint.files.paths import Paths
+    from audio_inpaint.methods.contract import Method
+    from audio_inpaint.spans import Span
 
 # Around a gap, seconds and gaps that are read on each side: what a filter is fitted to, and as much around a rehearsal.
 _BESIDE, _GAPS = 0.7, 2
@@ -70,6 +76,31 @@ class Reference:
         return audio, missing
 
 
+def accompanied(
+    audio: Tensor, gap: Tensor, references: Sequence[Reference], ours: Sound, span: Span
+) -> tuple[Tensor, Tensor, dict[int, str]]:
+    """Append what the references that fit play around the gaps of a span as further channels.
+
+    Args:
+        audio: of the span, (channel, time).
+        gap: (channel, time), true = lost.
+        references: other recordings.
+        ours: the recording, with all its gaps.
+        span: of it.
+
+    Returns:
+        Audio and gap with further channels, lost where the references were not read, and the names of these channels.
+    """
+    names: dict[int, str] = {}
+    for reference in references:
+        if reference.clock is None:
+            continue
+        other, missing = reference.beside(ours, span.start, span.stop, span.gaps)
+        names.update({len(audio) + number: f"reference {reference.name}" for number in range(len(other))})
+        audio, gap = torch.cat([audio, other.to(audio)]), torch.cat([gap, missing])
+    return audio, gap, names
+
+
 def _windows(gaps: Sequence[Gap], sample_rate: int, start: int, stop: int) -> list[tuple[int, int]]:
     """The surroundings of gaps, in [start, stop); those that overlap are one, or meet halfway between two gaps."""
     windows: list[list[int]] = []
@@ -88,21 +119,25 @@ def _windows(gaps: Sequence[Gap], sample_rate: int, start: int, stop: int) -> li
 
 
 @contextmanager
-def aligned(given: Sequence[Any], ours: Sound) -> Iterator[list[Reference]]:
+def aligned(given: Sequence[Any], ours: Sound, method: Method) -> Iterator[list[Reference]]:
     """Open references and align each to a recording.
 
     Args:
         given: files; or audio in memory, which has the recording's rate, or is a pair of audio and its rate.
         ours: the recording, with its gaps.
+        method: that is to make use of them.
 
     Yields:
         The references; those with a clock fit.
 
     Raises:
-        InputError: a reference cannot be read, or is too short.
+        InputError: a reference cannot be read, or is too short, or the method makes no use of any.
     """
     if isinstance(given, str | bytes | Path) or hasattr(given, "shape"):
         raise InputError("references are a list of files or of audio in memory: put this one in a list")
+    if len(given) and not listens(method):
+        name = getattr(method, "__name__", type(method).__name__)
+        raise InputError(f"{name} makes no use of references: take auto or recall, or leave them out")
     with ExitStack() as files:
         references = []
         for number, one in enumerate(given):
@@ -113,6 +148,13 @@ def aligned(given: Sequence[Any], ours: Sound) -> Iterator[list[Reference]]:
                 raise InputError(f"the reference {name} cannot be used: {error}") from error
             references.append(Reference(name, sound, found))
         yield references
+
+
+def reads_references(given: Sequence[Any], own: str | Path, paths: Paths) -> None:
+    """Add the references that are files to those a command reads; none may be the recording itself."""
+    for one in given:
+        if isinstance(one, str | Path):
+            paths.reads_another(one, "the reference", own)
 
 
 def _opened(given: Any, number: int, sample_rate: int, files: ExitStack) -> tuple[str, Sound]:
