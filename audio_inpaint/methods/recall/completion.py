@@ -7,7 +7,8 @@ from torch import Tensor
 
 from audio_inpaint.dsp.autoregressive import interpolate
 from audio_inpaint.dsp.fast_burg import fast_burg
-from audio_inpaint.methods.burg import loudest
+from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.burg import SHORTEST, fill_from_sides, loudest
 from audio_inpaint.methods.janssen import scaled_down
 from audio_inpaint.methods.recall.rehearsal import Sketch
 
@@ -20,7 +21,7 @@ class Way:
         template: seconds of the surroundings compared on each side; 0 recalls nothing.
         order: of the model of what is left over.
         width: samples of context on each side that the model is fitted to.
-        iterations: of fit and interpolation.
+        iterations: of fit and interpolation; 0 continues both sides into the gap instead, or the one that there is.
         continues: whether these start from the fill of the first way, not from zeros.
         guide: the kind of evidence that predicts the gap; none is asked if it is empty.
         length: of its response, in samples.
@@ -36,8 +37,8 @@ class Way:
 
     @property
     def evidence(self) -> str:
-        """What the fill is made of, in a word."""
-        return self.guide or ("recall" if self.template else "janssen")
+        """What the fill is made of, in a word or two."""
+        return " + ".join(filter(None, ("recall" * bool(self.template), self.guide))) or "janssen"
 
 
 def completed(sketches: list[Sketch], ways: list[Way]) -> list[Tensor]:
@@ -53,10 +54,23 @@ def completed(sketches: list[Sketch], ways: list[Way]) -> list[Tensor]:
             hole, order = slice(before, rest.shape[-1] - after), min(kind.order, before // 2, after // 2)
             if kind.continues:
                 rest[..., hole] = torch.stack([fills[i][:1] for i in alike])
-            completions = interpolated(rest.flatten(0, -2), hole, order, kind.iterations)
+            if kind.iterations:
+                completions = interpolated(rest.flatten(0, -2), hole, order, kind.iterations)
+            else:
+                completions = continued(rest.flatten(0, -2), hole, kind.order)
             for i, completion in zip(alike, completions.unflatten(0, rest.shape[:-1]), strict=True):
                 fills[i][own] = sketches[i].recalled[own] + completion
     return fills
+
+
+def continued(x: Tensor, hole: slice, order: int) -> Tensor:
+    """Fill the same hole of several signals (signal, time) from its sides, (signal, lost), at an end from one alone."""
+    lost = torch.zeros(x.shape[-1], dtype=torch.bool)
+    lost[hole] = True
+    run = Gap(hole.start, hole.stop)
+    if max(run.start, len(lost) - run.stop) < SHORTEST:
+        return x[:, hole]
+    return fill_from_sides(x, lost, run, order, len(lost))
 
 
 def interpolated(x: Tensor, hole: slice, order: int, iterations: int) -> Tensor:

@@ -6,7 +6,7 @@ often to the sample, anywhere in the file. The method is the package's own (docs
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import numpy as np
@@ -22,7 +22,7 @@ from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.recall.completion import Way, completed
-from audio_inpaint.methods.recall.guides import NEAR, Guides, guides_of
+from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides, Heard, guides_of
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
 
@@ -37,6 +37,8 @@ _APART = 0.002
 _UNHURRIED = 16000
 # Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
 _AFTER_RECALL = 1
+# Coefficients of the response to what guides play besides what is recalled.
+_BESIDE_RECALL = 33
 
 
 @checked
@@ -165,6 +167,8 @@ class Scene:
         self.apart = max(1, round(_APART * sample_rate))
         self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
         self.ways = self.plain_ways() + self.recalling_ways() + self.guided_ways()
+        guided = [replace(way, iterations=0) for way in self.ways if way.guide and not way.template]
+        self.continuing_ways = [Way(0.0, self.order, self.width, 0), *guided]
         self.widest = max(way.width for way in self.ways)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
@@ -189,13 +193,14 @@ class Scene:
         return [Way(template, order, self.width, _AFTER_RECALL) for template, order in pairs]
 
     def guided_ways(self) -> list[Way]:
-        """Responses of several lengths to each kind of guides: sources that are panned want one coefficient."""
+        """Responses of several lengths to each kind of guides, and one to what these play besides what is recalled."""
         names = self.guides.names if self.guides else ()
-        return [
-            Way(0.0, self.order, self.width, _AFTER_RECALL, guide=name, length=length)
-            for name in names
-            for length in self.recall.responses
-        ]
+        plain = Way(0.0, self.order, self.width, _AFTER_RECALL)
+        ways = [replace(plain, guide=name, length=length) for name in names for length in self.recall.responses]
+        if CHANNELS in names:  # other recordings need not be known where this one repeats itself
+            for template in self.recall.templates:
+                ways.append(replace(plain, template=template, guide=CHANNELS, length=_BESIDE_RECALL))
+        return ways
 
     def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
         """Fill one gap, (channel, lost); None leaves it to Janssen."""
@@ -205,27 +210,35 @@ class Scene:
             return None, left_to_janssen(run, expected)
         # One line for a reader: which template found what matters less than whether it was found.
         weights, errors = {}, {}
-        for way, weight, error in zip(self.ways, trial.weights.tolist(), trial.errors.tolist(), strict=True):
-            weights[way.evidence] = weights.get(way.evidence, 0.0) + weight
-            errors[way.evidence] = min(errors.get(way.evidence, math.inf), error)
+        for name, weight, error in zip(trial.names, trial.weights.tolist(), trial.errors.tolist(), strict=True):
+            weights[name] = weights.get(name, 0.0) + weight
+            errors[name] = min(errors.get(name, math.inf), error)
         sources = _sources(run, trial.sketch.found, trial.weights)
         return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
 
     def trial(self, run: Gap) -> Trial | None:
-        """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
-        short = run.stop - run.start <= _LONGEST * self.width
-        places = self.rehearsals(run) if short and self.has_surroundings(run) else []
-        truths = [self.known[:, place.start : place.stop].double() for place in places]
-        heard = [number for number, truth in enumerate(truths) if truth.any()]
+        """Fill a gap in every way, and those rehearsed beside it; None if nothing is known of it or can be rehearsed."""
+        ways = self.ways if run.stop - run.start <= _LONGEST * self.width and self.has_surroundings(run) else []
+        heard = self.guides is not None and self.guides.any_known(run)
+        places = self.rehearsals(run, heard) if ways or heard else []
+        if heard and not places:
+            heard, places = False, self.rehearsals(run) if ways else []
         if not heard:
+            ways = [way for way in ways if not way.guide]
+        ways = ways or self.continuing_ways
+        truths = [self.known[:, place.start : place.stop].double() for place in places]
+        audible = [number for number, truth in enumerate(truths) if truth.any()]
+        if not audible:
             return None
         within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
-        sketch = self.sketch(run, within)
-        if not any(matches for matches, _ in sketch.found) and not sketch.guided:
+        sketch = self.sketch(run, within, ways)
+        if not sketch.guided and not any(matches for matches, _ in sketch.found):
             return None
-        rehearsed = [self.sketch(places[number], within) for number in heard]
-        fills, *rehearsals = completed([sketch, *rehearsed], self.ways)
-        return Trial(sketch, fills, rehearsals, [truths[number] for number in heard])
+        sides = run.start > 0, run.stop < len(self.gap)
+        rehearsed = [self.sketch(places[number], within, ways, sides) for number in audible]
+        fills, *rehearsals = completed([sketch, *rehearsed], ways)
+        names = [way.evidence for way in ways]
+        return Trial(names, sketch, fills, rehearsals, [truths[number] for number in audible])
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -235,8 +248,13 @@ class Scene:
         """Whether enough is known on both sides."""
         return min(self.surroundings(run, self.least)) >= self.least
 
-    def rehearsals(self, run: Gap) -> list[Gap]:
-        """Gaps of the same length before and after a gap: known, and no nearer than a context, so that all differs."""
+    def rehearsals(self, run: Gap, heard: bool = False) -> list[Gap]:
+        """Gaps of the same length before and after a gap: known, and no nearer than a context, so that all differs.
+
+        Args:
+            run: the gap.
+            heard: whether guides must be known as well.
+        """
         size, places = run.stop - run.start, []
         for side in (-1, 1):
             for step in range(5):
@@ -244,20 +262,31 @@ class Scene:
                 place = Gap(start, start + size)
                 if start < 0 or place.stop > len(self.gap):
                     break
-                if not self.gap[start : place.stop].any() and self.has_surroundings(place):
+                known = not self.gap[start : place.stop].any() and self.has_surroundings(place)
+                if known and (not heard or self.guides.any_known(place)):
                     places.append(place)
                     break
         return places
 
-    def sketch(self, run: Gap, within: Gap) -> Sketch:
-        """Recall a gap, or a rehearsed one, in every way, from the part of the recording `within`."""
-        before, after = self.surroundings(run, self.widest)
+    def sketch(
+        self, run: Gap, within: Gap, ways: list[Way] | None = None, sides: tuple[bool, bool] = (True, True)
+    ) -> Sketch:
+        """Recall a gap, or a rehearsed one, in several ways.
+
+        Args:
+            run: the gap.
+            within: the part of the recording that is searched.
+            ways: all of the scene's if left out.
+            sides: whether what comes before it, and after it, is looked at.
+        """
+        ways = self.ways if ways is None else ways
+        before, after = (n * side for n, side in zip(self.surroundings(run, self.widest), sides, strict=True))
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
         target[:, hole] = 0
-        recalled, found = torch.zeros(len(self.ways), *target.shape, dtype=target.dtype), []
-        guided = self.guided(run, context, target, recalled)
-        for sum_of_matches, way in zip(recalled, self.ways, strict=True):
+        recalled, found = torch.zeros(len(ways), *target.shape, dtype=target.dtype), []
+        heard = self.predict(run, context, sides, ways, recalled)
+        for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
                 near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
@@ -265,36 +294,56 @@ class Scene:
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
                 signal = self.known, self.gap, run, near
-                sum_of_matches[:, inner], gains = recollection(*signal, matches, size, self.sample_rate)
+                total, gains = recollection(*signal, matches, size, self.sample_rate)
+                if way.guide in heard:
+                    besides = self.guides.besides(
+                        heard[way.guide].cut(inner), matches, run, near, size, self.sample_rate
+                    )
+                    total += besides.predictions(target[:, inner] - total, lost_in(near, run), [way.length])[0]
+                sum_of_matches[:, inner] = total
             found.append((matches, gains))
         rest = target - recalled
         rest[..., hole] = 0
-        return Sketch(hole, recalled[..., hole], rest, found, guided)
+        return Sketch(hole, recalled[..., hole], rest, found, bool(heard))
 
-    def guided(self, run: Gap, context: Gap, target: Tensor, recalled: Tensor) -> bool:
-        """Predict a gap from its guides in every way that asks for them, into `recalled`; return whether any could."""
-        names = dict.fromkeys(way.guide for way in self.ways if way.guide)
-        if not names:
-            return False
-        near, any_known = round(NEAR * self.sample_rate), False
-        span = Gap(min(context.start, max(0, run.start - near)), max(context.stop, min(len(self.gap), run.stop + near)))
-        lost = self.gap[span.start : span.stop].clone()
-        lost[run.start - span.start : run.stop - span.start] = True
+    def predict(
+        self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor
+    ) -> dict[str, Heard]:
+        """Predict a gap and its context from its guides alone, in the ways that do, and return what was heard of them.
+
+        Args:
+            run: the gap.
+            context: from the first to the last sample around it that is predicted.
+            sides: as `sketch` has them.
+            ways: of filling it.
+            predicted: (way, channel, time) of the context, written to.
+        """
+        names = dict.fromkeys(way.guide for way in ways if way.guide)
+        near = [round(NEAR * self.sample_rate) * side for side in sides]
+        first, last = min(context.start, run.start - near[0]), max(context.stop, run.stop + near[1])
+        span, found = Gap(max(0, first), min(len(self.gap), last)), {}
+        lost = self.gap[span.start : span.stop] | lost_in(span, run)
+        target = self.known[:, span.start : span.stop].double().masked_fill(lost, 0)
         inner = slice(context.start - span.start, context.stop - span.start)
-        signal = self.known[:, span.start : span.stop].double().masked_fill(lost, 0)
         for name in names:
-            own = [number for number, way in enumerate(self.ways) if way.guide == name]
-            lengths = [self.ways[number].length for number in own]
-            found = self.guides.predictions(name, lengths, signal, lost, span, run, self.sample_rate)
-            if found is not None:
-                recalled[own], any_known = found[..., inner], True
-        return any_known
+            own = [number for number, way in enumerate(ways) if way.guide == name and not way.template]
+            lengths = [ways[number].length for number in own]
+            longest = max(*lengths, _BESIDE_RECALL)
+            if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
+                predicted[own] = heard.predictions(target, lost, lengths)[..., inner]
+                found[name] = heard.cut(inner)
+        return found
 
     def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
         """Find the segments that are like a gap's surroundings and have a whole context."""
         span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
         lags = within.start - context.start + MARGIN, within.stop - context.stop - MARGIN
         return self.search(span, run, lags, self.recall.matches, self.apart)
+
+
+def lost_in(context: Gap, run: Gap) -> Tensor:
+    """Return the mask (time,) of a gap in its context."""
+    return gap_mask([Gap(run.start - context.start, run.stop - context.start)], context.stop - context.start)[0]
 
 
 def neighbourhoods(runs: list[Gap], length: int, sample_rate: int) -> list[slice]:

@@ -24,7 +24,7 @@ class Sketch:
         recalled: (way, channel, lost).
         rest: of the context, what is not explained, zero in the hole, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
-        guided: whether a guide was known.
+        guided: whether a guide was heard.
     """
 
     hole: slice
@@ -47,12 +47,14 @@ class Trial:
     """A gap that was filled in every way, and so were gaps beside it whose truth is known: its rehearsals.
 
     Args:
+        names: of the evidence of each way.
         sketch: of the gap.
         fills: of the gap, (way, channel, lost).
         rehearsals: the same of each rehearsed gap.
         truths: what stood in each of these, (channel, lost).
     """
 
+    names: list[str]
     sketch: Sketch
     fills: Tensor
     rehearsals: list[Tensor]
