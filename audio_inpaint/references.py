@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -52,7 +53,8 @@ class Reference:
             return f"{self.name}: nothing in it is surely the same as in the recording, left out"
         offset, drift = self.clock.line.offset, 1e6 * self.clock.line.drift
         when = f"{abs(offset):.3f} s {'later' if offset >= 0 else 'earlier'}"
-        return f"{self.name}: {when}, {drift:+.0f} ppm, coherence {self.clock.coherence:.2f}"
+        coherence = math.floor(1000 * self.clock.coherence) / 1000  # 1 is for what is equal
+        return f"{self.name}: {when}, {drift:+.0f} ppm, coherence {coherence:.3f}"
 
     def beside(self, ours: Sound, start: int, stop: int, gaps: Sequence[Gap]) -> tuple[Tensor, Tensor]:
         """Read it around some gaps of a recording, on that one's clock.

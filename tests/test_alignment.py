@@ -13,9 +13,9 @@ from audio_inpaint.alignment.consensus import Line, consensus
 from audio_inpaint.alignment.novelty import novelty
 from audio_inpaint.alignment.reading import read_at
 from audio_inpaint.alignment.smoothing import smooth
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap
-from audio_inpaint.dsp.resampling import resampled
 
 AUDIO = programme(24, 2)
 
@@ -81,7 +81,8 @@ def test_lost_samples_are_not_looked_at():
     clocks = [clock(sound(np.where(lost, junk, AUDIO), gaps=gaps), other) for junk in (0 * noise, noise, np.nan)]
     times = np.linspace(0, 24, 50)
     for found in clocks:
-        assert np.array_equal(found.at(times), clocks[0].at(times)) and found.coherence == clocks[0].coherence
+        assert np.array_equal(found.at(times), clocks[0].at(times))
+        assert found.coherence == clocks[0].coherence
     assert clocks[0].at(times) == pytest.approx(times + 1.0, abs=0.2 / RATE)
 
 
@@ -128,7 +129,9 @@ def test_a_recording_is_read_between_its_samples():
     assert not missing.any()
     assert np.abs(read[0].numpy() - np.sin(2 * np.pi * 5000 * moments)).max() < 1e-3
     read, missing = read_at(sound(tone), 3.5 + np.arange(RATE) / RATE, RATE)
-    assert missing[0, RATE // 2 :].all() and not missing[0, : RATE // 2 - 100].any() and not read[missing].any()
+    assert missing[0, RATE // 2 :].all()
+    assert not missing[0, : RATE // 2 - 100].any()
+    assert not read[missing].any()
 
 
 def test_what_lies_above_half_the_rate_is_not_folded_down():
@@ -154,7 +157,9 @@ def test_a_line_and_its_inverse():
 
 def test_changes_of_level_do_not_depend_on_the_level():
     one, other = novelty(sound(AUDIO)), novelty(sound(-0.01 * AUDIO))
-    assert one.shape == (24 * 100 - 3, 8) and one.any()
+    assert one.shape == (24 * 100 - 3, 8)
+    assert one.any()
     assert np.abs(one - other).max() < 0.01
     found = consensus(one, other)
-    assert abs(found.offset) < 1e-4 and abs(found.drift) < 1e-5
+    assert abs(found.offset) < 1e-4
+    assert abs(found.drift) < 1e-5

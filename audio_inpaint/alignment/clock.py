@@ -22,6 +22,7 @@ _SURE = 5.0  # height of a peak that is one
 _FEWEST = 0.3  # of the anchors, those that must have one
 _CREEP = 0.05  # seconds of the windows in which the delay around a gap is measured
 _PASSES = 2
+_COPIED = 1 - 1e-4  # coherence, by gains alone and to the sample, of what is a copy
 # Seconds by which the clock wanders from its line; beyond, delays around a gap are looked for, not just measured.
 _STEADY = 2e-5
 
@@ -35,12 +36,14 @@ class Clock:
         deviations: from the line, added up.
         wander: seconds, about, by which a deviation was wrong where it was measured.
         coherence: of the energy of this recording, what a filter of the other one explains, 0 to 1.
+        copy: whether the other one is, but for its gain, the same samples.
     """
 
     line: Line
     deviations: tuple[Deviation, ...] = ()
     wander: float = 0.0
     coherence: float = 0.0
+    copy: bool = False
 
     def at(self, seconds: np.ndarray) -> np.ndarray:
         """Return the times in the other recording, in seconds."""
@@ -88,6 +91,10 @@ def clock(ours: Sound, theirs: Sound) -> Clock | None:
     wander = float(np.sqrt(np.mean((off[kept] - deviation.at(times[kept])) ** 2)))
     found = Clock(line, (deviation,), wander)
     places = times[kept][:: -(-int(kept.sum()) // 8)] - _WINDOW / 2
+    late = float(np.mean(line.at(times) - times))
+    whole = Clock(Line(round(late * ours.sample_rate) / ours.sample_rate, 0.0), copy=True)
+    if ours.sample_rate == theirs.sample_rate and _coherence(ours, theirs, whole, places) > _COPIED:
+        found = whole
     return replace(found, coherence=_coherence(ours, theirs, found, places))
 
 
@@ -127,7 +134,8 @@ def _coherence(ours: Sound, theirs: Sound, found: Clock, places: np.ndarray) -> 
         local = around(ours, theirs, found, round(place * rate), round(place * rate) + size)
         audio, other, known = _both(ours, theirs, local, round(place * rate), size)
         all_of_it += float(np.square(audio * known).sum())
-        left += float(np.square((audio - likened(audio, other, known)) * known).sum())
+        like = likened(audio, other, known, 0) if found.copy else likened(audio, other, known)
+        left += float(np.square((audio - like) * known).sum())
     return max(0.0, 1 - left / all_of_it) if all_of_it else 0.0
 
 
@@ -146,6 +154,8 @@ def around(ours: Sound, theirs: Sound, found: Clock, start: int, stop: int) -> C
         stop: the sample after the last.
     """
     rate, local = ours.sample_rate, found
+    if found.copy:
+        return found
     if found.wander > _STEADY:
         local = _searched(ours, theirs, found, start, stop)
     size = max(round(_CREEP * rate), (stop - start) // 100)

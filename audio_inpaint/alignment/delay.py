@@ -46,34 +46,36 @@ def delay(ours: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     return best + fraction - (count - 1) / 2, sure
 
 
-def likened(ours: np.ndarray, theirs: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Filter one recording so that it is as like another as can be: least squares over `_TAPS` samples on each side.
+def likened(ours: np.ndarray, theirs: np.ndarray, known: np.ndarray, taps: int = _TAPS) -> np.ndarray:
+    """Filter one recording so that it is as like another as can be, by least squares.
 
     Args:
         ours: (channel, time).
         theirs: (other channel, time).
         known: of which samples both are, (time,).
+        taps: of the filters, on each side of the middle one; 0 fits gains.
 
     Returns:
         What of ours is heard in theirs, (channel, time).
     """
     rows = np.flatnonzero(known)
-    rows = rows[(rows >= _TAPS) & (rows < len(known) - _TAPS)]
+    rows = rows[(rows >= taps) & (rows < len(known) - taps)]
     if not len(rows):
         return np.zeros_like(ours)
     if len(rows) > _ROWS:  # in runs, spread over all
         runs = np.array_split(rows, 24)
         rows = np.concatenate([run[: _ROWS // 24] for run in runs])
-    shifts = np.arange(-_TAPS, _TAPS + 1)
+    shifts = np.arange(-taps, taps + 1)
     design = np.concatenate([channel[rows[:, None] - shifts] for channel in theirs], 1)
     gram = design.T @ design
     gram[np.diag_indices(len(gram))] += _RIDGE * np.trace(gram) / len(gram) + 1e-20
-    taps = np.linalg.solve(gram, design.T @ ours[:, rows].T).T.reshape(len(ours), len(theirs), -1)
+    response = np.linalg.solve(gram, design.T @ ours[:, rows].T).T.reshape(len(ours), len(theirs), -1)
     # in full, since "same" would keep but one of the channels that the first argument is spread over
     full = sum(
-        oaconvolve(other[None], own, "full", axes=-1) for other, own in zip(theirs, taps.swapaxes(0, 1), strict=True)
+        oaconvolve(other[None], own, "full", axes=-1)
+        for other, own in zip(theirs, response.swapaxes(0, 1), strict=True)
     )
-    return full[:, _TAPS : _TAPS + ours.shape[-1]]
+    return full[:, taps : taps + ours.shape[-1]]
 
 
 def creeping(

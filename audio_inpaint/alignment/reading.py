@@ -30,7 +30,11 @@ def read_at(sound: Sound, seconds: np.ndarray, sample_rate: int) -> tuple[Tensor
     Source: of oversampling before a polynomial, Niemitalo, 2001, "Polynomial interpolators for high-quality resampling
     of oversampled audio".
     """
-    first, last = int(seconds[0] * sound.sample_rate) - _MARGIN, int(seconds[-1] * sound.sample_rate) + _MARGIN
+    places = seconds * sound.sample_rate
+    whole = round(places[0]) + np.arange(len(places))
+    if sound.sample_rate == sample_rate and np.abs(places - whole).max() < 1e-4:
+        return sound.around(whole[0], whole[-1] + 1)
+    first, last = int(places[0]) - _MARGIN, int(places[-1]) + _MARGIN
     audio, lost = sound.around(first, last)
     fine_rate = _FINER * sample_rate
     fine = resampled(resampled(audio, sound.sample_rate, sample_rate), sample_rate, fine_rate).numpy()
