@@ -12,7 +12,7 @@ from audio_inpaint.alignment.novelty import FRAME_RATE
 DRIFT = 1e-3  # the fastest that two clocks run apart; the least that is promised is half of it
 _STRETCH = 30 * FRAME_RATE  # frames that are looked for at once: at 500 ppm they drift apart by 1.5
 _FEWEST = 4 * FRAME_RATE  # and the least of them
-_STRETCHES = 48
+_STRETCHES = 40
 _PLACES = 5  # where a stretch may belong
 _APART = 5  # frames between two of these
 _NEAR = 3.0  # frames from the line at which a stretch agrees with it
@@ -100,7 +100,8 @@ def _places(ours: np.ndarray, starts: np.ndarray, size: int, theirs: np.ndarray)
     hop, found = n_fft - size + 1, [[] for _ in starts]
     stretches = np.stack([ours[start : start + size] for start in starts])
     energies = np.square(stretches).sum((1, 2))
-    spectra = rfft(stretches, n_fft, axis=1).conj()
+    spectra = rfft(stretches, n_fft, axis=1)
+    np.conjugate(spectra, out=spectra)
     moments = np.zeros((3, len(starts)))
     # a stretch may reach over either end by half of it
     padded = np.pad(theirs, ((size // 2, size // 2), (0, 0)))

@@ -34,15 +34,15 @@ def novelty(sound: Sound) -> np.ndarray:
     Source: of changes of band levels as what copies of a recording share, Bello et al., 2005, "A tutorial on onset
     detection in music signals", section III.
     """
-    powers, known = _band_powers(sound)
-    if len(powers) < 2:
-        return np.zeros((len(powers), powers.shape[1]), np.float32)
-    powers += _FLOOR * uniform_filter1d(powers, _AROUND, axis=0, mode="nearest") + 1e-12
-    changes = np.diff(np.log(powers, out=powers), axis=0, prepend=powers[:1])
-    same = (known[1:] == known[:-1]).all(1) & known[1:].any(1)
-    changes[1:][~same] = 0
-    spread = np.sqrt(np.square(changes).sum(0) / max(1, same.sum()))
-    return np.clip(changes / np.where(spread > 0, spread, 1), -_LOUDEST, _LOUDEST)
+    levels, known = _band_powers(sound)
+    same = np.zeros(len(known), bool)
+    same[1:] = (known[1:] == known[:-1]).all(1) & known[1:].any(1)
+    for band in levels.T:  # one by one, and in place: what is kept of an hour should be all that it takes
+        floor = _FLOOR * uniform_filter1d(band, _AROUND, mode="nearest") + 1e-12
+        change = np.diff(np.log(band + floor), prepend=np.float32(0)) * same
+        spread = np.sqrt(np.square(change).sum() / max(1, same.sum())) or 1.0
+        band[:] = np.clip(change / spread, -_LOUDEST, _LOUDEST)
+    return levels
 
 
 def _band_powers(sound: Sound) -> tuple[np.ndarray, np.ndarray]:

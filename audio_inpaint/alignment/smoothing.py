@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
+from scipy.interpolate import CubicSpline
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 # What is expected of a deviation before it is measured: a constant, a slope and a wander of some size, in seconds, and
@@ -14,6 +15,7 @@ _CONSTANT = 3e-4
 _SLOPES = (1e-7, 3e-6, 1e-4)
 _WANDERS = (3e-7, 3e-6, 3e-5, 3e-4, 3e-3)
 _PACES = (0.06, 0.2, 0.6)
+_FINE = 24  # points of a curve in the time in which it changes
 
 
 @dataclass(frozen=True)
@@ -34,9 +36,15 @@ class Deviation:
 
     def at(self, seconds: np.ndarray) -> np.ndarray:
         """Return the deviation in seconds."""
-        if not len(self.times):
-            return np.zeros(np.shape(seconds))
-        return _covariance(np.asarray(seconds), self.times, self.centre, self.kernel) @ self.weights
+        constant, slope, wander, pace = self.kernel
+        tilt = slope**2 * float((self.times - self.centre) @ self.weights)
+        line = constant**2 * float(self.weights.sum()) + tilt * (np.asarray(seconds) - self.centre)
+        if not wander or not np.size(seconds):
+            return line
+        # the curve is smooth, so that a cubic through some of its points is exact to a thousandth of a sample
+        points = np.arange(np.min(seconds) - pace, np.max(seconds) + pace, pace / _FINE)
+        curve = wander**2 * np.exp(-0.5 * ((points[:, None] - self.times) / pace) ** 2) @ self.weights
+        return line + CubicSpline(points, curve)(seconds)
 
 
 def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Deviation:
