@@ -27,9 +27,9 @@ file, that is an error; in a batch the file is skipped. The output has the input
 format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are re-encoded. If the output's
 suffix names another format, sample precision is kept, or a message says that the format cannot keep it.
 
---labels lists what was filled, by what, and the signal-to-noise ratio to expect where the method predicts one. Under
-3 dB, where more of a fill is likely to be wrong than right, the label says `check`: listen to these. The list can be
-given back as --gaps.
+--labels lists what was filled, by what, and the signal-to-noise ratio to expect. The label says `check` where more of
+a fill is likely to be wrong than right (under 3 dB), where nothing can be predicted, and where an octave of the fill is
+over 10 dB quieter than both of its sides: listen to these. The list can be given back as --gaps.
 
 No file that is read is ever written, and none that exists is replaced without --overwrite. After a batch that stopped,
 the same command with --skip-existing goes on: an input is left out if its output, and its labels if they are asked for,
@@ -321,8 +321,8 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
 
 
 def _to_check(explanations: "Sequence[Explanation]") -> str:
-    """Return how many gaps somebody should listen to; nothing if the method does not predict."""
-    if all(one.expected_snr is None for one in explanations):
+    """Return how many gaps somebody should listen to; nothing if the method does not explain its fills."""
+    if not explanations:
         return ""
     # once where channels that were restored apart have lost the same
     return f", {len({one.gap.start for one in explanations if one.doubtful}) or 'none'} to check"

@@ -1,6 +1,6 @@
 """What several ways of filling a gap make of it: what each recalled, and Janssen's interpolation of the rest."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -11,34 +11,7 @@ from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import SHORTEST, fill_from_sides, loudest
 from audio_inpaint.methods.janssen import scaled_down
 from audio_inpaint.methods.recall.rehearsal import Sketch
-
-
-@dataclass(frozen=True)
-class Way:
-    """One way to fill a gap.
-
-    Args:
-        template: seconds of the surroundings compared on each side; 0 recalls nothing.
-        order: of the model of what is left over.
-        width: samples of context on each side that the model is fitted to.
-        iterations: of fit and interpolation; 0 continues both sides into the gap instead, or the one that there is.
-        continues: whether these start from the fill of the first way, not from zeros.
-        guide: the kind of evidence that predicts the gap; none is asked if it is empty.
-        length: of its response, in samples.
-    """
-
-    template: float
-    order: int
-    width: int
-    iterations: int
-    continues: bool = False
-    guide: str = ""
-    length: int = 1
-
-    @property
-    def evidence(self) -> str:
-        """What the fill is made of, in a word or two."""
-        return " + ".join(filter(None, ("recall" * bool(self.template), self.guide))) or "janssen"
+from audio_inpaint.methods.recall.ways import Way
 
 
 def completed(sketches: list[Sketch], ways: list[Way]) -> list[Tensor]:
@@ -79,6 +52,5 @@ def interpolated(x: Tensor, hole: slice, order: int, iterations: int) -> Tensor:
     lost[hole] = True
     limit = loudest(x[:, ~lost])
     for _ in range(iterations):
-        for signal, a in zip(x, fast_burg(x, order), strict=True):
-            signal[hole] = interpolate(signal, lost, a)
+        x[:, hole] = interpolate(x, lost, fast_burg(x, order))
     return scaled_down(x[:, hole], limit)

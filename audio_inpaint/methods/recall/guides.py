@@ -1,7 +1,7 @@
 """What plays meanwhile: channels that are known where others lost samples, and what they say of these.
 
-Each lost channel is predicted from its guides by a two-sided finite impulse response, fitted by ridge regression to what
-is known of both beside the gap. A guide may be delayed, inverted, equalised, silent, or a copy.
+Each lost channel is predicted from its guides by a two-sided finite impulse response, fitted by ridge regression to
+what is known of both beside the gap. A guide may be delayed, inverted, equalised, silent, or a copy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -159,8 +159,8 @@ class Heard:
             lengths: odd numbers of coefficients for each guide: a response, and a prediction, for each.
 
         Returns:
-            (length, channel, time), with fewer coefficients where too little is known for them. Where a guide is lost it
-            is the target itself, so that nothing is left over.
+            (length, channel, time), with fewer coefficients where too little is known for them. Where a guide is lost
+            it is the target itself, so that nothing is left over.
         """
         count, longest = len(self.audio), self.audio.shape[-1] - target.shape[-1] + 1
         level = self.audio.square().mean(-1, keepdim=True).sqrt()

@@ -17,28 +17,34 @@ from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
 from audio_inpaint.methods.contract import alike, of_channels, silenced
-from audio_inpaint.methods.explanation import Explanation, Source
+from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.fill_level import missing_octaves
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
-from audio_inpaint.methods.recall.completion import Way, completed
-from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides, Heard, guides_of
+from audio_inpaint.methods.recall.completion import completed
+from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
+from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard, guides_of
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
+from audio_inpaint.methods.recall.ways import (
+    BESIDE_RECALL,
+    Way,
+    continuing_ways,
+    guided_ways,
+    plain_ways,
+    recalling_ways,
+)
 
 _JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
 _LEAST = 0.25
 # Contexts that a gap may be long: the equations of every candidate grow with its square.
 _LONGEST = 2
+# How often a rehearsal of guides may be halved to find a place.
+_HALVED = 4
 # Seconds between two matches, at least; nearer ones are one match.
 _APART = 0.002
-# Up to this rate there is time for all contexts; above it, for the first two.
-_UNHURRIED = 16000
-# Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
-_AFTER_RECALL = 1
-# Coefficients of the response to what guides play besides what is recalled.
-_BESIDE_RECALL = 33
 
 
 @checked
@@ -142,7 +148,11 @@ class Recall:
                 filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
             for place in neighbourhoods(left, len(gap), sample_rate):
                 filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
-        return filled.to(audio), [explanation for _, explanation in restored]
+        explanations = [
+            replace(told, missing=missing_octaves(filled, run, gap.cpu(), sample_rate))
+            for run, (_, told) in zip(runs, restored, strict=True)
+        ]
+        return filled.to(audio), explanations
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
@@ -166,41 +176,15 @@ class Scene:
         self.least = max(2, round(_LEAST * self.width))
         self.apart = max(1, round(_APART * sample_rate))
         self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
-        self.ways = self.plain_ways() + self.recalling_ways() + self.guided_ways()
-        guided = [replace(way, iterations=0) for way in self.ways if way.guide and not way.template]
-        self.continuing_ways = [Way(0.0, self.order, self.width, 0), *guided]
+        plain = plain_ways(recall.contexts, self.order, self.width, _JANSSEN.iterations, sample_rate)
+        names = guides.names if guides else ()
+        guided = guided_ways(names, recall.responses, recall.templates, self.order, self.width)
+        self.ways = plain + recalling_ways(recall.templates, self.order, self.width) + guided
+        self.continuing_ways = continuing_ways(guided, self.order, self.width)
         self.widest = max(way.width for way in self.ways)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
         longest = max(run.stop - run.start for run in mask_gaps(gap)) + 2 * max(self.sizes.values())
         self.search = TemplateSearch(known, gap, sample_rate, longest)
-
-    def plain_ways(self) -> list[Way]:
-        """Janssen's interpolation with several contexts, his own first: the longer, the higher the order."""
-        contexts = self.recall.contexts if self.sample_rate <= _UNHURRIED else self.recall.contexts[:2]
-        ways = []
-        for share in contexts:
-            width = max(2, round(self.width * share))
-            order = max(1, min(round(self.order * max(1.0, share)), width // 2))
-            # A longer context costs most and has little to add to the first fill, so it begins there.
-            longer = share > 1
-            ways.append(Way(0.0, order, width, 1 if longer else _JANSSEN.iterations, longer))
-        return ways
-
-    def recalling_ways(self) -> list[Way]:
-        """Recall with every template. Orders take turns, so that no two err alike."""
-        orders = [self.order * (1 + i % 2) for i in range(len(self.recall.templates))]
-        pairs = zip(self.recall.templates, orders, strict=True)
-        return [Way(template, order, self.width, _AFTER_RECALL) for template, order in pairs]
-
-    def guided_ways(self) -> list[Way]:
-        """Responses of several lengths to each kind of guides, and one to what these play besides what is recalled."""
-        names = self.guides.names if self.guides else ()
-        plain = Way(0.0, self.order, self.width, _AFTER_RECALL)
-        ways = [replace(plain, guide=name, length=length) for name in names for length in self.recall.responses]
-        if CHANNELS in names:  # other recordings need not be known where this one repeats itself
-            for template in self.recall.templates:
-                ways.append(replace(plain, template=template, guide=CHANNELS, length=_BESIDE_RECALL))
-        return ways
 
     def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
         """Fill one gap, (channel, lost); None leaves it to Janssen."""
@@ -208,16 +192,10 @@ class Scene:
         expected = self.recall.expected(self, run, trial)
         if trial is None:
             return None, left_to_janssen(run, expected)
-        # One line for a reader: which template found what matters less than whether it was found.
-        weights, errors = {}, {}
-        for name, weight, error in zip(trial.names, trial.weights.tolist(), trial.errors.tolist(), strict=True):
-            weights[name] = weights.get(name, 0.0) + weight
-            errors[name] = min(errors.get(name, math.inf), error)
-        sources = _sources(run, trial.sketch.found, trial.weights)
-        return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
+        return trial.mix.numpy(), explanation(run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
-        """Fill a gap in every way, and those rehearsed beside it; None if nothing is known of it or can be rehearsed."""
+        """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
         ways = self.ways if run.stop - run.start <= _LONGEST * self.width and self.has_surroundings(run) else []
         heard = self.guides is not None and self.guides.any_known(run)
         places = self.rehearsals(run, heard) if ways or heard else []
@@ -237,8 +215,7 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        names = [way.evidence for way in ways]
-        return Trial(names, sketch, fills, rehearsals, [truths[number] for number in audible])
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -253,20 +230,27 @@ class Scene:
 
         Args:
             run: the gap.
-            heard: whether guides must be known as well.
+            heard: whether guides must be known as well; they can be judged by less than a long gap.
         """
-        size, places = run.stop - run.start, []
-        for side in (-1, 1):
-            for step in range(5):
-                start = run.start + side * (size + self.width + step * self.least)
-                place = Gap(start, start + size)
-                if start < 0 or place.stop > len(self.gap):
-                    break
-                known = not self.gap[start : place.stop].any() and self.has_surroundings(place)
-                if known and (not heard or self.guides.any_known(place)):
-                    places.append(place)
-                    break
+        size = run.stop - run.start
+        for halved in range(1 + _HALVED * heard):
+            places = list(filter(None, (self.rehearsal(run, side, size >> halved, heard) for side in (-1, 1))))
+            if places or size >> halved <= self.width:
+                break
         return places
+
+    def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
+        """The nearest gap of a length that can be rehearsed before (-1) or after (1) a gap."""
+        for step in range(5):
+            apart = self.width + step * self.least
+            start = run.stop + apart if side > 0 else run.start - apart - size
+            place = Gap(start, start + size)
+            if start < 0 or place.stop > len(self.gap):
+                return None
+            known = not self.gap[start : place.stop].any() and self.has_surroundings(place)
+            if known and (not heard or self.guides.any_known(place)):
+                return place
+        return None
 
     def sketch(
         self, run: Gap, within: Gap, ways: list[Way] | None = None, sides: tuple[bool, bool] = (True, True)
@@ -284,13 +268,15 @@ class Scene:
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
         target[:, hole] = 0
-        recalled, found = torch.zeros(len(ways), *target.shape, dtype=target.dtype), []
+        recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
         heard = self.predict(run, context, sides, ways, recalled)
         for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
                 near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
-                matches = self.matches(run, near, within, self.sizes[way.template])
+                if way.template not in searched:  # all that recall have the same width
+                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template])
+                matches = searched[way.template]
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
                 signal = self.known, self.gap, run, near
@@ -328,7 +314,7 @@ class Scene:
         for name in names:
             own = [number for number, way in enumerate(ways) if way.guide == name and not way.template]
             lengths = [ways[number].length for number in own]
-            longest = max(*lengths, _BESIDE_RECALL)
+            longest = max(*lengths, BESIDE_RECALL)
             if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
                 predicted[own] = heard.predictions(target, lost, lengths)[..., inner]
                 found[name] = heard.cut(inner)
@@ -351,20 +337,3 @@ def neighbourhoods(runs: list[Gap], length: int, sample_rate: int) -> list[slice
     width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)[1]
     near = [Gap(max(0, run.start - width), min(length, run.stop + width)) for run in runs]
     return [slice(part.start, part.stop) for part in mask_gaps(gap_mask(near, length)[0])]
-
-
-def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
-    """Explain a gap that nothing was recalled for, with the dB to expect."""
-    return Explanation(run, {"janssen": 1.0}, expected_snr=expected)
-
-
-def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:
-    """Put the matches of all ways together, with their gains in the mix, the loudest first."""
-    scores: dict[int, float] = {}
-    total: dict[int, Tensor] = {}
-    for (matches, gains), weight in zip(found, weights, strict=True):
-        for match, gain in zip(matches, gains.T, strict=True):
-            scores[match.lag] = max(match.score, scores.get(match.lag, 0.0))
-            total[match.lag] = total.get(match.lag, 0.0) + weight * gain
-    loudest_first = sorted(total, key=lambda lag: (-float(total[lag].abs().sum()), lag))
-    return tuple(Source(run.start + lag, scores[lag], tuple(total[lag].tolist())) for lag in loudest_first)

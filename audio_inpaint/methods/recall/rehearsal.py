@@ -1,16 +1,20 @@
 """What was tried for a gap: the fills it could have, and how such fills did where the truth is known."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.template_search import Match
+from audio_inpaint.methods.recall.ways import Way
 
 # The power of the inverse squared error that candidates are weighted by: all but the best one, or those alike. A lower
 # one gains 0.05 dB and loses 0.01 in ODG: what is averaged is muffled.
 _SHARPNESS = 8
+# The same where something plays meanwhile: more is known, by candidates that err apart.
+_SHARPNESS_GUIDED = 3
 # Errors further below the truth (-120 dB) are equal to each other.
 _EXACT = 1e-12
 
@@ -47,18 +51,18 @@ class Trial:
     """A gap that was filled in every way, and so were gaps beside it whose truth is known: its rehearsals.
 
     Args:
-        names: of the evidence of each way.
         sketch: of the gap.
         fills: of the gap, (way, channel, lost).
         rehearsals: the same of each rehearsed gap.
         truths: what stood in each of these, (channel, lost).
+        ways: in which it was filled.
     """
 
-    names: list[str]
     sketch: Sketch
     fills: Tensor
     rehearsals: list[Tensor]
     truths: list[Tensor]
+    ways: Sequence[Way] = ()
 
     @cached_property
     def errors(self) -> Tensor:
@@ -73,7 +77,14 @@ class Trial:
     @cached_property
     def weights(self) -> Tensor:
         """Share of each way in the fill, (way,)."""
-        return self.shares(_SHARPNESS)
+        return self.shares(_SHARPNESS_GUIDED if self.sketch.guided else _SHARPNESS)
+
+    def without_guides(self) -> "Trial":
+        """The same with the ways left out that listen to guides."""
+        own = [number for number, way in enumerate(self.ways) if not way.guide]
+        sketch, rehearsals = replace(self.sketch, guided=False), [fills[own] for fills in self.rehearsals]
+        ways = [self.ways[number] for number in own]
+        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways)
 
     @cached_property
     def mix(self) -> Tensor:
