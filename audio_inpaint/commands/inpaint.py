@@ -43,6 +43,7 @@ examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav --gaps 0.1-0.15,2.31-2.36
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
   audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
+  audio-inpaint inpaint damaged.wav -o repaired.wav --reference broadcast.mp3
   audio-inpaint inpaint recordings/ -o repaired/ --gaps labels/
 """
 
@@ -66,6 +67,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
+    )
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another recording of the same programme, such as a second transfer or a lossy copy, to hear what was "
+        "lost; it is aligned by itself, and the option may be repeated",
     )
     parser.add_argument("--device", metavar="NAME", help="device for methods that can use a GPU, such as cuda")
     parser.add_argument(
@@ -162,7 +171,9 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
     from audio_inpaint.files.formats import FORMATS, format_of
     from audio_inpaint.files.inputs import inputs, label_files, outputs, partners
     from audio_inpaint.files.paths import Paths
+    from audio_inpaint.files.recording import Reader
     from audio_inpaint.methods.registry import files_of
+    from audio_inpaint.references import reads_references
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
@@ -185,6 +196,7 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
     jobs = []
     for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")
+        reads_references(arguments.reference, file, paths)
         if gaps is not None and os.path.isfile(gaps):
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
@@ -209,6 +221,8 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
     paths.check(arguments.overwrite)
+    for reference in arguments.reference:
+        Reader(reference).close()  # one that cannot be read is no fault of each of the files
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)
@@ -245,6 +259,7 @@ def _repair(
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
+    name, references = arguments.method, arguments.reference
     with Reader(job.file) as reader, _truth(job, reader) as truth:
         gaps, rejected = records.judged(job.gaps, reader) if _is_judged(job) else (_gaps(job, reader), [])
         if not gaps:
@@ -254,10 +269,11 @@ def _repair(
             return False
         show = progress if sys.stderr.isatty() else None
         with _output(job) as output:
-            repair = repair_recording(reader, output, gaps, method, device=device, progress=show, rejected=rejected)
+            repair = repair_recording(
+                reader, output, gaps, method, references=references, device=device, progress=show, rejected=rejected
+            )
         if not job.done:
             records.leave(arguments, reader, repair, rejected)
-        name = arguments.method
         if job.labels is not None:
             _write_labels(job.labels, repair, name)
         _tell(job, repair, name)
@@ -336,6 +352,8 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
         f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}",
         flush=True,
     )
+    for fit in repair.references:
+        print(f"  {fit}", flush=True)
     for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)
 

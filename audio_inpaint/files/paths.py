@@ -68,6 +68,16 @@ class Paths:
         """Add a file that is read, such as "the input", or a folder of which everything is."""
         self._read.append((as_path(path, what), what))
 
+    def reads_another(self, path: str | Path, what: str, own: str | Path) -> None:
+        """Add a file that is read, such as "the reference", and must not be the file `own` itself.
+
+        Raises:
+            InputError: it is.
+        """
+        self.reads(path, what)
+        if identity(as_path(path, what)) == identity(own):
+            raise InputError(f"{what} {path} is the recording itself: name another one")
+
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
         """Add a file that is written, such as "the output"; `kept` if it is there and stays."""
         if isinstance(path, str) and not path:
