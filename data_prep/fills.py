@@ -126,6 +126,7 @@ def write_shard(number: int, plan: Plan, out: Path) -> int:
                     continue
                 key = f"{plan.kind}-{turn:06d}-{again}"
                 about = {"recording": recording.name, "kind": plan.kind, "split": plan.split, "sample_rate": rate}
+                about |= {"channels": len(audio), "seconds": (evidence.hole.stop - evidence.hole.start) / rate}
                 _add(tar, f"{key}.npz", evidence.packed())
                 _add(tar, f"{key}.json", json.dumps(about, ensure_ascii=False).encode())
                 count += 1

@@ -44,8 +44,8 @@ class Refiner(nn.Module):
     def __init__(
         self,
         maps: int,
-        widths: Sequence[int] = (16, 32, 64, 96),
-        depths: Sequence[int] = (0, 1, 2, 2),
+        widths: Sequence[int] = (16, 24, 48, 96),
+        depths: Sequence[int] = (0, 1, 1, 2),
         harmonic: bool = False,
     ):
         super().__init__()

@@ -15,6 +15,8 @@ from audio_inpaint.methods.refiner.rows import to_bins, to_rows
 _GAIN, _SHARE = 2.0, 1.0
 # A fill this far below its surroundings (-40 dB) has no phase to keep: it gets that of noise.
 _DEAD = 0.01
+# Power that is nothing beside any other.
+_TINY = 1e-18
 # Seconds in which a change begins and ends, so that a fill joins what is beside it.
 _FADE = 0.001
 
@@ -36,25 +38,22 @@ def changed(answer: Tensor, observation: Observation, natural: Tensor | float, n
     gain, share = (_GAIN * answer[..., 0, :, :].tanh()).exp() - 1, _SHARE * answer[..., 1, :, :].tanh()
     fill, sides = (to_rows(x.square().sum(-3)).sqrt() for x in (magnitude, interpolated))
     wanted = gain * fill + share * sides
-    limit = observation.limit + 1e-20
-    held = natural * (1 + (wanted / limit).square()).rsqrt()
+    held = natural * observation.limit * (observation.limit.square() + wanted.square() + _TINY).rsqrt()
     gain, share = (to_bins(held * x, spectrum.shape[-2]).unsqueeze(-3) for x in (gain, share))
     louder = (gain * magnitude + share * interpolated).maximum(-magnitude)
     direction = spectrum + _DEAD * interpolated * noise
     return louder * direction / direction.abs().clamp_min(1e-20)
 
 
-def finished(change: Tensor, audio: Tensor, lost: Tensor, sample_rate: int) -> Tensor:
-    """Add a change of the spectrum to the lost samples of audio.
+def in_time(change: Tensor, weights: Tensor, sample_rate: int) -> Tensor:
+    """Transform the change of a spectrum (..., bin, frame) back to that of the lost samples, (..., time).
 
     Args:
-        change: (..., bin, frame) complex.
-        audio: (..., time).
-        lost: how much of the change each sample takes, as `fade` has it, that expands to the audio.
+        change: complex.
+        weights: how much of it each sample takes, as `fade` has it.
         sample_rate: Hz.
     """
-    stft = STFT.at(sample_rate, 512, 128)
-    return audio + stft.inverse(change, audio.shape[-1]) * lost
+    return STFT.at(sample_rate, 512, 128).inverse(change, weights.shape[-1]) * weights
 
 
 def fade(hole: Gap, length: int, sample_rate: int) -> Tensor:
@@ -84,9 +83,10 @@ def refined(evidence: Evidence, net: nn.Module, natural: float, seed: int) -> Te
         natural: 0 changes nothing but the noise floor, 1 all that the network says.
         seed: of noise and phases.
     """
-    observation = observed(evidence, seed).float()
+    whole = observed(evidence, seed)
+    observation = whole.float()
     answer = net(observation.maps.unsqueeze(0))[0]
     change = changed(answer, observation, natural, white(observation.spectrum.shape, seed + 1))
     audio, hole = observation.audio, observation.hole
-    lost = fade(hole, audio.shape[-1], observation.sample_rate)
-    return finished(change, audio, lost, observation.sample_rate)[:, hole.start : hole.stop].double()
+    change = in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate)
+    return (whole.audio + change.double())[:, hole.start : hole.stop]
