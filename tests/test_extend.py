@@ -34,7 +34,7 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
 
-CODE, EXAMPLE, *_ = blocks("python")  # the last one is of test_varied_gaps.py
+CODE, EXAMPLE, *_ = blocks("python")  # the others are of test_own_networks.py and test_varied_gaps.py
 
 
 @pytest.fixture

@@ -27,6 +27,21 @@ def test_the_configuration_that_is_read_is_not_written_over(tmp_path, capsys, na
     assert not checkpoints(tmp_path)
 
 
+def test_a_base_of_the_configuration_is_not_written_over(tmp_path, capsys):
+    shards = write_tones(tmp_path)
+    base, mine = tmp_path / "run" / "config.yaml", tmp_path / "mine.yaml"
+    base.parent.mkdir()
+    base.write_text("# why it is so\n" + TINY.read_text())
+    mine.write_text("base: run/config.yaml\ntrainer: {max_steps: 2}\n")
+    before = base.read_text()
+    command = arguments("fit", shards, tmp_path / "run")
+    command[command.index(str(TINY))] = str(mine)
+    assert main(command) == 2
+    assert f"the record of the run {base} is the configuration itself" in capsys.readouterr().err
+    assert base.read_text() == before
+    assert not checkpoints(tmp_path)
+
+
 def test_a_training_does_not_begin_in_the_folder_of_another(tmp_path, capsys):
     shards = write_tones(tmp_path)
     folder = run("fit", shards, tmp_path / "run", "--trainer.max_steps=2")

@@ -26,6 +26,9 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
     ship.add_argument("checkpoint", metavar="CHECKPOINT", type=Path, help="the file that `fit` wrote")
     ship.add_argument("-o", "--output", required=True, metavar="FILE", type=Path, help="the file to write, *.pt")
+    ship.add_argument(
+        "--network", metavar="FILE.py:CLASS", help="of a network from outside the package, whose code is run: the class"
+    )
     ship.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     ship.set_defaults(run=_ship)
 
@@ -39,13 +42,14 @@ def _models(_: argparse.Namespace) -> int:
 
 def _ship(arguments: argparse.Namespace) -> int:
     from audio_inpaint.files.paths import Paths
+    from audio_inpaint.methods.foreign import network_class
     from audio_inpaint.nn.checkpoints import ship
 
     paths = Paths()
     paths.reads(arguments.checkpoint, "the checkpoint")
     paths.writes_no_audio(arguments.output, "the output", (".pt",))
     paths.check(arguments.overwrite)
-    ship(arguments.checkpoint, arguments.output)
+    ship(arguments.checkpoint, arguments.output, network_class(arguments.network))
     print(f"{arguments.output}: {arguments.output.stat().st_size / 1e6:.1f} MB")
     return 0
 

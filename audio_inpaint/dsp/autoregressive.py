@@ -6,10 +6,12 @@ Everything is computed in double precision and returned in the dtype and on the 
 
 import numpy as np
 import torch
-from scipy.linalg import LinAlgError, solve_toeplitz, solveh_banded
-from scipy.signal import fftconvolve, lfilter
+from scipy.fft import irfft, next_fast_len, rfft
+from scipy.linalg import LinAlgError, solveh_banded
+from scipy.signal import lfilter
 from torch import Tensor
 
+from audio_inpaint.dsp.compiled import compiled
 from audio_inpaint.errors import InputError
 
 # A residual this far below the signal's energy is rounding noise: the signal is already predicted exactly.
@@ -110,12 +112,12 @@ def interpolate(x: Tensor, gap: Tensor, a: Tensor) -> Tensor:
     banded Cholesky factorisation.
 
     Args:
-        x: one signal, (time,); its lost samples are ignored.
+        x: signals, (..., time), which lost the same samples; what stands there is ignored.
         gap: true = lost, (time,), with at least p known samples before the first and after the last lost one.
-        a: coefficients, (p + 1,), the first one 1.
+        a: coefficients of each signal, (..., p + 1), the first one 1.
 
     Returns:
-        the values of the lost samples alone, (lost,).
+        the values of the lost samples alone, (..., lost).
 
     Raises:
         InputError: the known samples around the gap are fewer than p.
@@ -125,18 +127,22 @@ def interpolate(x: Tensor, gap: Tensor, a: Tensor) -> Tensor:
     """
     lost = gap.nonzero().squeeze(-1).cpu().numpy()
     if not len(lost):
-        return x.new_zeros(0)
-    order, model = a.shape[-1] - 1, a.double().cpu().numpy()
+        return x.new_zeros(*x.shape[:-1], 0)
+    order = a.shape[-1] - 1
     first, last = int(lost[0]), int(lost[-1])
-    if min(first, len(x) - 1 - last) < order:
+    if min(first, len(gap) - 1 - last) < order:
         raise InputError(f"a model of order {order} needs as many known samples before and after the gap")
     # Only the residuals from the first lost sample to p after the last one depend on what is lost.
-    known = x.masked_fill(gap, 0).double().cpu().numpy()[first - order : last + order + 1]
+    near = slice(first - order, last + order + 1)
+    known = x[..., near].masked_fill(gap[near], 0).reshape(-1, near.stop - near.start).double().cpu().numpy()
     lost = lost - first
-    correlation = np.correlate(model, model, "full")[order:]
-    kernel = np.concatenate([correlation[:0:-1], correlation])
-    target = -fftconvolve(known, kernel, "valid")[lost]
-    return torch.from_numpy(_solve(lost, correlation, target)).to(x)
+    size = next_fast_len(known.shape[-1], real=True)  # what wraps around stays within p samples of the ends
+    kernel = rfft(a.reshape(-1, order + 1).double().cpu().numpy(), size)
+    power = kernel.real**2 + kernel.imag**2
+    correlations = irfft(power, size)[:, : order + 1]
+    targets = -irfft(rfft(known, size) * power, size)[:, order + lost]
+    fills = [_solve(lost, *each) for each in zip(correlations, targets, strict=True)]
+    return torch.from_numpy(np.stack(fills)).reshape(*x.shape[:-1], len(lost)).to(x)
 
 
 def _solve(lost: np.ndarray, correlation: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -145,13 +151,57 @@ def _solve(lost: np.ndarray, correlation: np.ndarray, target: np.ndarray) -> np.
     padded[: len(correlation)] = correlation
     for loading in (0.0, _LOADING):
         padded[0] = correlation[0] * (1 + loading)
+        if lost[-1] == len(lost) - 1:
+            solution = np.zeros(len(lost))
+            if _levinson(padded, len(correlation) - 1, target, solution):
+                return solution
+            continue
         try:
-            if lost[-1] == len(lost) - 1:
-                return solve_toeplitz(padded[: len(lost)], target)
             return solveh_banded(_bands(lost, padded, len(correlation) - 1), target, lower=True)
         except LinAlgError:
             continue
     return np.zeros_like(target)
+
+
+@compiled
+def _levinson(c, band, target, solution):
+    """Solve `T u = target`, `T_ij = c[|i - j|]`, by Levinson's recursion; false where T is not positive definite.
+
+    Args:
+        c: first column, as long as the target or longer, zero beyond `band`.
+        band: the last of its elements that may be other than zero.
+        target: right-hand side.
+        solution: zeros, and then u.
+    """
+    size = len(target)
+    # The predictor of order i, and the same reversed, ending where the buffer ends: all loops run forward.
+    predictor, back = np.zeros(size), np.zeros(size)
+    predictor[0] = back[size - 1] = 1.0
+    error = c[0]
+    if not error > 0:
+        return False
+    solution[0] = target[0] / error
+    backward = c[::-1].copy()
+    for i in range(1, size):
+        width = min(i, band)
+        ahead, behind = back[size - i :], backward[len(c) - 1 - width :]
+        recent = solution[i - width :]
+        product, predicted = 0.0, 0.0
+        for j in range(width):
+            product += c[j + 1] * ahead[j]
+            predicted += behind[j] * recent[j]
+        k = -product / error
+        error *= 1 - k * k
+        if not error > 0:
+            return False
+        step = (target[i] - predicted) / error
+        start = size - 1 - i
+        for j in range(i + 1):
+            value, other = predictor[j], back[start + j]
+            predictor[j] = value + k * other
+            back[start + j] = other + k * value
+            solution[j] += step * back[start + j]
+    return True
 
 
 def _bands(lost: np.ndarray, padded: np.ndarray, order: int) -> np.ndarray:

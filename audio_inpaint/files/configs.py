@@ -41,7 +41,16 @@ def load(name: str) -> dict[str, Any]:
     Raises:
         InputError: there is no such file, or it is no YAML, or it is its own base.
     """
-    return _load(find(name), ())
+    return _load(find(name))[0]
+
+
+def chain(name: str) -> list[Path]:
+    """List the files that a config is read from: its own, its base's, and so on.
+
+    Raises:
+        InputError: as `load`.
+    """
+    return _load(find(name))[1]
 
 
 def changed(config: Any, changes: Any) -> Any:
@@ -59,15 +68,17 @@ def changed(config: Any, changes: Any) -> Any:
     return config | {key: changed(config[key], value) if key in config else value for key, value in changes.items()}
 
 
-def _load(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+def _load(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], list[Path]]:
+    """Return a config, and the files that it was read from."""
     if path.resolve() in above:
         raise InputError(f"{path} is its own base: name another one")
     config = _read(path)
     if BASE not in config:
-        return config
+        return config, [path]
     name = str(config.pop(BASE))
     beside = path.parent / name
-    return changed(_load(beside if beside.is_file() else find(name), (*above, path.resolve())), config)
+    base, read = _load(beside if beside.is_file() else find(name), (*above, path.resolve()))
+    return changed(base, config), [path, *read]
 
 
 def _read(path: Path) -> dict[str, Any]:

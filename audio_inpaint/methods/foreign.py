@@ -53,6 +53,18 @@ def loaded(name: str) -> Any:
     return found
 
 
+def network_class(name: str | None) -> Any:
+    """Return the class of a network from outside the package; None for None.
+
+    Raises:
+        InputError: the name has another form, or there is no such file, module or class.
+        ContractError: loading it would have ended the program.
+    """
+    if name is not None and not is_foreign(name):
+        raise InputError(f"a network is named FILE.py:CLASS or MODULE:CLASS, not {name!r:.60}")
+    return None if name is None else loaded(name)
+
+
 @contextmanager
 def staying(name: str) -> Iterator[None]:
     """Turn the wish of somebody's code to end the program, which would look as if all were done, into an error.

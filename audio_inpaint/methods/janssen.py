@@ -70,8 +70,7 @@ class Janssen:
         lost, segment = gap[start:stop], known[:, start:stop].clone()
         for _ in range(self.iterations):
             models, _ = burg(segment, min(order, left // 2, right // 2))
-            for channel, a in zip(segment, models, strict=True):
-                channel[lost] = interpolate(channel, lost, a)
+            segment[:, lost] = interpolate(segment, lost, models)
         segment[:, lost] = scaled_down(segment[:, lost], loudest(segment[:, ~lost]))
         for run in kept:
             filled[:, run.start : run.stop] = segment[:, run.start - start : run.stop - start]

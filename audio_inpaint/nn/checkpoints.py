@@ -19,6 +19,8 @@ from audio_inpaint.files.shipped import folder, title
 from audio_inpaint.nn.factory import factory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
 FOLDER = folder("checkpoints")
@@ -42,30 +44,50 @@ def find(name: str) -> Path | None:
     return path if path.is_file() else None
 
 
-def load(path: Path) -> SpectralInpainter:
+def load(path: Path, network: Callable | None = None) -> SpectralInpainter:
     """Build a trained inpainter from a shipped checkpoint or from one that `fit` wrote.
 
-    Nothing but numbers and names is read from the file, and only networks of this package are built.
+    Nothing but numbers and names is read from the file, and only networks of this package are built, or the one given.
+
+    Args:
+        path: of the checkpoint.
+        network: the class of a network from outside this package, if that is what was trained.
 
     Raises:
         InputError: it cannot be read, is damaged, or holds something else.
     """
-    return _built(read(path), path)
+    return _built(read(path), path, network)
 
 
-def _built(content: dict, path: Path) -> SpectralInpainter:
+def _built(content: dict, path: Path, network: Callable | None = None) -> SpectralInpainter:
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
     try:
         options = content["hyper_parameters"]
-        inpainter = SpectralInpainter(factory(options["net"]), **{name: options[name] for name in SIZES})
+        _check_network(options["net"], path, network)
+        inpainter = SpectralInpainter(factory(options["net"], network), **{name: options[name] for name in SIZES})
         weights = content["state_dict"].items()
         own = {name.removeprefix(_PREFIX): value.float() for name, value in weights if name.startswith(_PREFIX)}
         inpainter.load_state_dict(own)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
         said = " ".join(str(error).split())[:150]
         raise InputError(f"{path} is no checkpoint of a context encoder, or of another version ({said})") from error
     return inpainter.eval().requires_grad_(False)
+
+
+def _check_network(net: dict, path: Path, network: Callable | None) -> None:
+    """Refuse a network from outside that was not named, or another one than was named."""
+    named = net["class_path"]
+    if network is not None and network.__name__ != named.rpartition(".")[2]:
+        raise InputError(f"{path} has the network {named}, not {network.__name__}")
+    if network is None and not named.startswith("audio_inpaint.nn."):
+        module, _, name = named.rpartition(".")
+        raise InputError(
+            f"{path} has a network from outside the package, {named}, whose code would be run: if you trust it, name "
+            f"the class, as in --method {path}:network={module}:{name}, or with its file, network=FILE.py:{name}"
+        )
 
 
 def hyperparameters(path: Path) -> dict:
@@ -78,14 +100,19 @@ def hyperparameters(path: Path) -> dict:
     return content.get("hyper_parameters", {}) if isinstance(content, dict) else {}
 
 
-def ship(path: Path, output: Path) -> None:
+def ship(path: Path, output: Path, network: Callable | None = None) -> None:
     """Write a checkpoint of `fit` as a small file to hand on: weights in half precision, and what builds the network.
+
+    Args:
+        path: of the checkpoint.
+        output: the file.
+        network: as `load` takes it.
 
     Raises:
         InputError: the checkpoint cannot be used.
     """
     content = read(path)
-    _built(content, path)  # refuses what could not be loaded again
+    _built(content, path, network)  # refuses what could not be loaded again
     options = {name: content["hyper_parameters"][name] for name in ("net", *SIZES)}
     own = {name: value for name, value in content["state_dict"].items() if name.startswith(_PREFIX)}
     halves = {name: value.half() if value.is_floating_point() else value for name, value in own.items()}

@@ -16,7 +16,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.utilities.rank_zero import rank_zero_only
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.configs import find, load
+from audio_inpaint.files.configs import chain, find, load
 from audio_inpaint.nn import checkpoints
 from audio_inpaint.nn.precision import has_bfloat16
 from audio_inpaint.training.identity import Recorded, Run, held
@@ -142,13 +142,18 @@ class InpaintCLI(LightningCLI):
             self.config.get(self.subcommand, self.config), skip_link_targets=False, skip_none=False
         )
         self._going_on = (folder / CHECKPOINT).is_file() or bool(self._get(self.config, "ckpt_path"))
-        self.run = Run.of(folder, config, self._going_on, self._get(self.config, "config") or ())
+        self.run = Run.of(folder, config, self._going_on, self._read)
         log_to(folder, self._get(self.config, "trainer").logger, self.run.identity)
 
     def after_instantiate_classes(self) -> None:
         """Let the trainer make fresh copies of everything, for one fit after the other."""
         self.trainer.fresh = self.fresh
-        self.trainer.configs = [str(path) for path in self._get(self.config, "config") or ()]
+        self.trainer.configs = self._read
+
+    @property
+    def _read(self) -> list[Path]:
+        """The files that the configuration was read from, bases included."""
+        return [file for path in self._get(self.config, "config") or () for file in chain(str(path))]
 
     def fresh(self, folder: Path, seed: int = 0) -> Parts:
         """A new trainer of this process alone, a new model and new data, as configured.

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.contract import channels_alike, repaired
+from audio_inpaint.methods.foreign import network_class
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.nn.checkpoints import load
@@ -41,6 +42,8 @@ class ContextEncoder:
         enlarge: where a short gap grows: "centred", "forwards" or "backwards".
         phases: of a network that gives magnitudes: "filled", of the first fill, or "reconstructed".
         share: of the network's magnitudes, the rest being the first fill's, where phases are "filled".
+        network: the class of a network from outside the package, `path/to/file.py:Class` or `package.module:Class`.
+            A checkpoint that has such a network is refused unless it is named here, since its code is run.
 
     Attributes:
         context: audio in seconds that is used on each side of a gap.
@@ -58,8 +61,10 @@ class ContextEncoder:
         enlarge: Literal["centred", "forwards", "backwards"] = "centred",
         phases: Literal["filled", "reconstructed"] = "filled",
         share: Annotated[float, Range(0, 1)] = 0.5,
+        network: str | None = None,
     ):
-        self.inpainter, self.enlarge = load(checkpoint), enlarge
+        self.inpainter = load(checkpoint, network_class(network))
+        self.enlarge = enlarge
         self.improves = phases == "filled" and self.inpainter.output == "magnitude"
         self.first, self.share = Janssen(), share
         segment = self.inpainter.segment

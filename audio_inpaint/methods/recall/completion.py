@@ -56,6 +56,5 @@ def interpolated(x: Tensor, hole: slice, order: int, iterations: int) -> Tensor:
     lost[hole] = True
     limit = loudest(x[:, ~lost])
     for _ in range(iterations):
-        for signal, a in zip(x, fast_burg(x, order), strict=True):
-            signal[hole] = interpolate(signal, lost, a)
+        x[:, hole] = interpolate(x, lost, fast_burg(x, order))
     return scaled_down(x[:, hole], limit)

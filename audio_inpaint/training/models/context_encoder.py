@@ -14,6 +14,7 @@ from torchmetrics import MeanMetric
 from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.losses import mixed_squared_error, weighted_nmse
 from audio_inpaint.methods.registry import method
+from audio_inpaint.nn.factory import described
 from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 from audio_inpaint.scores.snr import frames_snr, magnitude_snr, snr
 from audio_inpaint.scores.torch_metrics import Spread
@@ -88,6 +89,8 @@ class ContextEncoder(lightning.LightningModule):
         if warm_up and schedule == "plateau":
             raise ValueError("the schedule plateau has no warm_up: set it to 0, or choose drop or cosine")
         self.save_hyperparameters()
+        if callable(self.hparams["net"]):  # built in Python: a checkpoint has the name, not the code
+            self.hparams["net"] = described(net)
         self.inpainter = SpectralInpainter(
             net, sample_rate, context, gap, n_fft, hop_length, output, normalised, iterations
         )
