@@ -1,4 +1,4 @@
-"""The command `audio-inpaint-data`: `shards`, `verify`, `open-corpus`, `fills` and `demo-clips`, each with its own options."""
+"""The command `audio-inpaint-data`: it builds corpora and shards, each command with its own options."""
 
 import sys
 from collections.abc import Sequence

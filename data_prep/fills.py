@@ -96,16 +96,7 @@ def drawn(audio: Tensor, sample_rate: int, rng: np.random.Generator, cheaper: fl
     trial = scene.trial(hole)
     if trial is None:
         return None
-    return Evidence(
-        audio[:, start - beside : hole.stop + beside],
-        Gap(beside, beside + size),
-        sample_rate,
-        trial.fills,
-        trial.weights,
-        torch.stack(trial.rehearsals),
-        torch.stack(trial.truths),
-        auto.expected(scene, hole, trial),
-    )
+    return replace(auto.evidence(scene, hole, trial), audio=audio[:, start - beside : hole.stop + beside])
 
 
 def write_shard(number: int, plan: Plan, out: Path) -> int:
@@ -194,9 +185,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.count < 1 or options.workers < 1 or not 0 <= options.cheaper <= 1:
             raise InputError("--count and --workers must be at least 1, --cheaper from 0 to 1")
         rate = None if options.whole else 16000
-        made = write(
-            options.sources, options.out, options.split, options.count, rate, options.cheaper, options.workers
-        )
+        made = write(options.sources, options.out, options.split, options.count, rate, options.cheaper, options.workers)
     except (InputError, OSError) as error:
         print(f"audio-inpaint-data fills: error: {error}", file=sys.stderr)
         return 2

@@ -1,12 +1,19 @@
 """A small U-Net over frequency and time that says of each bin of a fill how much louder or quieter it ought to be."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from audio_inpaint.nn.multires import conv3x3
+
+# What is known of each bin of a fill: see `methods.refiner.observation`.
+MAPS = (
+    "level", "fill", "janssen", "spread", "spread_of_fill", "step", "variation", "lost", "since", "until", "length",
+    "octave", "frequency", "rehearsed_level", "rehearsed_error", "expected_error", "least_error", "expected_snr",
+)  # fmt: skip
 
 
 class _Residual(nn.Module):
@@ -35,7 +42,6 @@ class Refiner(nn.Module):
     saw. Any number of rows and frames will do. Before training all that comes out is zero.
 
     Args:
-        maps: of the input.
         widths: channels of each level, the first at full resolution.
         depths: residual blocks of each level, on the way in and, but for the last, on the way back.
         harmonic: harmonic convolutions in the blocks of the second level, or plain ones with as many parameters.
@@ -43,7 +49,6 @@ class Refiner(nn.Module):
 
     def __init__(
         self,
-        maps: int,
         widths: Sequence[int] = (16, 24, 48, 96),
         depths: Sequence[int] = (0, 1, 1, 2),
         harmonic: bool = False,
@@ -51,18 +56,16 @@ class Refiner(nn.Module):
         super().__init__()
 
         def level(number: int) -> nn.Sequential:
-            return nn.Sequential(
-                *(_Residual(widths[number], harmonic and number == 1) for _ in range(depths[number]))
-            )
+            return nn.Sequential(*(_Residual(widths[number], harmonic and number == 1) for _ in range(depths[number])))
 
-        last = len(widths) - 1
+        last, maps = len(widths) - 1, len(MAPS)
         self.strides = [(2, 1) if number == 0 else (2, 2) for number in range(last)]
         self.stem = nn.Conv2d(maps, widths[0], 3, padding=1)
         self.inwards = nn.ModuleList(level(number) for number in range(last + 1))
         self.down = nn.ModuleList(
             nn.Conv2d(a, b, stride, stride) for a, b, stride in zip(widths, widths[1:], self.strides, strict=False)
         )
-        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in zip(widths, widths[1:], strict=False))
+        self.up = nn.ModuleList(nn.Conv2d(b, a, 1) for a, b in pairwise(widths))
         self.back = nn.ModuleList(level(number) for number in range(last))
         self.mix = nn.Conv2d(widths[0] + maps, widths[0], 3, padding=1)
         self.output = nn.Conv2d(widths[0], 2, 3, padding=1)
@@ -70,7 +73,7 @@ class Refiner(nn.Module):
         nn.init.zeros_(self.output.bias)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Map (batch, maps, row, frame) to (batch, 2, row, frame)."""
+        """Map (batch, map, row, frame) to (batch, 2, row, frame)."""
         x, kept = self.inwards[0](self.stem(maps)), []
         for down, inwards, stride in zip(self.down, self.inwards[1:], self.strides, strict=True):
             kept.append(x)

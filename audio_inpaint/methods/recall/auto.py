@@ -6,15 +6,22 @@ is left is to say how far a fill can be relied on.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import extrapolate
-from audio_inpaint.methods.options import checked
+from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.methods.recall.recall import Recall, Scene
 from audio_inpaint.methods.recall.rehearsal import Trial
+from audio_inpaint.methods.refiner.evidence import REACH, Evidence
+from audio_inpaint.methods.refiner.noise_floor import floor_noise
+from audio_inpaint.methods.refiner.refinement import refined
+from audio_inpaint.nn.checkpoints import load_refiner
 
 # dB, and dB for each dB of `evidence`, and the same of what a gap at an end of the recording reached in rehearsal.
 # Fitted by `python benchmarks/calibration.py music=FOLDER notes=FOLDER speech=FOLDER` on 256 gaps of the open corpus'
@@ -29,6 +36,10 @@ _DULL = 3.5
 LOWEST, HIGHEST = -10.0, 40.0
 
 
+# How full a fill is, from 0 to 1, by measurement: docs/refiner.md.
+NATURAL = 1.0
+
+
 @checked
 @dataclass(frozen=True)
 class Auto(Recall):
@@ -36,7 +47,50 @@ class Auto(Recall):
 
     Where nothing can be recalled it is Janssen's interpolation, or Burg's extrapolation at an end of the recording,
     which is rehearsed on the side that there is. Too little context leaves nothing to expect.
+
+    The fill that is nearest in decibels is too thin to the ear, so a network refines it (docs/refiner.md): it makes
+    each bin as loud as the surroundings, the candidates and their errors in rehearsal suggest, and moves none further
+    than these errors allow. Hiss and room tone go on in every gap.
+
+    Args:
+        refine: whether to do so.
+        natural: from 0, the nearest fill, to 1, the fullest.
+        refiner: the checkpoint of another network than the one that comes with the package.
+
+    The others are those of `Recall`.
     """
+
+    refine: bool = True
+    natural: Annotated[float, Range(0, 1)] = NATURAL
+    refiner: Path | None = None
+
+    def finished(self, scene: Scene, run: Gap, trial: Trial) -> Tensor:
+        """Refine a fill, (channel, lost)."""
+        if not self.refine:
+            return trial.mix
+        net = network(self.refiner) if self.natural else None
+        return refined(self.evidence(scene, run, trial), net, self.natural)
+
+    def finish(self, filled: Tensor, runs: list[Gap], sample_rate: int) -> None:
+        """Fill gaps that Janssen restored up to the noise floor, in audio (channel, time)."""
+        for run in runs if self.refine else []:
+            start, stop = max(0, run.start - sample_rate), run.stop + sample_rate
+            near = Gap(run.start - start, run.stop - start)
+            filled[:, run.start : run.stop] += floor_noise(filled[:, start:stop], near, sample_rate).to(filled)
+
+    def evidence(self, scene: Scene, run: Gap, trial: Trial) -> Evidence:
+        """Put together what is known of a fill."""
+        before, after = scene.surroundings(run, round(REACH * scene.sample_rate))
+        return Evidence(
+            scene.known[:, run.start - before : run.stop + after].double(),
+            Gap(before, before + run.stop - run.start),
+            scene.sample_rate,
+            trial.fills,
+            trial.weights,
+            torch.stack(trial.rehearsals),
+            torch.stack(trial.truths),
+            self.expected(scene, run, trial),
+        )
 
     def expected(self, scene: Scene, run: Gap, trial: Trial | None) -> float | None:
         """Expect a signal-to-noise ratio of a fill, in dB; None where nothing can be rehearsed."""
@@ -45,6 +99,12 @@ class Auto(Recall):
             return _within(CONSTANT + sum(slope * value for slope, value in known))
         rehearsed = at_the_end(scene, run)
         return None if rehearsed is None else _within(EDGE[0] + EDGE[1] * rehearsed)
+
+
+@cache
+def network(path: Path | None) -> nn.Module:
+    """Load a refiner's network, once: the one that comes with the package, or that of a checkpoint."""
+    return load_refiner(path)
 
 
 def evidence(trial: Trial, beside: int) -> tuple[float, ...]:

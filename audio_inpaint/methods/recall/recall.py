@@ -119,11 +119,19 @@ class Recall:
                 filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
             for place in neighbourhoods(left, len(gap), sample_rate):
                 filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
+            self.finish(filled, left, sample_rate)
         return filled.to(audio), [explanation for _, explanation in restored]
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
         return None if trial is None else float(trial.rehearsed_snr(trial.weights).mean())
+
+    def finished(self, scene: "Scene", run: Gap, trial: Trial) -> Tensor:
+        """Take the fill, (channel, lost), as it is."""
+        return trial.mix
+
+    def finish(self, filled: Tensor, runs: list[Gap], sample_rate: int) -> None:
+        """Leave as they are the gaps that Janssen filled, in audio (channel, time)."""
 
 
 class Scene:
@@ -177,7 +185,7 @@ class Scene:
         weights = {"janssen": float(trial.weights[plain].sum()), "recall": float(trial.weights[~plain].sum())}
         errors = {"janssen": float(trial.errors[plain].min()), "recall": float(trial.errors[~plain].min())}
         sources = _sources(run, trial.sketch.found, trial.weights)
-        return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
+        return self.recall.finished(self, run, trial).numpy(), Explanation(run, weights, errors, sources, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""

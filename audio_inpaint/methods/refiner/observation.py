@@ -12,6 +12,7 @@ from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.refiner.evidence import Evidence
 from audio_inpaint.methods.refiner.noise_floor import floor_noise
 from audio_inpaint.methods.refiner.rows import to_rows
+from audio_inpaint.nn.refiner import MAPS
 
 # Frames on each side that hold no lost sample, and those that hold some: a window is four hops.
 BESIDE, _PARTLY = 8, 2
@@ -23,10 +24,6 @@ _FLOOR, _MOST = 1e-9, 4.0
 _DULL = 0.25
 # How far a bin may move, to its expected error.
 _BOUND = 2.0
-MAPS = (
-    "level", "fill", "janssen", "spread", "spread_of_fill", "step", "variation", "lost", "since", "until", "length",
-    "octave", "frequency", "rehearsed_level", "rehearsed_error", "expected_error", "least_error", "expected_snr",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -140,9 +137,7 @@ def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observati
     first = _PARTLY * stft.hop_length
     audio = whole[:, first : whole.shape[-1] - first]
     hole = Gap(place.start - first, place.stop - first)
-    return Observation(
-        maps, spectrum, interpolated.sqrt(), _BOUND * wrong.sqrt(), audio, hole, evidence.sample_rate
-    )
+    return Observation(maps, spectrum, interpolated.sqrt(), _BOUND * wrong.sqrt(), audio, hole, evidence.sample_rate)
 
 
 def _noise(evidence: Evidence, fill: Tensor, seed: int) -> Tensor:

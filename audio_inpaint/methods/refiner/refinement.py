@@ -1,4 +1,4 @@
-"""What a refiner's network says of a fill, applied to it: magnitudes change, phases stay, known samples are untouched."""
+"""What a refiner's network says of a fill, applied to it: magnitudes change, phases stay."""
 
 import math
 
@@ -63,7 +63,7 @@ def fade(hole: Gap, length: int, sample_rate: int) -> Tensor:
     inside = torch.arange(lost, dtype=torch.float32)
     rise = (torch.minimum(inside, inside.flip(0)) + 0.5) / slope
     weights = torch.zeros(length)
-    weights[hole.start : hole.stop] = (0.5 - 0.5 * (math.pi * rise.clamp(0, 1)).cos())
+    weights[hole.start : hole.stop] = 0.5 - 0.5 * (math.pi * rise.clamp(0, 1)).cos()
     return weights
 
 
@@ -74,19 +74,20 @@ def white(shape: torch.Size | tuple[int, ...], seed: int) -> Tensor:
 
 
 @torch.no_grad()
-def refined(evidence: Evidence, net: nn.Module, natural: float, seed: int) -> Tensor:
+def refined(evidence: Evidence, net: nn.Module | None, natural: float = 1.0, seed: int = 0) -> Tensor:
     """Refine a fill, (channel, lost).
 
     Args:
         evidence: of the gap.
-        net: trained.
-        natural: 0 changes nothing but the noise floor, 1 all that the network says.
+        net: trained; None fills up to the noise floor alone.
+        natural: 0 changes nothing but that, 1 all that the network says.
         seed: of noise and phases.
     """
     whole = observed(evidence, seed)
-    observation = whole.float()
-    answer = net(observation.maps.unsqueeze(0))[0]
-    change = changed(answer, observation, natural, white(observation.spectrum.shape, seed + 1))
-    audio, hole = observation.audio, observation.hole
-    change = in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate)
-    return (whole.audio + change.double())[:, hole.start : hole.stop]
+    hole, audio = whole.hole, whole.audio
+    if net is not None:
+        observation = whole.float()
+        answer = net(observation.maps.unsqueeze(0))[0]
+        change = changed(answer, observation, natural, white(observation.spectrum.shape, seed + 1))
+        audio = audio + in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate).double()
+    return audio[:, hole.start : hole.stop]

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torchmetrics import MeanMetric
 
 from audio_inpaint.dsp.stft import STFT
-from audio_inpaint.methods.refiner.observation import MAPS
 from audio_inpaint.methods.refiner.refinement import changed, in_time
+from audio_inpaint.nn.refiner import MAPS
 from audio_inpaint.training.data.fills import Filled
 
 _LEAST = 1e-6  # errors this far below the truth (-60 dB) are as good as none
@@ -29,7 +29,7 @@ class Refiner(lightning.LightningModule):
     Validation scores fills before and after, by kind of sound.
 
     Args:
-        net: makes the network from the number of its maps.
+        net: makes the network.
         magnitudes: weight of the magnitudes' error.
         samples: weight of the samples' error.
         log_magnitudes: weight of their difference.
@@ -42,7 +42,7 @@ class Refiner(lightning.LightningModule):
 
     def __init__(
         self,
-        net: Callable[[int], nn.Module],
+        net: Callable[[], nn.Module],
         magnitudes: float = 0.43,
         samples: float = 0.3,
         log_magnitudes: float = 1.0,
@@ -56,7 +56,7 @@ class Refiner(lightning.LightningModule):
         if unknown := set(hidden) - set(MAPS):
             raise ValueError(f"there is no map {min(unknown)!r}: choose from {', '.join(MAPS)}")
         self.save_hyperparameters()
-        self.net = net(len(MAPS))
+        self.net = net()
         self.register_buffer("seen", torch.tensor([name not in hidden for name in MAPS]).float(), persistent=False)
         self.scores = nn.ModuleDict()
 
@@ -98,9 +98,7 @@ class Refiner(lightning.LightningModule):
         hertz = torch.linspace(0, sample_rate / 2, a.shape[-2], device=a.device)
         edges = LOWEST * (sample_rate / 2 / LOWEST) ** (torch.arange(1, BANDS, device=a.device) / BANDS)
         place = torch.bucketize(hertz, edges)
-        fill, truth = (
-            a.new_zeros(len(x), BANDS).index_add(1, place, (x.square() * part).sum((1, 3))) for x in (a, b)
-        )
+        fill, truth = (a.new_zeros(len(x), BANDS).index_add(1, place, (x.square() * part).sum((1, 3))) for x in (a, b))
         there = torch.zeros(BANDS, device=a.device).index_add(0, place, torch.ones_like(hertz)) > 0
         low = 1e-8 * truth.sum(1, keepdim=True) + 1e-20
         return (0.5 * ((fill + low) / (truth + low)).log())[:, there]
