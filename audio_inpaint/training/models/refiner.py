@@ -158,8 +158,8 @@ class Refiner(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the mean scores: dB, those of errors as signal-to-noise ratios."""
         values = {name: score.compute() for name, score in self.scores.items()}
+        self.log("validation_loss", values.pop("validation_loss"), prog_bar=True)
         self.log_dict(values)
-        self.log("validation_loss", values["validation_loss"], prog_bar=True)
         self.scores = nn.ModuleDict()
 
     def test_step(self, batch: Filled, index: int) -> None:
