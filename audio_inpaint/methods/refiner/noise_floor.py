@@ -9,32 +9,40 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor
+from torch.nn.functional import avg_pool1d, pad
 
 from audio_inpaint.dsp.stft import STFT, overlap_add
 from audio_inpaint.gaps import Gap
 
 # Seconds on each side in which the floor is measured.
-_BESIDE = 0.15
+_BESIDE = 0.25
 # The part of time and frequency that is quieter than this quantile lies between tones and strokes: it tells the floor.
 _QUANTILE = 0.35
 # Rows of the shortest band, and octaves of one higher up.
 _ROWS, _OCTAVES = 8, 1 / 3
 # dB from the floor to the mean of a band. Noise has 0; below the first it counts in part, below the second not at all.
-_NOISY, _TONAL = -2.0, -5.0
+_NOISY, _TONAL = -1.0, -2.0
+# dB from one side's floor to the other's. Room tone has less than the first.
+_STEADY, _UNSTEADY = 1.5, 3.0
+# Power of what 16 bits make of silence, and 10 dB more, to full scale.
+_INAUDIBLE = 1e-9
+# Of the floor.
+_ENOUGH = 0.5
 # Fewer samples of a fill have no spectrum.
 _SHORTEST = 16
 
 
-def floor_noise(audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0) -> Tensor:
+def floor_noise(audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0, most: Tensor | None = None) -> Tensor:
     """Make the noise that a fill lacks, (channel, lost), zeros where it lacks none.
 
     What the channels have in common beside the gap, band by band, their noise has in common too.
 
     Args:
-        audio: known samples with the fill between them, (channel, time); 0.15 s on each side are looked at.
+        audio: known samples with the fill between them, (channel, time); 0.25 s on each side are looked at.
         hole: the gap.
         sample_rate: Hz.
         seed: of the noise.
+        most: power that it may have, noise of variance 1 having 1, in each bin of windows of 32 ms, (bin,).
     """
     lost, stft = hole.stop - hole.start, STFT.at(sample_rate, 512, 128)
     reach = round(_BESIDE * sample_rate)
@@ -46,16 +54,23 @@ def floor_noise(audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0) -> Te
     spectra = [inner(side, stft.n_fft, stft.hop_length) for side in sides]
     edges = band_edges(stft.n_fft // 2 + 1)
     floors, noisy = zip(*(_floor(x.abs().square(), edges) for x in spectra), strict=True)
-    floor = torch.minimum(*(level * share for level, share in zip(floors, noisy, strict=True)))
+    steady = _smooth(_decibels(floors[0] / floors[1].clamp_min(1e-30))).abs()
+    likeness = torch.minimum(*noisy) * ((_UNSTEADY - steady) / (_UNSTEADY - _STEADY)).clamp(0, 1)
+    floor = torch.minimum(*floors) * likeness
+    floor = floor * (floor >= _INAUDIBLE)
     if not floor.any():
         return none
     size = min(stft.n_fft, 2 * (lost // 2))
     hop = max(1, size // 4)
     places = [(a * sample_rate / stft.n_fft, b * sample_rate / stft.n_fft) for a, b in pairwise(edges)]
     fill = _levels(inner(audio[:, hole.start : hole.stop], size, hop).abs().square(), places, size / sample_rate)
-    lacking = (floor.unsqueeze(-1) - fill).clamp_min(0)
+    # A fill that has nearly enough has enough: its level is an estimate of few rows.
+    lacking = torch.where(fill < _ENOUGH * floor.unsqueeze(-1), floor.unsqueeze(-1) - fill, 0.0)
     rows = torch.arange(size // 2 + 1, dtype=torch.float64) * sample_rate / size
-    shape = _interpolated(lacking, places, rows).sqrt()
+    power = _interpolated(lacking, places, rows)
+    if most is not None:
+        power = power.minimum(most[(rows * stft.n_fft / sample_rate).round().long()].unsqueeze(-1))
+    shape = power.sqrt()
     roots = _interpolated(_roots(spectra, edges).permute(1, 0, 2), places, rows)
     return _noise(shape, roots, lost, size, hop, seed)
 
@@ -87,8 +102,17 @@ def _floor(power: Tensor, edges: list[int]) -> tuple[Tensor, Tensor]:
     bands = [power[:, a:b] for a, b in pairwise(edges)]
     floor = torch.stack([_quantile(band) for band in bands], -1)
     mean = torch.stack([band.mean((-2, -1)) for band in bands], -1)
-    ratio = 10 * (floor / mean.clamp_min(1e-30)).clamp_min(1e-12).log10()
+    ratio = _smooth(_decibels(floor / mean.clamp_min(1e-30)))
     return floor, ((ratio - _TONAL) / (_NOISY - _TONAL)).clamp(0, 1)
+
+
+def _decibels(ratio: Tensor) -> Tensor:
+    return 10 * ratio.clamp_min(1e-12).log10()
+
+
+def _smooth(values: Tensor) -> Tensor:
+    """Average each band with its neighbours, (channel, band): one of few rows is an estimate."""
+    return avg_pool1d(pad(values, (1, 1), mode="replicate"), 3, 1)
 
 
 def _levels(power: Tensor, bands: list[tuple[float, float]], seconds: float) -> Tensor:

@@ -15,8 +15,9 @@ from torch.nn.functional import pad
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
 from audio_inpaint.methods.refiner.evidence import Evidence
-from audio_inpaint.methods.refiner.observation import Observation, observed, placed
+from audio_inpaint.methods.refiner.observation import Observation, observed
 from audio_inpaint.methods.refiner.refinement import fade, white
+from audio_inpaint.methods.refiner.surroundings import Frames
 from audio_inpaint.training.data.recordings import find
 
 
@@ -220,10 +221,8 @@ def _example(evidence: Evidence, kind: str, seed: int, floor: bool) -> _Example:
     known = {name: getattr(evidence, name) for name in ("hole", "sample_rate", "weights", "expected")}
     evidence = Evidence(**scaled, **known)
     observation = observed(evidence, seed, floor).float()
-    hole, inside = evidence.hole, observation.hole
-    whole, place = placed(evidence, evidence.audio[:, hole.start : hole.stop])
-    first = place.start - inside.start
-    truth = whole[:, first : first + observation.audio.shape[-1]].float()
+    hole, frames = evidence.hole, Frames.of(evidence)
+    truth = frames.placed(evidence.audio, evidence.audio[:, hole.start : hole.stop])[:, frames.inside()[0]].float()
     kept = {"maps": observation.maps.half()}
     return _Example(Observation(**{**vars(observation), **kept}), truth, kind)
 
