@@ -56,7 +56,7 @@ def test_coloured_noise_keeps_its_colour():
     power = low[:, 8000:9600].square().mean()
     low[:, hole.start : hole.stop] = 0
     made = floor_noise(low, hole, 16000)
-    assert decibels(made.square().mean() / power).abs() < 2
+    assert decibels(made.square().mean() / power).abs() < 2.5
     spectrum = torch.fft.rfft(made).abs().square()[0]
     assert spectrum[400:].sum() < 0.01 * spectrum.sum()  # above 4 kHz
 
@@ -109,7 +109,7 @@ def test_any_gap_may_be_short_and_close_to_another(size):
 def test_hiss_goes_on_where_nothing_can_be_rehearsed():
     audio = 0.0316 * noise(8000)  # as long as the context of a few rehearsals
     gap = torch.zeros_like(audio, dtype=torch.bool)
-    gap[:, 4000:7000] = True
+    gap[:, 5000:7000] = True
     gap[:, 2500:3500] = True
     restored, plain = (
         Auto(refine=refine, natural=0)(audio.masked_fill(gap, 0), gap, 16000) for refine in (True, False)

@@ -90,7 +90,7 @@ def test_a_fill_moves_no_further_than_it_is_expected_to_err(error):
     moved = refined(known, loud()) - refined(known, None)
     assert moved.square().sum() < 10 * error * truth.square().sum()
     less = refined(known, loud(), natural=0.5) - refined(known, None)
-    assert less.square().sum() == pytest.approx(float(moved.square().sum() / 4), rel=1e-3)
+    assert 0.2 < less.square().sum() / moved.square().sum() < 0.35
 
 
 def test_channels_keep_their_image():

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.burg import extrapolate
+from audio_inpaint.methods.burg import extrapolate, known_run
 from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.methods.recall.recall import Recall, Scene
 from audio_inpaint.methods.recall.rehearsal import Trial
@@ -71,12 +71,14 @@ class Auto(Recall):
         net = network(self.refiner) if self.natural else None
         return refined(self.evidence(scene, run, trial), net, self.natural)
 
-    def finish(self, filled: Tensor, runs: list[Gap], sample_rate: int) -> None:
-        """Fill gaps that Janssen restored up to the noise floor, in audio (channel, time)."""
+    def finish(self, filled: Tensor, gap: Tensor, runs: list[Gap], sample_rate: int) -> None:
+        """Fill gaps that Janssen restored up to the noise floor of what is known beside them."""
+        reach = round(REACH * sample_rate)
         for run in runs if self.refine else []:
-            start, stop = max(0, run.start - sample_rate), run.stop + sample_rate
-            near = Gap(run.start - start, run.stop - start)
-            filled[:, run.start : run.stop] += floor_noise(filled[:, start:stop], near, sample_rate).to(filled)
+            before = known_run(gap[: run.start], reach)
+            near = filled[:, run.start - before : run.stop + known_run(gap[run.stop :].flip(0), reach)]
+            hole = Gap(before, before + run.stop - run.start)
+            filled[:, run.start : run.stop] += floor_noise(near, hole, sample_rate).to(filled)
 
     def evidence(self, scene: Scene, run: Gap, trial: Trial) -> Evidence:
         """Put together what is known of a fill."""

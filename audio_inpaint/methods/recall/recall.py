@@ -119,7 +119,7 @@ class Recall:
                 filled[:, run.start : run.stop], lost[run.start : run.stop] = torch.from_numpy(fill), False
             for place in neighbourhoods(left, len(gap), sample_rate):
                 filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
-            self.finish(filled, left, sample_rate)
+            self.finish(filled, gap.cpu(), left, sample_rate)
         return filled.to(audio), [explanation for _, explanation in restored]
 
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
@@ -130,7 +130,7 @@ class Recall:
         """Take the fill, (channel, lost), as it is."""
         return trial.mix
 
-    def finish(self, filled: Tensor, runs: list[Gap], sample_rate: int) -> None:
+    def finish(self, filled: Tensor, gap: Tensor, runs: list[Gap], sample_rate: int) -> None:
         """Leave as they are the gaps that Janssen filled, in audio (channel, time)."""
 
 

@@ -61,7 +61,7 @@ class Evidence:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
                 values = {one.name: archive[one.name] for one in fields(cls)}
-        except (KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (KeyError, ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise ValueError(f"it is no filled gap ({error})") from error
         tensors = {name: torch.from_numpy(v) for name, v in values.items() if v.ndim and name != "hole"}
         hole = Gap(*map(int, values["hole"]))

@@ -22,6 +22,8 @@ _QUANTILE = 0.35
 _ROWS, _OCTAVES = 8, 1 / 3
 # dB from the floor to the mean of a band. Noise has 0; below the first it counts in part, below the second not at all.
 _NOISY, _TONAL = -1.0, -2.0
+# dB that a row varies by in time: noise by more than the second, the partials of a steady sound by less than the first.
+_FIRM, _LOOSE = 0.7, 1.3
 # dB from one side's floor to the other's. Room tone has less than the first.
 _STEADY, _UNSTEADY = 1.5, 3.0
 # Power of what 16 bits make of silence, and 10 dB more, to full scale.
@@ -103,7 +105,15 @@ def _floor(power: Tensor, edges: list[int]) -> tuple[Tensor, Tensor]:
     floor = torch.stack([_quantile(band) for band in bands], -1)
     mean = torch.stack([band.mean((-2, -1)) for band in bands], -1)
     ratio = _smooth(_decibels(floor / mean.clamp_min(1e-30)))
-    return floor, ((ratio - _TONAL) / (_NOISY - _TONAL)).clamp(0, 1)
+    varying = torch.stack([_variation(band) for band in bands], -1)
+    noisy = ((ratio - _TONAL) / (_NOISY - _TONAL)).clamp(0, 1)
+    return floor, noisy * ((_smooth(varying) - _FIRM) / (_LOOSE - _FIRM)).clamp(0, 1)
+
+
+def _variation(power: Tensor) -> Tensor:
+    """dB from the geometric mean of a row's power to its mean over time, averaged over rows (..., row, frame), (...)."""
+    power = power.clamp_min(1e-30)
+    return _decibels(power.mean(-1) / power.log().mean(-1).exp()).mean(-1)
 
 
 def _decibels(ratio: Tensor) -> Tensor:
