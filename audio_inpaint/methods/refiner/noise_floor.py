@@ -111,7 +111,7 @@ def _floor(power: Tensor, edges: list[int]) -> tuple[Tensor, Tensor]:
 
 
 def _variation(power: Tensor) -> Tensor:
-    """dB from the geometric mean of a row's power to its mean over time, averaged over rows (..., row, frame), (...)."""
+    """dB from the geometric mean of a row to its mean over time, averaged over rows; of power (..., row, frame)."""
     power = power.clamp_min(1e-30)
     return _decibels(power.mean(-1) / power.log().mean(-1).exp()).mean(-1)
 
