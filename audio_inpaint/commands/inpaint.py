@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands.console import about, complain, counted, progress
+from audio_inpaint.commands.damage import add_search_options, by_kind, search_of, searches, tell_silence
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
+    from audio_inpaint.detection import Search
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.gaps import Gap
     from audio_inpaint.methods.contract import Method
@@ -22,10 +24,11 @@ if TYPE_CHECKING:
     from audio_inpaint.report import Report
 
 NOTES = """\
-Without --gaps the gaps are detected: runs of zeros, of one stuck value, and dropouts. If no gap is found in a single
-file, that is an error; in a batch the file is skipped. The output has the input's rate, channels, length and sample
-format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are re-encoded. If the output's
-suffix names another format, sample precision is kept, or a message says that the format cannot keep it.
+Without --gaps the gaps are detected: runs of zeros, of held values and of NaN, repeated samples, and dropouts. If no
+gap is found in a single file, that is an error; in a batch the file is skipped. The output has the input's rate,
+channels, length and sample format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are
+re-encoded. If the output's suffix names another format, sample precision is kept, or a message says that the format
+cannot keep it.
 
 --labels lists what was filled, by what, and the signal-to-noise ratio to expect where the method predicts one. Under
 3 dB, where more of a fill is likely to be wrong than right, the label says `check`: listen to these. The list can be
@@ -77,6 +80,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "name ends in .csv; a folder for several",
     )
     parser.add_argument("--truth", metavar="CLEAN", help="the undamaged file, or a folder of them, for the report")
+    add_search_options(parser)
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
@@ -109,6 +113,11 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_inpaint.methods.device import checked_device
     from audio_inpaint.methods.registry import method
 
+    if arguments.gaps is not None and searches(arguments):
+        raise InputError(
+            "--gaps says where the damage is: leave out --kinds, --preset and the other options of a search"
+        )
+    wanted = search_of(arguments)
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = _plan(arguments)
     failed, done = [], 0
@@ -116,7 +125,7 @@ def run(arguments: argparse.Namespace) -> int:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += _repair(job, arguments.method, restorer, device, several, report)
+                    done += _repair(job, arguments.method, restorer, device, several, report, wanted)
             except InputError as error:
                 if not several:
                     raise
@@ -206,13 +215,21 @@ def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | No
     return Report(page)
 
 
-def _repair(job: Job, name: str, method: "Method", device: str | None, several: bool, report: "Report | None") -> bool:
+def _repair(
+    job: Job,
+    name: str,
+    method: "Method",
+    device: str | None,
+    several: bool,
+    report: "Report | None",
+    wanted: "Search",
+) -> bool:
     """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
     with Reader(job.file) as reader, _truth(job, reader) as truth:
-        gaps = _gaps(job, reader)
+        gaps = _gaps(job, reader, wanted)
         if not gaps:
             if not several:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
@@ -242,9 +259,9 @@ def _output(job: Job) -> Iterator[Path]:
         yield Path(folder) / job.output.name
 
 
-def _gaps(job: Job, reader: "Reader") -> "list[Gap]":
+def _gaps(job: Job, reader: "Reader", wanted: "Search") -> "list[Gap]":
     """Return the gaps that the user named, in whatever form, or those that the file seems to have."""
-    from audio_inpaint.detection import detect
+    from audio_inpaint.detection import examine
     from audio_inpaint.repairing import gaps_of
 
     if job.gaps is not None:
@@ -252,11 +269,13 @@ def _gaps(job: Job, reader: "Reader") -> "list[Gap]":
             stem = job.file.stem
             raise InputError(f"{job.gaps} holds nothing for {job.file.name}: expected {stem}.txt or {stem}.csv")
         return gaps_of(reader, job.gaps)
-    found = detect(reader)
+    findings = examine(reader, wanted)
+    tell_silence(job.file, findings)
+    found = findings.damage
     if found:
         sure = [round(100 * detection.confidence) for detection in found]
         span = f"{min(sure)}" if min(sure) == max(sure) else f"{min(sure)} to {max(sure)}"
-        print(f"{job.file}: {counted(len(found), 'gap')} detected, {span} % sure", flush=True)
+        print(f"{job.file}: {counted(len(found), 'gap')} detected ({by_kind(found)}), {span} % sure", flush=True)
     return gaps_of(reader, found)
 
 
