@@ -12,15 +12,16 @@ LENGTHS = {
     "zeros": (1.0, 10_000.0),
     "held": (1.0, 10_000.0),
     "nan": (0.0, 3.6e6),
+    "repeats": (3.0, 500.0),
     "dropouts": (5.0, 2000.0),
 }
 KINDS = tuple(LENGTHS)
-DEFAULT = ("zeros", "held", "nan", "dropouts")
+DEFAULT = ("zeros", "held", "nan", "repeats", "dropouts")
 PRESETS = {
-    "digital": ("zeros", "held", "nan"),
+    "digital": ("zeros", "held", "nan", "repeats"),
     "tape": ("dropouts", "zeros", "nan"),
     "vinyl": ("nan",),
-    "voip": ("zeros", "held", "nan", "dropouts"),
+    "voip": ("zeros", "held", "nan", "repeats", "dropouts"),
     "speech": DEFAULT,
 }
 
