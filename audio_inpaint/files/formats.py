@@ -10,6 +10,7 @@ import numpy as np
 import soundfile
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.bit_rate import encoding
 
 if TYPE_CHECKING:
     from audio_inpaint.files.recording import Reader
@@ -134,17 +135,25 @@ def sound_name(path: str | Path) -> str | bytes:
     return str(path) if os.name == "nt" else os.fsencode(path)
 
 
-def create(path: Path, container: str, subtype: str, sample_rate: int, channels: int) -> soundfile.SoundFile:
+def create(
+    path: Path, container: str, subtype: str, sample_rate: int, channels: int, kbps: float | None = None
+) -> soundfile.SoundFile:
     """Open a new file for writing.
+
+    Args:
+        path: of the file.
+        container: libsndfile's name of its format.
+        subtype: of its samples.
+        sample_rate: Hz.
+        channels: how many.
+        kbps: about how many kbit/s a lossy file gets; None for much.
 
     Raises:
         InputError: the format has no such rate or number of channels.
     """
-    # A second lossy encoding should not be heard: 0.1 is about 320 kbit/s in stereo, 0 is the largest.
-    level = 0.1 if container in ("OGG", "MP3") else None
-    name = sound_name(path)
+    name, how = sound_name(path), encoding(subtype, sample_rate, channels, kbps)
     try:
-        return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, compression_level=level)
+        return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, **how)
     except soundfile.SoundFileError as error:
         raise InputError(
             f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "

@@ -16,11 +16,14 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.containers import copy_flac_metadata, first_sample
+from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap, mask_gaps
+
+# Formats whose tags are copied whole, since libsndfile knows some of their fields alone.
+_RETAGGED = {"FLAC": copy_flac_metadata, "MP3": copy_mp3_tags}
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,16 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
                 _overwrite(copy, reader, place, fills)
         else:
             _stream(reader, source, temporary, container, subtype, fills)
-    return _losses(reader, container, subtype)
+        chunks = [] if container == reader.format else other_chunks(source)
+    lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
+    return _losses(reader, container, subtype) + lost
+
+
+def _kbps(reader: Reader, source: BinaryIO) -> float:
+    """The bit rate that a lossy file was encoded for, if it says so, or else the one that it has, tags included."""
+    if reader.subtype == "VORBIS" and (nominal := vorbis_nominal(source)):
+        return nominal / 1000
+    return source.seek(0, os.SEEK_END) * 8 / 1000 / (reader.length / reader.sample_rate)
 
 
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
@@ -144,7 +156,8 @@ def _stream(
     """Write the file anew block by block, with its text fields."""
     if subtype in BITS:
         fills = [Fill(fill.gap, fill.audio.clamp(-1, 1)) for fill in fills]
-    with create(output, container, subtype, reader.sample_rate, reader.channels) as file:
+    kbps = None if reader.subtype in LOSSLESS else _kbps(reader, source)
+    with create(output, container, subtype, reader.sample_rate, reader.channels, kbps) as file:
         for name, text in reader.metadata().items():
             with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
                 setattr(file, name, text)
@@ -159,8 +172,8 @@ def _stream(
                     "name an output ending in .wav"
                 )
             file.write(stored(block.T.numpy(), subtype))
-    if container == reader.format == "FLAC":
+    if container == reader.format and container in _RETAGGED:
         with replacing(output) as retagged:
-            copy_flac_metadata(source, output, retagged)
+            _RETAGGED[container](source, output, retagged)
     if soundfile.info(sound_name(output)).frames != reader.length:
         raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")
