@@ -124,7 +124,10 @@ class Recall:
             output = known.clone() if output is None else output
             guides = guides_of(known, gap, channels, references)
             output[channels], told = self.restore(known[channels], lost, sample_rate, own, guides)
-            explanations += [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
+            together = len(channels) == len(audio) - len(references)
+            explanations += (
+                told if together else [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
+            )
         return audio.clone() if output is None else output, explanations
 
     def restore(
