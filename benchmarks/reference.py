@@ -3,7 +3,7 @@
     python benchmarks/reference.py MUSIC [--gaps 100] [--lengths 20 64 250 1000 2000]
 
 MUSIC is a folder of audio files, such as that of the open corpus (docs/benchmark.md). One gap is cut into each of as
-many files as there are gaps, lengths in turn, all channels, at the file's own rate. Of every file three other recordings
+many files as there are gaps, lengths in turn, all channels, at its own rate. Of every file three other recordings
 are made: a lossy copy (an equaliser, a clock 200 ppm slower, 5.3 s of something else before it, MP3 at 128 kbit/s), one
 with white noise 30 dB under the recording, 200 ppm too, and an unrelated one, which is another file.
 """
