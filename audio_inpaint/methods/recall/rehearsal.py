@@ -76,7 +76,7 @@ class Trial:
 
     @cached_property
     def contradiction(self) -> Tensor:
-        """How many times worse than on rehearsals a recollection does on the guides in the gap itself, from 1, (way,)."""
+        """How many times worse than in rehearsals a recollection fits the guides in the gap itself, from 1, (way,)."""
         if self.sketch.doubt is None or not self.doubts:
             return torch.ones(len(self.fills), dtype=self.fills.dtype)
         usual = torch.stack([doubt.clamp_min(_EXACT).log() for doubt in self.doubts]).mean(0)
