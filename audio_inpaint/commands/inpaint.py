@@ -121,11 +121,11 @@ def run(arguments: argparse.Namespace) -> int:
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = _plan(arguments)
     failed, done = [], 0
-    with _report(page) as report:
+    with _report(page) as report, _references(arguments) as references:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += _repair(job, arguments, restorer, device, several, report)
+                    done += _repair(job, arguments.method, restorer, references, device, several, report)
             except InputError as error:
                 if not several:
                     raise
@@ -150,7 +150,6 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
     """
     from audio_inpaint.files.formats import FORMATS, format_of
     from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
-    from audio_inpaint.files.recording import Reader
     from audio_inpaint.methods.registry import files_of
     from audio_inpaint.references import reads_references
 
@@ -194,8 +193,6 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
     paths.check(arguments.overwrite)
-    for reference in arguments.reference:
-        Reader(reference).close()  # one that cannot be read is no fault of each of the files
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)
@@ -212,6 +209,15 @@ def _lists_gaps(path: Path) -> bool:
     return True
 
 
+@contextlib.contextmanager
+def _references(arguments: argparse.Namespace) -> "Iterator[list[Reader]]":
+    """Open the references once, for all files."""
+    from audio_inpaint.files.recording import Reader
+
+    with contextlib.ExitStack() as files:
+        yield [files.enter_context(Reader(reference)) for reference in arguments.reference]
+
+
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":
     if page is None:
         return contextlib.nullcontext()
@@ -222,8 +228,9 @@ def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | No
 
 def _repair(
     job: Job,
-    arguments: argparse.Namespace,
+    name: str,
     method: "Method",
+    references: "list[Reader]",
     device: str | None,
     several: bool,
     report: "Report | None",
@@ -232,7 +239,6 @@ def _repair(
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
-    name, references = arguments.method, arguments.reference
     with Reader(job.file) as reader, _truth(job, reader) as truth:
         gaps = _gaps(job, reader)
         if not gaps:
