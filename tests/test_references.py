@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 import soundfile
-from programmes import RATE, drifted, equalised, later, programme, warped
+from programmes import RATE, drifted, equalised, later, programme, sound, warped
 
 from audio_inpaint import InputError, repair, repair_file
+from audio_inpaint.alignment.clock import Clock
+from audio_inpaint.alignment.consensus import Line
 from audio_inpaint.cli import main
 from audio_inpaint.files.recording import read
+from audio_inpaint.gaps import Gap
+from audio_inpaint.references import Reference
 
 AUDIO = programme(12, 2)
 GAPS = [(3 * RATE, 3 * RATE + 1024), (8 * RATE, 8 * RATE + 1024)]
@@ -165,3 +169,17 @@ def test_a_folder_with_one_reference(files, capsys):
     gaps = f"{GAPS[0][0]}:{GAPS[0][1]}"
     assert main(["inpaint", "in", "-o", "out", "--gaps", gaps, "--reference", "other.mp3"]) == 0
     assert capsys.readouterr().out.count("other.mp3: 2.") == 2
+
+
+def test_a_reference_is_read_around_the_gaps_only():
+    noise = np.random.default_rng(0).standard_normal((1, 40 * RATE))
+    ours = sound(noise)
+    gaps = [Gap(start * RATE, start * RATE + 160) for start in (2, 3, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29)]
+    copy = Reference("copy", ours, Clock(Line(0.0, 0.0), copy=True))
+    audio, missing = copy.beside(ours, RATE, 40 * RATE, gaps)
+    beside = 2 * 160 + round(0.7 * RATE)
+    wanted = np.zeros(40 * RATE, bool)
+    for gap in gaps:
+        wanted[gap.start - beside : gap.stop + beside] = True
+    assert np.array_equal(~missing[0].numpy(), wanted[RATE:])
+    assert np.array_equal(audio.numpy(), np.where(wanted, noise, 0)[:, RATE:])
