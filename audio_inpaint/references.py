@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from audio_inpaint.alignment.clock import Clock, around, clock
+from audio_inpaint.alignment.novelty import novelty
 from audio_inpaint.alignment.reading import read_at
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.arrays import as_samples
@@ -125,7 +127,8 @@ def aligned(given: Sequence[Any], ours: Sound, method: Method) -> Iterator[list[
     """Open references and align each to a recording.
 
     Args:
-        given: files; or audio in memory, which has the recording's rate, or is a pair of audio and its rate.
+        given: files, open ones for several recordings; or audio in memory, which has the recording's rate, or is a pair
+            of audio and its rate.
         ours: the recording, with its gaps.
         method: that is to make use of them.
 
@@ -143,9 +146,9 @@ def aligned(given: Sequence[Any], ours: Sound, method: Method) -> Iterator[list[
     with ExitStack() as files:
         references = []
         for number, one in enumerate(given):
-            name, sound = _opened(one, number, ours.sample_rate, files)
+            name, sound, levels = _opened(one, number, ours.sample_rate, files)
             try:
-                found = clock(ours, sound)
+                found = clock(ours, sound, levels)
             except InputError as error:
                 raise InputError(f"the reference {name} cannot be used: {error}") from error
             references.append(Reference(name, sound, found))
@@ -159,11 +162,21 @@ def reads_references(given: Sequence[Any], own: str | Path, paths: Paths) -> Non
             paths.reads_another(one, "the reference", own)
 
 
-def _opened(given: Any, number: int, sample_rate: int, files: ExitStack) -> tuple[str, Sound]:
+# How levels change in a reference that is open for several recordings: computed once.
+_LEVELS: WeakKeyDictionary[Reader, np.ndarray] = WeakKeyDictionary()
+
+
+def _opened(given: Any, number: int, sample_rate: int, files: ExitStack) -> tuple[str, Sound, np.ndarray | None]:
+    """Return the name of a reference, what it plays, and how its levels change, if that is known already."""
     if isinstance(given, str | Path):
         reader = files.enter_context(Reader(given))
-        return reader.path.name, Sound.of(reader)
+        return reader.path.name, Sound.of(reader), None
+    if isinstance(given, Reader):
+        sound = Sound.of(given)
+        if given not in _LEVELS:
+            _LEVELS[given] = novelty(sound)
+        return given.path.name, sound, _LEVELS[given]
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Integral):
         given, sample_rate = given
     samples = as_samples(given)
-    return f"{number + 1}", Sound(lambda start, stop: samples[:, start:stop], *samples.shape, int(sample_rate))
+    return f"{number + 1}", Sound(lambda start, stop: samples[:, start:stop], *samples.shape, int(sample_rate)), None

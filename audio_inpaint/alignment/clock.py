@@ -54,7 +54,7 @@ class Clock:
         return replace(self, deviations=(*self.deviations, deviation))
 
 
-def clock(ours: Sound, theirs: Sound) -> Clock | None:
+def clock(ours: Sound, theirs: Sound, levels: np.ndarray | None = None) -> Clock | None:
     """Find a recording of the same programme in another, wherever in it and at whichever speed within 1000 ppm.
 
     1. The rough line is a consensus of how levels change.
@@ -64,6 +64,7 @@ def clock(ours: Sound, theirs: Sound) -> Clock | None:
     Args:
         ours: the recording, with its gaps.
         theirs: the other.
+        levels: the novelty of the other, for who has it already.
 
     Returns:
         Its clock, None where the two have nothing sure in common.
@@ -74,7 +75,7 @@ def clock(ours: Sound, theirs: Sound) -> Clock | None:
     for sound, which in ((ours, "the recording"), (theirs, "it")):
         if sound.seconds < SHORTEST:
             raise InputError(f"{which} is only {sound.seconds:.3f} s long: {SHORTEST:g} s are needed to align two")
-    rough = consensus(novelty(ours), novelty(theirs))
+    rough = consensus(novelty(ours), novelty(theirs) if levels is None else levels)
     if rough is None:
         return None
     first = max(0.0, rough.inverse().at(0.0))

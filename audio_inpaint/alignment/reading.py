@@ -25,7 +25,7 @@ def read_at(sound: Sound, seconds: np.ndarray, sample_rate: int) -> tuple[Tensor
         sample_rate: Hz.
 
     Returns:
-        Audio (channel, time) in double precision, and where it is missing (channel, time), zero there.
+        Audio (channel, time) in double precision, and where it is missing or digitally silent (channel, time).
 
     Source: of oversampling before a polynomial, Niemitalo, 2001, "Polynomial interpolators for high-quality resampling
     of oversampled audio".
@@ -33,9 +33,9 @@ def read_at(sound: Sound, seconds: np.ndarray, sample_rate: int) -> tuple[Tensor
     places = seconds * sound.sample_rate
     whole = round(places[0]) + np.arange(len(places))
     if sound.sample_rate == sample_rate and np.abs(places - whole).max() < 1e-4:
-        return sound.around(whole[0], whole[-1] + 1)
+        return sound.heard(int(whole[0]), int(whole[-1]) + 1)
     first, last = int(places[0]) - _MARGIN, int(places[-1]) + _MARGIN
-    audio, lost = sound.around(first, last)
+    audio, lost = sound.heard(first, last)
     fine_rate = _FINER * sample_rate
     fine = resampled(resampled(audio, sound.sample_rate, sample_rate), sample_rate, fine_rate).numpy()
     places = (seconds - first / sound.sample_rate) * fine_rate

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.files.recording import BLOCK
-from audio_inpaint.gaps import Gap, gap_mask, within
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps, within
 
 if TYPE_CHECKING:
     from audio_inpaint.files.recording import Reader
+
+_SILENT = 0.001  # seconds of zeros, at least, that are digital silence
 
 
 class Sound(NamedTuple):
@@ -57,6 +59,18 @@ class Sound(NamedTuple):
             missing[:, inside] = gap_mask(within(self.gaps, first, last), last - first, self.channels)
         missing |= ~audio.isfinite()
         return audio.masked_fill_(missing, 0), missing
+
+    def heard(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
+        """Read as `around` does, and count as missing where every channel is digital silence.
+
+        That is no more evidence than a gap: the other recording may have lost the same, or be silent before it begins.
+        """
+        audio, missing = self.around(start, stop)
+        shortest = round(_SILENT * self.sample_rate)
+        silent = torch.zeros(audio.shape[-1], dtype=torch.bool)
+        for run in mask_gaps(~audio.any(0)):
+            silent[run.start : run.stop] = len(run) >= shortest
+        return audio, missing | silent
 
     def blocks(self) -> Iterator[Tensor]:
         """Yield all of it, (channel, time), zero where it is lost, block by block."""

@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from audio_inpaint.commands.damage import add_search_options, search_of, searche
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
+    from audio_inpaint.files.recording import Reader
     from audio_inpaint.report import Report
 
 NOTES = """\
@@ -113,11 +115,11 @@ def run(arguments: argparse.Namespace) -> int:
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0
-    with _report(page) as report:
+    with _report(page) as report, _references(arguments) as references:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += repair_job(job, arguments, restorer, device, several, report, wanted)
+                    done += repair_job(job, arguments, restorer, references, device, several, report, wanted)
             except InputError as error:
                 if not several:
                     raise
@@ -137,6 +139,15 @@ def run(arguments: argparse.Namespace) -> int:
         total, left_out = len(jobs) + skipped, f" ({skipped} skipped)" if skipped else ""
         return complain(f"{len(failed)} of {total} files not restored{left_out}: {', '.join(map(str, failed))}")
     return 0
+
+
+@contextlib.contextmanager
+def _references(arguments: argparse.Namespace) -> "Iterator[list[Reader]]":
+    """Open the references once, for all files."""
+    from audio_inpaint.files.recording import Reader
+
+    with contextlib.ExitStack() as files:
+        yield [files.enter_context(Reader(reference)) for reference in arguments.reference]
 
 
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":

@@ -29,6 +29,7 @@ def repair_job(
     job: Job,
     arguments: argparse.Namespace,
     method: "Method",
+    references: "list[Reader]",
     device: str | None,
     several: bool,
     report: "Report | None",
@@ -38,7 +39,7 @@ def repair_job(
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
-    name, references = arguments.method, arguments.reference
+    name = arguments.method
     with Reader(job.file) as reader, _truth(job, reader) as truth:
         gaps, rejected = records.judged(job.gaps, reader) if _is_judged(job) else (_gaps(job, reader, wanted), [])
         if not gaps:

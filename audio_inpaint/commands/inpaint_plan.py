@@ -41,7 +41,6 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     from audio_inpaint.files.formats import FORMATS, format_of
     from audio_inpaint.files.inputs import inputs, label_files, outputs, partners
     from audio_inpaint.files.paths import Paths
-    from audio_inpaint.files.recording import Reader
     from audio_inpaint.methods.registry import files_of
     from audio_inpaint.references import reads_references
 
@@ -91,8 +90,6 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
     paths.check(arguments.overwrite)
-    for reference in arguments.reference:
-        Reader(reference).close()  # one that cannot be read is no fault of each of the files
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)

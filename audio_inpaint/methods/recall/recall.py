@@ -127,7 +127,10 @@ class Recall:
             output = known.clone() if output is None else output
             guides = guides_of(known, gap, channels, references)
             output[channels], told = self.restore(known[channels], lost, sample_rate, own, guides)
-            explanations += [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
+            together = len(channels) == len(audio) - len(references)
+            explanations += (
+                told if together else [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
+            )
         return audio.clone() if output is None else output, explanations
 
     def restore(
@@ -238,7 +241,8 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        doubts = [each.doubt for each in rehearsed]
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways, doubts)
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -302,6 +306,7 @@ class Scene:
         target[:, missing] = 0
         recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
         heard = self.predict(run, context, sides, ways, recalled)
+        unlike = {}
         for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
@@ -314,16 +319,17 @@ class Scene:
                 signal = self.known, self.gap, run, near
                 total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
                 if way.guide in heard:
-                    besides = self.guides.besides(
-                        heard[way.guide].cut(inner), matches, run, near, size, self.sample_rate
-                    )
+                    whole = heard[way.guide].cut(inner)
+                    besides = self.guides.besides(whole, matches, run, near, size, self.sample_rate)
+                    unlike[way.template] = besides.share(whole, run, near)
                     total += besides.predictions(target[:, inner] - total, lost_in(near, run), [way.length])[0]
                 sum_of_matches[:, inner] = total
             found.append((matches, gains))
         rest = target - recalled
         rest[..., missing] = 0
         recalled = recalled[..., hole][..., missing[hole]]
-        return Sketch(hole, recalled, rest, found, bool(heard), missing, self.least)
+        doubt = target.new_tensor([unlike.get(way.template, 1.0) for way in ways])
+        return Sketch(hole, recalled, rest, found, bool(heard), missing, self.least, doubt)
 
     def predict(
         self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor
