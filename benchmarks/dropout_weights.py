@@ -83,7 +83,9 @@ def main() -> None:
         score[fold == each] = x[fold == each] @ w[1:] + w[0]
     limit = np.sort(score[~labels])[::-1][max(1, round(seconds / _ALARM_S))]
     w = fitted(x, labels)
-    print(f"# {len(right)} dropouts, {len(wrong)} other dips in {seconds / 60:.0f} minutes; found of the former, in five")
+    print(
+        f"# {len(right)} dropouts, {len(wrong)} other dips in {seconds / 60:.0f} minutes; found of the former, in five"
+    )
     print(f"# folds, at one false alarm in 15 minutes: {(score[labels] > limit).mean():.1%}")
     print(f"_CONSTANT = {w[0] - max(limit, 0):.3f}")
     print("_WEIGHTS = np.array(\n    [")

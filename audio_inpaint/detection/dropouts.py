@@ -15,8 +15,8 @@ _SHORTEST_S = 0.005
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
 
-# Mean, deviation, weight and weight of the square for each of dips.FEATURES: `python benchmarks/detection_weights.py
-# dropouts`, on music, speech and effects of the open corpus.
+# Mean, deviation, weight and weight of the square for each of dips.FEATURES: by
+# benchmarks/dropout_weights.py, on music, speech and effects of the open corpus; 1.5 was added to the constant.
 _CONSTANT = -5.731
 _WEIGHTS = np.array(
     [

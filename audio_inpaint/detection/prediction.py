@@ -97,7 +97,9 @@ def surprise(x: np.ndarray, sample_rate: int, order: int = 24) -> Surprise:
         number = min(_FRAMES, count - first)
         start = lead + first * step
         wide = sliding_window_view(padded[start - step // 2 :], 2 * step)[: number * step : step] * window
-        correlation = np.stack([np.einsum("ij,ij->i", wide[:, lag:], wide[:, : 2 * step - lag]) for lag in range(order + 1)])
+        correlation = np.stack(
+            [np.einsum("ij,ij->i", wide[:, lag:], wide[:, : 2 * step - lag]) for lag in range(order + 1)]
+        )
         filters = np.abs(rfft(_levinson(correlation).T, size, axis=1)) ** 2
         pieces = sliding_window_view(padded[start - margin :], step + 2 * margin)[: number * step : step]
         whole = irfft(rfft(pieces, size, axis=1) * filters, size, axis=1)[:, margin : margin + step]
