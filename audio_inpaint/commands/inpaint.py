@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio_inpaint.commands.choice import Choice, add_choice_options, choice_of, chosen
 from audio_inpaint.commands.console import about, complain, counted, progress
-from audio_inpaint.commands.damage import add_search_options, by_kind, search_of, searches, tell_silence
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
-    from audio_inpaint.detection import Search
     from audio_inpaint.files.recording import Reader
-    from audio_inpaint.gaps import Gap
     from audio_inpaint.methods.contract import Method
     from audio_inpaint.methods.explanation import Explanation
     from audio_inpaint.repairing import FileRepair
@@ -80,7 +78,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "name ends in .csv; a folder for several",
     )
     parser.add_argument("--truth", metavar="CLEAN", help="the undamaged file, or a folder of them, for the report")
-    add_search_options(parser)
+    add_choice_options(parser)
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
@@ -113,11 +111,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_inpaint.methods.device import checked_device
     from audio_inpaint.methods.registry import method
 
-    if arguments.gaps is not None and searches(arguments):
-        raise InputError(
-            "--gaps says where the damage is: leave out --kinds, --preset and the other options of a search"
-        )
-    wanted = search_of(arguments)
+    choice = choice_of(arguments)
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = _plan(arguments)
     failed, done = [], 0
@@ -125,7 +119,7 @@ def run(arguments: argparse.Namespace) -> int:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += _repair(job, arguments.method, restorer, device, several, report, wanted)
+                    done += _repair(job, arguments.method, restorer, device, several, report, choice)
             except InputError as error:
                 if not several:
                     raise
@@ -222,19 +216,23 @@ def _repair(
     device: str | None,
     several: bool,
     report: "Report | None",
-    wanted: "Search",
+    choice: Choice,
 ) -> bool:
     """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
     with Reader(job.file) as reader, _truth(job, reader) as truth:
-        gaps = _gaps(job, reader, wanted)
+        gaps = chosen(job.file, job.gaps, reader, choice)
         if not gaps:
             if not several:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
             print(f"{job.file}: no gap, nothing written")
             return False
+        if choice.dry:
+            lost = 1000 * sum(map(len, gaps)) / reader.sample_rate
+            print(f"{job.file}: would fill {counted(len(gaps), 'gap')} ({lost:.0f} ms) with {name} -> {job.output}")
+            return True
         show = progress if sys.stderr.isatty() else None
         with _output(job) as output:
             repair = repair_recording(reader, output, gaps, method, device=device, progress=show)
@@ -257,26 +255,6 @@ def _output(job: Job) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / job.output.name
-
-
-def _gaps(job: Job, reader: "Reader", wanted: "Search") -> "list[Gap]":
-    """Return the gaps that the user named, in whatever form, or those that the file seems to have."""
-    from audio_inpaint.detection import examine
-    from audio_inpaint.repairing import gaps_of
-
-    if job.gaps is not None:
-        if os.path.isdir(job.gaps):  # unlike Path's, it does not mind a list that is too long for a name
-            stem = job.file.stem
-            raise InputError(f"{job.gaps} holds nothing for {job.file.name}: expected {stem}.txt or {stem}.csv")
-        return gaps_of(reader, job.gaps)
-    findings = examine(reader, wanted)
-    tell_silence(job.file, findings)
-    found = findings.damage
-    if found:
-        sure = [round(100 * detection.confidence) for detection in found]
-        span = f"{min(sure)}" if min(sure) == max(sure) else f"{min(sure)} to {max(sure)}"
-        print(f"{job.file}: {counted(len(found), 'gap')} detected ({by_kind(found)}), {span} % sure", flush=True)
-    return gaps_of(reader, found)
 
 
 @contextlib.contextmanager
