@@ -17,6 +17,7 @@ _EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas betwe
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SECONDS = re.compile(rf"({_NUMBER})\s*[-–]\s*({_NUMBER})")
 _SAMPLES = re.compile(r"([+-]?[0-9]{1,18})\s*:\s*([+-]?[0-9]{1,18})")
+_POINT_S = 0.001
 _LABEL_CHANNEL = re.compile(r"(?:^|\s)ch([1-9][0-9]{0,8})$")
 
 
@@ -41,8 +42,9 @@ def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> 
 def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -> list[tuple[Gap, str]]:
     """Reads a CSV with the header start,end[,channel,text], an Audacity label track, or what `read_markers` reads.
 
-    Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. An
-    empty file holds no gaps. Returns each gap with its text. Raises InputError naming the line that cannot be read.
+    Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. A
+    label that ends where it begins, a point, means 1 ms on each side. An empty file holds no gaps. Returns each gap
+    with its text. Raises InputError naming the line that cannot be read.
     """
     if (markers := read_markers(path, sample_rate)) is not None:
         return markers
@@ -58,7 +60,11 @@ def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -
     gaps = []
     for number, start, stop, channel, text in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
         try:
-            gaps.append((_gap_of_seconds(start, stop, sample_rate, length, _channel(channel)), text))
+            if start.strip() == stop.strip():
+                gap = _around(start, sample_rate, length, _channel(channel))
+            else:
+                gap = _gap_of_seconds(start, stop, sample_rate, length, _channel(channel))
+            gaps.append((gap, text))
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from None
     return gaps
@@ -123,6 +129,18 @@ def _gap_of_seconds(start: str, stop: str, sample_rate: int, length: int | None,
         ends = length is not None and length < exact < length + 1
         positions.append(length if ends else round(exact))
     return _ordered(*positions, f"{start.strip()}-{stop.strip()}", channel)
+
+
+def _around(point: str, sample_rate: int, length: int | None, channel: int | None) -> Gap:
+    """Return the millisecond on each side of a label without an extent."""
+    number = point.strip().replace(",", ".")
+    if not re.fullmatch(_NUMBER, number) or not math.isfinite(exact := float(number) * sample_rate):
+        raise InputError(f"{_shown(point)} is not a time in seconds, such as 0.15")
+    if exact < 0 or (length is not None and exact > length):
+        raise InputError(f"the label at {point.strip()} s lies outside the file")
+    reach = max(1, round(_POINT_S * sample_rate))
+    stop = round(exact) + reach
+    return Gap(max(0, round(exact) - reach), stop if length is None else min(length, stop), channel)
 
 
 def _ordered(start: int, stop: int, shown: str, channel: int | None) -> Gap:

@@ -145,6 +145,39 @@ def check_gaps(
     return sorted(kept, key=_place)
 
 
+def padded(gaps: Iterable[Gap], by: int, length: int) -> list[Gap]:
+    """Return gaps that begin and end `by` samples farther out, within audio of a length.
+
+    >>> padded([Gap(5, 20)], by=10, length=100)
+    [Gap(start=0, stop=30, channel=None)]
+    """
+    return [replace(gap, start=max(0, gap.start - by), stop=min(length, gap.stop + by)) for gap in gaps]
+
+
+def snapped(gaps: Iterable[Gap], damage: Sequence[Gap], reach: int) -> list[Gap]:
+    """Return, for each gap, the damage that it meets; the gap itself where there is none.
+
+    Args:
+        gaps: placed by hand.
+        damage: as it was found; that of one channel answers to gaps of that channel and of all.
+        reach: samples by which a gap may miss what it means.
+
+    >>> snapped([Gap(100, 110), Gap(500, 510)], [Gap(90, 140)], reach=20)
+    [Gap(start=90, stop=140, channel=None), Gap(start=500, stop=510, channel=None)]
+    """
+    moved: list[Gap] = []
+    for gap in gaps:
+        met = [
+            one
+            for one in damage
+            if one.start < gap.stop + reach
+            and gap.start - reach < one.stop
+            and (None in (gap.channel, one.channel) or gap.channel == one.channel)
+        ]
+        moved += met or [gap]
+    return sorted(set(moved), key=_place)
+
+
 def lost_runs(gaps: Iterable[Gap], channels: int) -> list[Gap]:
     """Return the runs of lost samples: one of all channels where all lost the same, else one for each channel.
 

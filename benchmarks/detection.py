@@ -1,6 +1,6 @@
 """The table of docs/detection.md: what share of each kind of damage is found, and how often nothing is called damage.
 
-    python benchmarks/detection.py FOLDER... [--clips N] [--seed N] [--kinds NAMES] [--undamaged] [--gated]
+    python benchmarks/detection.py FOLDER... [--clips N] [--seed N] [--undamaged MINUTES] [--coded] [--show]
 
 FOLDER holds undamaged recordings. Each kind of damage is put into N of them, 20 times in each, and looked for among the
 default kinds and its own; a finding counts if it covers half of a fault and is no more than 20 ms too long. The damage
@@ -11,6 +11,7 @@ import argparse
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -20,16 +21,11 @@ from damage import DAMAGE, damaged
 from audio_inpaint.detection import DEFAULT, Detection, detect, examine, search
 from audio_inpaint.files.recording import Reader
 
-_OWN = {
-    "clicks, 1-3 samples": "clicks",
-    "clicks, 1-5 ms": "clicks",
-    "crackle": "clicks",
-    "bursts": "bursts",
-    "jumps": "jumps",
-}
+_CLICKS = ("clicks, 1-3 samples", "clicks, 1-5 ms", "crackle", "jumps")
+_OWN = {**dict.fromkeys(_CLICKS, "clicks"), "bursts": "bursts"}
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff"}
 _EXCESS_S = 0.02
-_CODECS = {"vorbis": ("ogg", "VORBIS"), "mp3": ("mp3", "MPEG_LAYER_III"), "opus": ("opus", "OPUS")}
+_CODECS = {"Vorbis": ("ogg", "VORBIS"), "MP3": ("mp3", "MPEG_LAYER_III"), "Opus": ("opus", "OPUS")}
 
 
 def recordings(folders: Sequence[Path], seed: int) -> list[Path]:
@@ -71,57 +67,60 @@ def matched(faults: Sequence[tuple[int, int]], detections: Sequence[Detection], 
     return hits, right
 
 
+@dataclass
+class Tally:
+    """Faults that were made and found, and findings that were right and wrong."""
+
+    made: int = 0
+    found: int = 0
+    right: int = 0
+    claimed: int = 0
+    sure: tuple[list[float], list[float]] = field(default_factory=lambda: ([], []))  # of wrong ones, of right ones
+
+    def add(self, name: str, faults: list[tuple[int, int]], detections: list[Detection], rate: int, show: bool) -> None:
+        """Count what was found of a recording's faults."""
+        hits, good = matched(faults, detections, rate)
+        self.made, self.found = self.made + len(faults), self.found + len(hits)
+        self.right, self.claimed = self.right + len(good), self.claimed + len(detections)
+        for place, one in enumerate(detections):
+            self.sure[place in good].append(one.confidence)
+        if show:
+            print(f"    {name}: {len(hits)} of {len(faults)}, {len(detections) - len(good)} false")
+            print("      missed", *(f"{start / rate:.3f}" for i, (start, _) in enumerate(faults) if i not in hits))
+            print("      false ", *(_shown(one, rate) for i, one in enumerate(detections) if i not in good))
+
+    def line(self, name: str) -> str:
+        """Return the table's line."""
+        wrong, right = (f"{np.mean(each):.2f}" if each else "   -" for each in self.sure)
+        recall, precision = self.found / max(self.made, 1), self.right / max(self.claimed, 1)
+        return f"| {name:<20} | {self.made:>6} | {recall:>6.1%} | {precision:>9.1%} | {right:>5} | {wrong:>5} |"
+
+
+def _shown(one: Detection, rate: int) -> str:
+    return f"{one.kind} {one.gap.start / rate:.3f} s {1000 * len(one.gap) / rate:.1f} ms {one.confidence:.2f};"
+
+
 def table(files: Sequence[Path], kinds: Sequence[str], clips: int, seed: int, show: bool) -> None:
     """Print a line for each kind of damage."""
-    print(f"{'damage':<22} {'faults':>6} {'recall':>7} {'precision':>9}   confidence of the right, of the wrong")
+    print("| damage               | faults | recall | precision | right | wrong |\n|-|-|-|-|-|-|")
     for kind in kinds:
-        made = recall = right = claimed = 0
-        sure: dict[bool, list[float]] = {True: [], False: []}
+        tally = Tally()
         for number, (file, audio, rate) in enumerate(bases(files, clips)):
             spoilt, faults = damaged(audio, kind, seed * 1000 + number, rate)
-            detections = found(spoilt, rate, kinds=(*DEFAULT, *filter(None, [_OWN.get(kind)])))
-            hits, good = matched(faults, detections, rate)
-            made, recall, right, claimed = (
-                made + len(faults),
-                recall + len(hits),
-                right + len(good),
-                claimed + len(detections),
-            )
-            for place, one in enumerate(detections):
-                sure[place in good].append(one.confidence)
-            if show:
-                print(f"    {file.name}: {len(hits)} of {len(faults)}, {len(detections) - len(good)} false")
-                missed = [faults[i] for i in range(len(faults)) if i not in hits]
-                print("      missed", [(round(a / rate, 4), round(1000 * (b - a) / rate, 2)) for a, b in missed][:8])
-                wrong = [one for place, one in enumerate(detections) if place not in good]
-                print(
-                    "      false",
-                    [(o.kind, round(o.gap.start / rate, 4), len(o.gap), round(o.confidence, 2)) for o in wrong][:8],
-                )
-        means = ", ".join(f"{np.mean(each):.2f}" if each else "-" for each in (sure[True], sure[False]))
-        print(
-            f"{kind:<22} {made:>6} {recall / max(made, 1):>7.1%} {right / max(claimed, 1):>9.1%}   {means}", flush=True
-        )
+            kinds_of = (*DEFAULT, *filter(None, [_OWN.get(kind)]))
+            tally.add(file.name, faults, found(spoilt, rate, kinds=kinds_of), rate, show)
+        print(tally.line(kind), flush=True)
 
 
-def coded(files: Sequence[Path], clips: int, seed: int) -> None:
-    """Print how many of 20 runs of zeros in each recording are found after it was coded."""
+def coded(files: Sequence[Path], clips: int, seed: int, show: bool) -> None:
+    """Print a line for zeros in recordings that were then coded with loss."""
     for name, (suffix, subtype) in _CODECS.items():
-        made = recall = right = claimed = 0
-        for number, (_, audio, rate) in enumerate(bases(files, clips)):
-            if name == "opus" and rate not in (8000, 16000, 24000, 48000):
-                continue
-            spoilt, faults = damaged(audio, "zeros", seed * 1000 + number, rate)
-            detections = found(spoilt, rate, suffix, subtype)
-            hits, good = matched(faults, detections, rate)
-            made, recall, right, claimed = (
-                made + len(faults),
-                recall + len(hits),
-                right + len(good),
-                claimed + len(detections),
-            )
-        line = f"{'zeros, then ' + name:<22} {made:>6} {recall / max(made, 1):>7.1%} {right / max(claimed, 1):>9.1%}"
-        print(line, flush=True)
+        tally = Tally()
+        for number, (file, audio, rate) in enumerate(bases(files, clips)):
+            if name != "Opus" or rate in (8000, 16000, 24000, 48000):
+                spoilt, faults = damaged(audio, "zeros", seed * 1000 + number, rate)
+                tally.add(file.name, faults, found(spoilt, rate, suffix, subtype), rate, show)
+        print(tally.line(f"zeros, then {name}"), flush=True)
 
 
 def undamaged(files: Sequence[Path], minutes: float, kinds: Sequence[str], show: bool) -> None:
@@ -131,22 +130,17 @@ def undamaged(files: Sequence[Path], minutes: float, kinds: Sequence[str], show:
         if heard > 60 * minutes:
             break
         with Reader(file) as reader:
-            findings = examine(reader, search(kinds))
-            heard += reader.length / reader.sample_rate
+            findings, rate = examine(reader, search(kinds)), reader.sample_rate
+            heard += reader.length / rate
         alarms, silent = alarms + len(findings.damage), silent + len(findings.deliberate)
         if findings.damage and show:
-            print(
-                f"    {file}:",
-                [
-                    (o.kind, round(o.gap.start / reader.sample_rate, 4), len(o.gap), round(o.confidence, 2))
-                    for o in findings.damage
-                ][:6],
-            )
-    spent = time.process_time() - began
+            print(f"    {file}:", *(_shown(one, rate) for one in findings.damage[:6]))
+    rate_of, cost = alarms / max(heard, 1) * 600, (time.process_time() - began) / max(heard, 1) * 3600
     print(
-        f"undamaged, {','.join(kinds)}: {alarms} false alarms in {heard / 60:.1f} minutes, "
-        f"{alarms / max(heard, 1) * 600:.2f} in 10 minutes; {silent} deliberate silences; {spent / max(heard, 1) * 3600:.0f} s an hour"
+        f"undamaged, {','.join(kinds)}: {alarms} false alarms in {heard / 60:.1f} minutes, {rate_of:.2f} in ten; ",
+        end="",
     )
+    print(f"{silent} runs of zeros taken for meant; {cost:.0f} s of processor time an hour")
 
 
 def main() -> None:
@@ -166,7 +160,7 @@ def main() -> None:
     files = recordings(arguments.folders, arguments.seed)
     table(files, [kind for kind in arguments.kinds.split(";") if kind], arguments.clips, arguments.seed, arguments.show)
     if arguments.coded:
-        coded(files, arguments.clips, arguments.seed)
+        coded(files, arguments.clips, arguments.seed, arguments.show)
     if arguments.undamaged:
         from audio_inpaint.detection import KINDS
 

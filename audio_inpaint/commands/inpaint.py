@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands import records
+from audio_inpaint.commands.choice import add_choice_options, choice_of
 from audio_inpaint.commands.console import about, complain
-from audio_inpaint.commands.damage import add_search_options, search_of, searches
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="a label file or CSV, or a folder of those, as --gaps takes it; gaps whose label begins with `reject` are "
         "lost like the others, but stay as they are",
     )
-    add_search_options(parser)
+    add_choice_options(parser)
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
@@ -107,11 +107,7 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_inpaint.methods.device import checked_device
     from audio_inpaint.methods.registry import method
 
-    if arguments.gaps is not None and searches(arguments):
-        raise InputError(
-            "--gaps says where the damage is: leave out --kinds, --preset and the other options of a search"
-        )
-    wanted = search_of(arguments)
+    choice = choice_of(arguments)
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0
@@ -119,7 +115,7 @@ def run(arguments: argparse.Namespace) -> int:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += repair_job(job, arguments, restorer, references, device, several, report, wanted)
+                    done += repair_job(job, arguments, restorer, references, device, several, report, choice)
             except InputError as error:
                 if not several:
                     raise

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands import records
+from audio_inpaint.commands.choice import Choice, chosen
 from audio_inpaint.commands.console import counted, progress
-from audio_inpaint.commands.damage import by_kind, tell_silence
 from audio_inpaint.commands.inpaint_plan import Job
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
-    from audio_inpaint.detection import Search
     from audio_inpaint.files.recording import Reader
-    from audio_inpaint.gaps import Gap
     from audio_inpaint.methods.contract import Method
     from audio_inpaint.methods.explanation import Explanation
     from audio_inpaint.repairing import FileRepair
@@ -33,7 +31,7 @@ def repair_job(
     device: str | None,
     several: bool,
     report: "Report | None",
-    wanted: "Search",
+    choice: Choice,
 ) -> bool:
     """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
     from audio_inpaint.files.recording import Reader
@@ -41,12 +39,19 @@ def repair_job(
 
     name = arguments.method
     with Reader(job.file) as reader, _truth(job, reader) as truth:
-        gaps, rejected = records.judged(job.gaps, reader) if _is_judged(job) else (_gaps(job, reader, wanted), [])
+        if _is_judged(job):
+            gaps, rejected = records.judged(job.gaps, reader)
+        else:
+            gaps, rejected = chosen(job.file, job.gaps, reader, choice), []
         if not gaps:
             if not several:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
             print(f"{job.file}: no gap, nothing written")
             return False
+        if choice.dry:
+            lost = 1000 * sum(map(len, gaps)) / reader.sample_rate
+            print(f"{job.file}: would fill {counted(len(gaps), 'gap')} ({lost:.0f} ms) with {name} -> {job.output}")
+            return True
         show = progress if sys.stderr.isatty() else None
         with _output(job) as output:
             repair = repair_recording(
@@ -80,26 +85,6 @@ def _output(job: Job) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder) / job.output.name
-
-
-def _gaps(job: Job, reader: "Reader", wanted: "Search") -> "list[Gap]":
-    """Return the gaps that the user named, in whatever form, or those that the file seems to have."""
-    from audio_inpaint.detection import examine
-    from audio_inpaint.repairing import gaps_of
-
-    if job.gaps is not None:
-        if os.path.isdir(job.gaps):  # unlike Path's, it does not mind a list that is too long for a name
-            stem = job.file.stem
-            raise InputError(f"{job.gaps} holds nothing for {job.file.name}: expected {stem}.txt or {stem}.csv")
-        return gaps_of(reader, job.gaps)
-    findings = examine(reader, wanted)
-    tell_silence(job.file, findings)
-    found = findings.damage
-    if found:
-        sure = [round(100 * detection.confidence) for detection in found]
-        span = f"{min(sure)}" if min(sure) == max(sure) else f"{min(sure)} to {max(sure)}"
-        print(f"{job.file}: {counted(len(found), 'gap')} detected ({by_kind(found)}), {span} % sure", flush=True)
-    return gaps_of(reader, found)
 
 
 @contextlib.contextmanager

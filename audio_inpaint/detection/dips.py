@@ -63,7 +63,7 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
     level = 10 * np.log10(uniform_filter1d(power.astype(np.float64), 3) + _FLOOR**2 / 100)
     places = _places(level)
     for begin, end in places:
-        within = 60 < begin and end + 60 < count
+        within = begin > 60 and end + 60 < count
         if within and (dip := _described(x, level, begin, end, hop, sample_rate)) is not None:
             yield dip
 
@@ -151,7 +151,7 @@ def _described(x: np.ndarray, level: np.ndarray, begin: int, end: int, hop: int,
 
 
 def _edge(part: np.ndarray, outside: float, inside: float) -> tuple[float, int]:
-    """Return the logarithm of how long the level takes from 3 dB below outside to 3 dB above inside, and where it is half-way down."""
+    """Return the log of the ms from 3 dB below outside to 3 dB above inside, and where the level has fallen by 6 dB."""
     high = np.flatnonzero(part > outside - 3)
     first = int(high[-1]) if len(high) else 0
     low = np.flatnonzero(part[first:] < inside + 3)
@@ -176,7 +176,7 @@ def _bands(x: np.ndarray, start: int, stop: int, hop: int, sample_rate: int) -> 
 
 
 def _simultaneity(bands: np.ndarray, outside: np.ndarray, inside: np.ndarray) -> float:
-    """Return the logarithm of the deviation, in ms, of the moments at which bands that fall by more than 12 dB have fallen by 6 dB."""
+    """Return the log of the deviation, in ms, of the moments at which bands that fall by 12 dB have fallen by 6 dB."""
     moments = []
     for band, level, low in zip(bands, outside, inside, strict=True):
         if level - low > 12:

@@ -15,9 +15,9 @@ _SHORTEST_S = 0.005
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
 
-# Mean, deviation, weight and weight of the square for each of dips.FEATURES: `python benchmarks/detection_weights.py
-# dropouts`, on music, speech and effects of the open corpus.
-_CONSTANT = -5.731
+# Mean, deviation, weight and weight of the square for each of dips.FEATURES: by
+# benchmarks/dropout_weights.py, on music, speech and effects of the open corpus; 0.7 was added to the constant.
+_CONSTANT = -6.531
 _WEIGHTS = np.array(
     [
         [18.261, 8.628, 1.351, -0.349],  # depth
@@ -43,8 +43,8 @@ _WEIGHTS = np.array(
 def find(block: Block, channel: int) -> list[Detection]:
     """Find stretches in which the level falls and comes back, as on tape that has left the head.
 
-    Cuts from 5 ms on, of 36 dB or more, are told by their edges, like runs of zeros. Dips with soft edges, from 12 dB and
-    up to 0.3 s, are told from pauses of the sound by logistic regression: in a dropout all bands fall and rise at
+    Cuts from 5 ms on, of 36 dB or more, are told by their edges, like runs of zeros. Dips with soft edges, from 12 dB
+    and up to 0.3 s, are told from pauses of the sound by logistic regression: in a dropout all bands fall and rise at
     once and by as much, within some milliseconds, and the recording on both sides is the same.
 
     Args:

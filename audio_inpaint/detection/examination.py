@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audio_inpaint.detection import constant, dropouts, repetitions
+from audio_inpaint.detection import bursts, clicks, constant, dropouts, repetitions
 from audio_inpaint.detection.blocks import Block, blocks
 from audio_inpaint.detection.found import Detection, apart, join_channels
 from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
@@ -13,7 +13,13 @@ from audio_inpaint.detection.levels import weighed
 from audio_inpaint.files.recording import Reader
 
 # Constant runs are always looked for: their edges would else pass for other kinds.
-_SEARCHES = {constant.find: (), repetitions.find: ("repeats",), dropouts.find: ("dropouts",)}
+_SEARCHES = {
+    constant.find: (),
+    repetitions.find: ("repeats",),
+    dropouts.find: ("dropouts",),
+    clicks.find: ("clicks",),
+    bursts.find: ("bursts",),
+}
 _MEET_S = 0.001  # what is nearer belongs together
 
 

@@ -14,14 +14,16 @@ LENGTHS = {
     "nan": (0.0, 3.6e6),
     "repeats": (3.0, 500.0),
     "dropouts": (5.0, 2000.0),
+    "clicks": (0.0, 8.0),
+    "bursts": (4.0, 500.0),
 }
 KINDS = tuple(LENGTHS)
 DEFAULT = ("zeros", "held", "nan", "repeats", "dropouts")
 PRESETS = {
-    "digital": ("zeros", "held", "nan", "repeats"),
+    "digital": ("zeros", "held", "nan", "repeats", "bursts"),
     "tape": ("dropouts", "zeros", "nan"),
-    "vinyl": ("nan",),
-    "voip": ("zeros", "held", "nan", "repeats", "dropouts"),
+    "vinyl": ("clicks", "nan"),
+    "voip": ("zeros", "held", "nan", "repeats", "dropouts", "bursts"),
     "speech": DEFAULT,
 }
 

@@ -84,7 +84,7 @@ def _equal(one: np.ndarray, other: np.ndarray) -> int:
 
 
 def _concealed(x: np.ndarray, sample_rate: int) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, lag) of packets of the usual lengths that sound as the one before does, at most 6 dB louder or softer.
+    """(start, stop, lag) of packets of the usual lengths that sound as the one before does, but for the level.
 
     Two stretches are alike where their normalised correlation is nearly 1; what differs is then rounding.
     """
