@@ -35,6 +35,7 @@ R = "methods/recall/recall.py"
 A = "methods/recall/auto.py"
 N = "methods/recall/recollection.py"
 H = "methods/recall/rehearsal.py"
+Y = "methods/recall/ways.py"
 J, B, C, S = "methods/janssen.py", "methods/burg.py", "dsp/coherence.py", "dsp/template_search.py"
 P, F, G, W = "files/patching.py", "files/recording.py", "gaps.py", "files/formats.py"
 
@@ -62,11 +63,11 @@ FAULTS = {
     "matches-apart": Fault(R, "_APART = 0.002", "_APART = 0.2", RECALLED),
     "search-margin": Fault(R, "within.start - context.start + MARGIN", "within.start - context.start", RECALLED),
     "contexts": Fault(R, "(1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)", "(1.0,)", CHOSEN),
-    "contexts-hurried": Fault(R, "self.recall.contexts[:2]", "self.recall.contexts", CHOSEN),
-    "orders": Fault(R, "self.order * (1 + i % 2)", "self.order", CHOSEN),
-    "after-recall": Fault(R, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),
-    "rehearsal-near": Fault(R, "side * (size + self.width + step", "side * (size + step", CHOSEN),
-    "rehearsal-one-side": Fault(R, "for side in (-1, 1):", "for side in (-1,):", CHOSEN),
+    "contexts-hurried": Fault(Y, "contexts[:2]", "contexts", CHOSEN),
+    "orders": Fault(Y, "order * (1 + i % 2)", "order", CHOSEN),
+    "after-recall": Fault(Y, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),
+    "rehearsal-near": Fault(R, "apart = self.width + step", "apart = step", CHOSEN),
+    "rehearsal-one-side": Fault(R, "for side in (-1, 1)))", "for side in (-1,)))", CHOSEN),
     "rehearsal-one-place": Fault(R, "for step in range(5):", "for step in range(1):", CHOSEN),
     "rehearsal-mean": Fault(H, ".log().mean(0).exp()", ".mean(0)", CHOSEN),
     "sharpness": Fault(H, "_SHARPNESS = 8", "_SHARPNESS = 1", CHOSEN),

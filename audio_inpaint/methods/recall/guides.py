@@ -150,6 +150,12 @@ class Heard:
         longer = self.audio.shape[-1] - len(self.unknown)
         return Heard(self.audio[:, inner.start : inner.stop + longer], self.unknown[inner], self.places)
 
+    def share(self, whole: "Heard", run: Gap, context: Gap) -> float:
+        """Return how much of what is heard in the gap this is, by energy."""
+        half = (self.audio.shape[-1] - len(self.unknown)) // 2
+        hole = slice(run.start - context.start + half, run.stop - context.start + half)
+        return float(self.audio[:, hole].square().sum() / whole.audio[:, hole].square().sum().clamp_min(1e-30))
+
     def predictions(self, target: Tensor, lost: Tensor, lengths: Sequence[int]) -> Tensor:
         """Predict what is lost.
 

@@ -17,12 +17,13 @@ from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
 from audio_inpaint.methods.contract import alike, of_channels, silenced
-from audio_inpaint.methods.explanation import Explanation, Source
+from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.fill_level import missing_octaves
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.recall.completion import completed
+from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard, guides_of
 from audio_inpaint.methods.recall.islands import pattern, reach, rehearsals_elsewhere, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
@@ -41,6 +42,8 @@ _JANSSEN = Janssen()
 _LEAST = 0.25
 # Contexts that a gap may be long: the equations of every candidate grow with its square.
 _LONGEST = 2
+# How often a rehearsal of guides may be halved to find a place.
+_HALVED = 4
 # Seconds between two matches, at least; nearer ones are one match.
 _APART = 0.002
 # Samples that are looked at to see whether a recording is silent: most are not from the start.
@@ -202,13 +205,7 @@ class Scene:
         expected = self.recall.expected(self, run, trial)
         if trial is None:
             return None, left_to_janssen(run, expected)
-        # One line for a reader: which template found what matters less than whether it was found.
-        weights, errors = {}, {}
-        for way, weight, error in zip(trial.ways, trial.weights.tolist(), trial.errors.tolist(), strict=True):
-            weights[way.evidence] = weights.get(way.evidence, 0.0) + weight
-            errors[way.evidence] = min(errors.get(way.evidence, math.inf), error)
-        sources = _sources(run, trial.sketch.found, trial.weights) + _guides(run, trial)
-        return trial.mix.numpy(), Explanation(run, weights, errors, sources, expected)
+        return trial.mix.numpy(), explanation(run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
@@ -233,7 +230,8 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        doubts = [each.doubt for each in rehearsed]
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways, doubts)
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -248,20 +246,27 @@ class Scene:
 
         Args:
             run: the gap.
-            heard: whether guides must be known as well.
+            heard: whether guides must be known as well; they can be judged by less than a long gap.
         """
-        size, places = run.stop - run.start, []
-        for side in (-1, 1):
-            for step in range(5):
-                start = run.start + side * (size + self.width + step * self.least)
-                place = Gap(start, start + size)
-                if start < 0 or place.stop > len(self.gap):
-                    break
-                known = not self.gap[start : place.stop].any() and self.has_surroundings(place)
-                if known and (not heard or self.guides.any_known(place)):
-                    places.append(place)
-                    break
+        size = run.stop - run.start
+        for halved in range(1 + _HALVED * heard):
+            places = list(filter(None, (self.rehearsal(run, side, size >> halved, heard) for side in (-1, 1))))
+            if places or size >> halved <= self.width:
+                break
         return places or ([] if heard else rehearsals_elsewhere(self.gap, run, self.width, self.least, self.reach))
+
+    def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
+        """The nearest gap of a length that can be rehearsed before (-1) or after (1) a gap."""
+        for step in range(5):
+            apart = self.width + step * self.least
+            start = run.stop + apart if side > 0 else run.start - apart - size
+            place = Gap(start, start + size)
+            if start < 0 or place.stop > len(self.gap):
+                return None
+            known = not self.gap[start : place.stop].any() and self.has_surroundings(place)
+            if known and (not heard or self.guides.any_known(place)):
+                return place
+        return None
 
     def sketch(
         self,
@@ -290,6 +295,7 @@ class Scene:
         target[:, missing] = 0
         recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
         heard = self.predict(run, context, sides, ways, recalled)
+        unlike = {}
         for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
@@ -302,16 +308,17 @@ class Scene:
                 signal = self.known, self.gap, run, near
                 total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
                 if way.guide in heard:
-                    besides = self.guides.besides(
-                        heard[way.guide].cut(inner), matches, run, near, size, self.sample_rate
-                    )
+                    whole = heard[way.guide].cut(inner)
+                    besides = self.guides.besides(whole, matches, run, near, size, self.sample_rate)
+                    unlike[way.template] = besides.share(whole, run, near)
                     total += besides.predictions(target[:, inner] - total, lost_in(near, run), [way.length])[0]
                 sum_of_matches[:, inner] = total
             found.append((matches, gains))
         rest = target - recalled
         rest[..., missing] = 0
         recalled = recalled[..., hole][..., missing[hole]]
-        return Sketch(hole, recalled, rest, found, bool(heard), missing, self.least)
+        doubt = target.new_tensor([unlike.get(way.template, 1.0) for way in ways])
+        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
 
     def predict(
         self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor
@@ -358,32 +365,3 @@ def neighbourhoods(runs: list[Gap], length: int, sample_rate: int) -> list[slice
     width = model_size(_JANSSEN.order, _JANSSEN.context, sample_rate)[1]
     near = [Gap(max(0, run.start - width), min(length, run.stop + width)) for run in runs]
     return [slice(part.start, part.stop) for part in mask_gaps(gap_mask(near, length)[0])]
-
-
-def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
-    """Explain a gap that nothing was recalled for, with the dB to expect."""
-    return Explanation(run, {"janssen": 1.0}, expected_snr=expected)
-
-
-def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:
-    """Put the matches of all ways together, with their gains in the mix, the loudest first."""
-    scores: dict[int, float] = {}
-    total: dict[int, Tensor] = {}
-    for (matches, gains), weight in zip(found, weights, strict=True):
-        for match, gain in zip(matches, gains.T, strict=True):
-            scores[match.lag] = max(match.score, scores.get(match.lag, 0.0))
-            total[match.lag] = total.get(match.lag, 0.0) + weight * gain
-    loudest_first = sorted(total, key=lambda lag: (-float(total[lag].abs().sum()), lag))
-    return tuple(Source(run.start + lag, scores[lag], tuple(total[lag].tolist())) for lag in loudest_first)
-
-
-def _guides(run: Gap, trial: Trial) -> tuple[Source, ...]:
-    """Name the guides of a fill, each with its share and how it goes with what surrounds the gap."""
-    left = trial.sketch.rest.square().sum((1, 2))
-    sources = []
-    for name in dict.fromkeys(way.guide for way in trial.ways if way.guide and trial.sketch.guided):
-        own = [number for number, way in enumerate(trial.ways) if way.guide == name]
-        explained = 1 - float(left[own].min() / left[0].clamp_min(1e-30))
-        share = float(trial.weights[own].sum())
-        sources.append(Source(run.start, math.sqrt(max(0.0, explained)), (share,) * len(trial.fills[0]), name))
-    return tuple(sources)

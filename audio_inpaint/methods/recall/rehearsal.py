@@ -30,6 +30,7 @@ class Sketch:
         rest: of the context, what is not explained, zero where that is not known, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
         guided: whether a guide was heard.
+        doubt: of each way, how much of the guides in the gap their own recollection leaves over, by energy, (way,).
         missing: what is not known of the context, (time,): the hole, if left out; less than it where gaps are so close
             that they are filled together, more where others are in the context.
         least: samples that are known at both ends of a context that has other gaps in it.
@@ -40,6 +41,7 @@ class Sketch:
     rest: Tensor
     found: list[tuple[list[Match], Tensor]]
     guided: bool = False
+    doubt: Tensor | None = None
     missing: Tensor | None = None
     least: int = 0
 
@@ -76,6 +78,7 @@ class Trial:
         rehearsals: the same of each rehearsed gap.
         truths: what stood in each of these, (channel, lost).
         ways: in which it was filled.
+        doubts: `Sketch.doubt` of each rehearsed gap.
     """
 
     sketch: Sketch
@@ -83,6 +86,7 @@ class Trial:
     rehearsals: list[Tensor]
     truths: list[Tensor]
     ways: Sequence[Way] = ()
+    doubts: Sequence[Tensor] = ()
 
     @cached_property
     def errors(self) -> Tensor:
@@ -90,9 +94,17 @@ class Trial:
         errors = [_errors(fills, truth) for fills, truth in zip(self.rehearsals, self.truths, strict=True)]
         return torch.stack(errors).log().mean(0).exp()
 
+    @cached_property
+    def contradiction(self) -> Tensor:
+        """How many times worse than in rehearsals a recollection fits the guides in the gap itself, from 1, (way,)."""
+        if self.sketch.doubt is None or not self.doubts:
+            return torch.ones(len(self.fills), dtype=self.fills.dtype)
+        usual = torch.stack([doubt.clamp_min(_EXACT).log() for doubt in self.doubts]).mean(0)
+        return (self.sketch.doubt.clamp_min(_EXACT).log() - usual).exp().clamp_min(1)
+
     def shares(self, power: float) -> Tensor:
         """Share of each way in a mix by this power of the inverse squared error, (way,)."""
-        return torch.softmax(-power * self.errors.log(), 0)
+        return torch.softmax(-power * (self.errors * self.contradiction).log(), 0)
 
     @cached_property
     def weights(self) -> Tensor:
@@ -104,7 +116,7 @@ class Trial:
         own = [number for number, way in enumerate(self.ways) if not way.guide]
         sketch, rehearsals = replace(self.sketch, guided=False), [fills[own] for fills in self.rehearsals]
         ways = [self.ways[number] for number in own]
-        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways)
+        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways, doubts=())
 
     @cached_property
     def mix(self) -> Tensor:
