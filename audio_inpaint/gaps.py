@@ -38,6 +38,14 @@ class Gap:
         """Return the same gap `by` samples later."""
         return replace(self, start=self.start + by, stop=self.stop + by)
 
+    def inside(self, other: Gap) -> bool:
+        """Whether all samples of this gap are samples of another one.
+
+        >>> Gap(5, 9, channel=1).inside(Gap(0, 10)), Gap(5, 9).inside(Gap(0, 10, channel=1))
+        (True, False)
+        """
+        return other.start <= self.start and self.stop <= other.stop and other.channel in (None, self.channel)
+
 
 def as_gaps(given: object, length: int, channels: int, sample_rate: int | None = None) -> list[Gap]:
     """Read gaps in any form that Python code has them in, and check them.

@@ -1,4 +1,4 @@
-"""The command `audio-inpaint-data`: `shards`, `verify`, `open-corpus` and `demo-clips`, each with its own options."""
+"""The command `audio-inpaint-data`: it builds corpora and shards, each command with its own options."""
 
 import sys
 from collections.abc import Sequence
@@ -8,6 +8,7 @@ _COMMANDS = {
     "shards": ("data_prep.shards", "turn FMA, NSynth or a folder of audio into shards to train from"),
     "verify": ("data_prep.verify", "compare shards with the sums that were taken when they were made"),
     "open-corpus": ("data_prep.open_corpus", "build a corpus of freely licensed recordings from Debian packages"),
+    "fills": ("data_prep.fills", "fill gaps in recordings, for a refiner to learn from"),
     "demo-clips": ("data_prep.demo_clips", "make the demonstration's recordings from Debian packages"),
 }
 

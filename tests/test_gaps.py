@@ -229,7 +229,8 @@ def test_a_channel_counts_from_one(tmp_path):
         ("0.1\t0.15\tgap\n0.2\t0.2\tpoint\n", "line 2: the gap '0.2-0.2' holds no sample"),
         ("0.3\t0.2\tgap\n", "line 1: the gap '0.3-0.2' ends before"),
         ("-0.1\t0.2\tgap\n", "line 1: the gap '-0.1-0.2' begins before"),
-        (b"RIFF\0\0\0\0WAVE", "not a text file"),
+        (b"RIFF\0\0\0\0WAVE", "holds no marker that could be a gap"),
+        (b"fLaC\0\0\0\x22", "not a text file"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path, content, named):

@@ -21,17 +21,20 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="LABELS",
         help="write an Audacity label file, or a CSV if the name ends in .csv; a folder for several files",
     )
+    parser.add_argument("--recursive", action="store_true", help="folders mean the files in their subfolders too")
     parser.add_argument("--overwrite", action="store_true", help="replace label files that exist")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be read."""
-    from audio_inpaint.files.paths import Paths, inputs, label_files
+    from audio_inpaint.files.inputs import inputs, label_files
+    from audio_inpaint.files.paths import Paths
 
     paths = Paths()
-    files, several = inputs(arguments.input)
-    labels = label_files(files, arguments.output, several, paths)
+    found, several = inputs(arguments.input, arguments.recursive)
+    labels = label_files(found, arguments.output, several, paths)
+    files = [one.file for one in found]
     for file, label in zip(files, labels, strict=True):
         paths.reads(file, "the input")
         if label is not None:

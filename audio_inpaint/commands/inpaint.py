@@ -5,11 +5,13 @@ import contextlib
 import os
 import sys
 import tempfile
+import traceback
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio_inpaint.commands import records
 from audio_inpaint.commands.console import about, complain, counted, progress
 from audio_inpaint.errors import InputError
 
@@ -41,6 +43,7 @@ examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav --gaps 0.1-0.15,2.31-2.36
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
   audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
+  audio-inpaint inpaint damaged.wav -o repaired.wav --reference broadcast.mp3
   audio-inpaint inpaint recordings/ -o repaired/ --gaps labels/
 """
 
@@ -65,6 +68,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
     )
+    parser.add_argument(
+        "--reference",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="another recording of the same programme, such as a second transfer or a lossy copy, to hear what was "
+        "lost; it is aligned by itself, and the option may be repeated",
+    )
     parser.add_argument("--device", metavar="NAME", help="device for methods that can use a GPU, such as cuda")
     parser.add_argument(
         "--report", action="store_true", help="write an HTML page next to OUT, to hear and see the result"
@@ -77,6 +88,17 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "name ends in .csv; a folder for several",
     )
     parser.add_argument("--truth", metavar="CLEAN", help="the undamaged file, or a folder of them, for the report")
+    parser.add_argument("--recursive", action="store_true", help="folders mean the files in their subfolders too")
+    parser.add_argument(
+        "--suffix", default="", metavar="TEXT", help="put at the end of outputs' names in a folder, such as _repaired"
+    )
+    records.add_options(parser)
+    parser.add_argument(
+        "--accept",
+        metavar="LABELS",
+        help="a label file or CSV, or a folder of those, as --gaps takes it; gaps whose label begins with `reject` are "
+        "lost like the others, but stay as they are",
+    )
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
@@ -94,6 +116,7 @@ class Job:
         gaps: a list or a file of them; None to detect them.
         truth: the undamaged file, or None.
         done: whether the output is there and stays, so that only the labels are made.
+        judged: whether labels of the gaps say which are rejected.
     """
 
     file: Path
@@ -102,6 +125,7 @@ class Job:
     gaps: str | None
     truth: Path | None
     done: bool = False
+    judged: bool = False
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -116,12 +140,17 @@ def run(arguments: argparse.Namespace) -> int:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += _repair(job, arguments.method, restorer, device, several, report)
+                    done += _repair(job, arguments, restorer, device, several, report)
             except InputError as error:
                 if not several:
                     raise
                 failed.append(job.file)
                 complain(error)
+            except Exception:  # a bug, ours or of somebody's method: the other files are done all the same
+                if not several:
+                    raise
+                failed.append(job.file)
+                traceback.print_exc()
         if report is not None and report.items:
             report.write(arguments.line)
             print(f"report: {page}")
@@ -140,8 +169,11 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         The jobs, how many files are skipped, whether they are a batch, and the page of the report, None for no report.
     """
     from audio_inpaint.files.formats import FORMATS, format_of
-    from audio_inpaint.files.paths import Paths, inputs, label_files, outputs, partners
+    from audio_inpaint.files.inputs import inputs, label_files, outputs, partners
+    from audio_inpaint.files.paths import Paths
+    from audio_inpaint.files.recording import Reader
     from audio_inpaint.methods.registry import files_of
+    from audio_inpaint.references import reads_references
 
     reported = arguments.report or arguments.report_to is not None
     if arguments.truth is not None and not reported:
@@ -152,14 +184,19 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
     paths = Paths(allow="add --overwrite in place of --skip-existing" if again else "add --overwrite")
     for own in files_of(arguments.method):
         paths.reads(own, "the method's file")
-    files, several = inputs(arguments.input)
-    targets = outputs(files, arguments.output, several, paths)
-    labels = label_files(files, arguments.labels, several, paths)
-    given = partners(files, arguments.gaps, (".txt", ".csv"))
+    found, several = inputs(arguments.input, arguments.recursive)
+    targets = outputs(found, arguments.output, several, paths, arguments.suffix)
+    labels = label_files(found, arguments.labels, several, paths)
+    files = [one.file for one in found]
+    if arguments.gaps is not None and arguments.accept is not None:
+        raise InputError("--accept is a list of gaps like --gaps: give one of them")
+    listed = arguments.gaps if arguments.accept is None else arguments.accept
+    given = partners(files, listed, (".txt", ".csv", ".json"))
     truths = partners(files, arguments.truth, tuple(FORMATS), same=True)
     jobs = []
     for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")
+        reads_references(arguments.reference, file, paths)
         if gaps is not None and os.path.isfile(gaps):
             paths.reads(gaps, "the list of gaps")
         if truth is not None:
@@ -171,8 +208,10 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         if done and (label is None or os.path.isfile(label)):
             print(f"{file}: skipped, {output} exists")
             continue
-        named = str(gaps) if gaps is not None and os.path.isdir(arguments.gaps) else arguments.gaps
-        jobs.append(Job(file, output, label, named, truth or (arguments.truth and Path(arguments.truth)), done))
+        records.check(arguments, output, paths, kept=done)
+        named = str(gaps) if gaps is not None and os.path.isdir(listed) else listed
+        clean = truth or (arguments.truth and Path(arguments.truth))
+        jobs.append(Job(file, output, label, named, clean, done, arguments.accept is not None))
     page = None
     if reported and jobs:
         from audio_inpaint.report.page import is_page
@@ -182,6 +221,8 @@ def _plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | N
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
     paths.check(arguments.overwrite)
+    for reference in arguments.reference:
+        Reader(reference).close()  # one that cannot be read is no fault of each of the files
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)
@@ -206,13 +247,21 @@ def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | No
     return Report(page)
 
 
-def _repair(job: Job, name: str, method: "Method", device: str | None, several: bool, report: "Report | None") -> bool:
+def _repair(
+    job: Job,
+    arguments: argparse.Namespace,
+    method: "Method",
+    device: str | None,
+    several: bool,
+    report: "Report | None",
+) -> bool:
     """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
+    name, references = arguments.method, arguments.reference
     with Reader(job.file) as reader, _truth(job, reader) as truth:
-        gaps = _gaps(job, reader)
+        gaps, rejected = records.judged(job.gaps, reader) if _is_judged(job) else (_gaps(job, reader), [])
         if not gaps:
             if not several:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
@@ -220,7 +269,11 @@ def _repair(job: Job, name: str, method: "Method", device: str | None, several: 
             return False
         show = progress if sys.stderr.isatty() else None
         with _output(job) as output:
-            repair = repair_recording(reader, output, gaps, method, device=device, progress=show)
+            repair = repair_recording(
+                reader, output, gaps, method, references=references, device=device, progress=show, rejected=rejected
+            )
+        if not job.done:
+            records.leave(arguments, reader, repair, rejected)
         if job.labels is not None:
             _write_labels(job.labels, repair, name)
         _tell(job, repair, name)
@@ -230,6 +283,13 @@ def _repair(job: Job, name: str, method: "Method", device: str | None, several: 
             for item in report_items(reader, repair, name, truth):
                 report.add(item)
     return True
+
+
+def _is_judged(job: Job) -> bool:
+    """Whether there is a judged list for a file; what is missing in a folder of them is told as with other lists."""
+    if job.judged and not os.path.exists(job.gaps):
+        raise InputError(f"there is no file {job.gaps}: name a label file that says which gaps to accept")
+    return job.judged and not os.path.isdir(job.gaps)
 
 
 @contextlib.contextmanager
@@ -292,6 +352,8 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
         f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}",
         flush=True,
     )
+    for fit in repair.references:
+        print(f"  {fit}", flush=True)
     for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)
 

@@ -20,7 +20,7 @@ from audio_inpaint.files.containers import copy_flac_metadata, first_sample
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, mask_gaps
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,23 @@ class Fill:
         if first < last:
             new = self.audio[:, first - self.gap.start : last - self.gap.start]
             block[self.channels, first - start : last - start] = new.to(block)
+
+    def without(self, rejected: Sequence[Gap]) -> "list[Fill]":
+        """Return what of the fill lies in none of some gaps: the fill itself where it meets none of them."""
+        first, last = self.gap.start, self.gap.stop
+        met = [gap for gap in rejected if gap.start < last and first < gap.stop]
+        if not met:
+            return [self]
+        channels = range(len(self.audio)) if self.gap.channel is None else [self.gap.channel]
+        kept, parts = np.ones((len(channels), last - first), bool), []
+        for row, channel in enumerate(channels):
+            for gap in met:
+                if gap.channel in (None, channel):
+                    kept[row, max(0, gap.start - first) : max(0, gap.stop - first)] = False
+            for part in mask_gaps(kept[row]):
+                audio = self.audio[row : row + 1, part.start : part.stop]
+                parts.append(Fill(Gap(first + part.start, first + part.stop, channel), audio))
+        return parts
 
     @property
     def channels(self) -> slice:

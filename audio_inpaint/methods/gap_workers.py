@@ -1,6 +1,5 @@
 """The gaps of a recording over all cores: each is restored by itself, so that no bit depends on how many there are."""
 
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -8,6 +7,8 @@ from contextlib import contextmanager
 from multiprocessing import current_process, get_context
 
 import torch
+
+from audio_inpaint.processes import serve
 
 _work: Callable | None = None  # what this process was started for
 
@@ -50,7 +51,7 @@ def on_cores(work: Callable, items: Sequence, cores: int) -> list:
 
 def _begin(work: Callable) -> None:
     global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
+    serve()
     torch.set_num_threads(1)
     _work = work
 

@@ -21,6 +21,8 @@ from audio_inpaint.nn.factory import factory
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from torch import nn
+
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
 FOLDER = folder("checkpoints")
@@ -28,12 +30,15 @@ FOLDER = folder("checkpoints")
 # What a `SpectralInpainter` is built from, among the hyperparameters of a training.
 SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "normalised", "iterations")
 _PREFIX = "inpainter."
+# Networks that are parts of a method, and none themselves; and the prefix of their weights.
+_PARTS, _PART_PREFIX = ("refiner",), "net."
 _DAMAGED = (struct.error, pickle.UnpicklingError, zipfile.BadZipFile)  # of what is no checkpoint
 
 
-def names() -> dict[str, str]:
-    """Name the shipped checkpoints and describe each by the title of its card."""
-    return {path.stem: title(path.with_suffix(".md")) for path in sorted(FOLDER.glob("*.pt"))}
+def names(parts: bool = False) -> dict[str, str]:
+    """Name the shipped checkpoints that are methods, or all, and describe each by the title of its card."""
+    paths = [path for path in sorted(FOLDER.glob("*.pt")) if parts or path.stem not in _PARTS]
+    return {path.stem: title(path.with_suffix(".md")) for path in paths}
 
 
 def find(name: str) -> Path | None:
@@ -41,7 +46,7 @@ def find(name: str) -> Path | None:
     if Path(name).suffix in (".ckpt", ".pt"):
         return Path(name)
     path = FOLDER / f"{name}.pt"
-    return path if path.is_file() else None
+    return path if path.is_file() and name not in _PARTS else None
 
 
 def load(path: Path, network: Callable | None = None) -> SpectralInpainter:
@@ -75,6 +80,27 @@ def _built(content: dict, path: Path, network: Callable | None = None) -> Spectr
         said = " ".join(str(error).split())[:150]
         raise InputError(f"{path} is no checkpoint of a context encoder, or of another version ({said})") from error
     return inpainter.eval().requires_grad_(False)
+
+
+def load_refiner(path: Path | None = None) -> nn.Module:
+    """Build the network of the refiner that is shipped, or of another one's checkpoint.
+
+    Raises:
+        InputError: it cannot be read, is damaged, or holds something else.
+    """
+    path = FOLDER / "refiner.pt" if path is None else path
+    return _built_refiner(read(path), path)
+
+
+def _built_refiner(content: dict, path: Path) -> nn.Module:
+    try:
+        net = factory(content["hyper_parameters"]["net"])()
+        own = {name.removeprefix(_PART_PREFIX): value.float() for name, value in content["state_dict"].items()}
+        net.load_state_dict(own)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
+        said = " ".join(str(error).split())[:150]
+        raise InputError(f"{path} is no checkpoint of a refiner, or of another version ({said})") from error
+    return net.eval().requires_grad_(False)
 
 
 def _check_network(net: dict, path: Path, network: Callable | None) -> None:
@@ -112,9 +138,12 @@ def ship(path: Path, output: Path, network: Callable | None = None) -> None:
         InputError: the checkpoint cannot be used.
     """
     content = read(path)
-    _built(content, path, network)  # refuses what could not be loaded again
-    options = {name: content["hyper_parameters"][name] for name in ("net", *SIZES)}
-    own = {name: value for name, value in content["state_dict"].items() if name.startswith(_PREFIX)}
+    refiner = isinstance(content, dict) and any(name.startswith(_PART_PREFIX) for name in content.get("state_dict", ()))
+    prefix, kept = (_PART_PREFIX, ("net",)) if refiner else (_PREFIX, ("net", *SIZES))
+    # refuses what could not be loaded again
+    _built_refiner(content, path) if refiner else _built(content, path, network)
+    options = {name: content["hyper_parameters"][name] for name in kept}
+    own = {name: value for name, value in content["state_dict"].items() if name.startswith(prefix)}
     halves = {name: value.half() if value.is_floating_point() else value for name, value in own.items()}
     save({"hyper_parameters": options, "state_dict": halves}, output)
 

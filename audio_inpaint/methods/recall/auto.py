@@ -6,16 +6,23 @@ is left is to say how far a fill can be relied on.
 """
 
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.burg import extrapolate
+from audio_inpaint.methods.burg import extrapolate, known_run
 from audio_inpaint.methods.janssen import Janssen
-from audio_inpaint.methods.options import checked
+from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.methods.recall.recall import Recall, Scene
 from audio_inpaint.methods.recall.rehearsal import Trial
+from audio_inpaint.methods.refiner.evidence import REACH, Evidence
+from audio_inpaint.methods.refiner.noise_floor import floor_noise
+from audio_inpaint.methods.refiner.refinement import refined
+from audio_inpaint.nn.checkpoints import load_refiner
 
 # dB, and dB for each dB of `evidence`, and the same of what a gap at an end of the recording reached in rehearsal.
 # Fitted by `python benchmarks/calibration.py music=FOLDER notes=FOLDER speech=FOLDER` on 256 gaps of the open corpus'
@@ -34,6 +41,10 @@ _DULL = 3.5
 LOWEST, HIGHEST = -10.0, 40.0
 
 
+# How full a fill is, from 0 to 1, by measurement: docs/refiner.md.
+NATURAL = 1.0
+
+
 @checked
 @dataclass(frozen=True)
 class Auto(Recall):
@@ -41,7 +52,53 @@ class Auto(Recall):
 
     Where nothing can be recalled it is Janssen's interpolation, or Burg's extrapolation at an end of the recording,
     which is rehearsed on the side that there is. Too little context leaves nothing to expect.
+
+    The fill that is nearest in decibels is too thin to the ear, so a network refines it (docs/refiner.md): it makes
+    each bin as loud as the surroundings, the candidates and their errors in rehearsal suggest, and moves none further
+    than these errors allow. Hiss and room tone go on in every gap.
+
+    Args:
+        refine: whether to do so.
+        natural: from 0, the nearest fill, to 1, the fullest.
+        refiner: the checkpoint of another network than the one that comes with the package.
+
+    The others are those of `Recall`.
     """
+
+    refine: bool = True
+    natural: Annotated[float, Range(0, 1)] = NATURAL
+    refiner: Path | None = None
+
+    def finished(self, scene: Scene, run: Gap, trial: Trial) -> Tensor:
+        """Refine a fill, (channel, lost), but for one of close gaps, or one that was rehearsed on shorter ones."""
+        alike = {fills.shape[-1] for fills in (trial.fills, *trial.rehearsals)} == {len(run)}
+        if not self.refine or not alike:
+            return trial.mix
+        net = network(self.refiner) if self.natural else None
+        return refined(self.evidence(scene, run, trial), net, self.natural)
+
+    def finish(self, filled: Tensor, gap: Tensor, runs: list[Gap], sample_rate: int) -> None:
+        """Fill gaps that Janssen restored up to the noise floor of what is known beside them."""
+        reach = round(REACH * sample_rate)
+        for run in runs if self.refine else []:
+            before = known_run(gap[: run.start], reach)
+            near = filled[:, run.start - before : run.stop + known_run(gap[run.stop :].flip(0), reach)]
+            hole = Gap(before, before + run.stop - run.start)
+            filled[:, run.start : run.stop] += floor_noise(near, hole, sample_rate).to(filled)
+
+    def evidence(self, scene: Scene, run: Gap, trial: Trial) -> Evidence:
+        """Put together what is known of a fill."""
+        before, after = scene.surroundings(run, round(REACH * scene.sample_rate))
+        return Evidence(
+            scene.known[:, run.start - before : run.stop + after].double(),
+            Gap(before, before + run.stop - run.start),
+            scene.sample_rate,
+            trial.fills,
+            trial.weights,
+            torch.stack(trial.rehearsals),
+            torch.stack(trial.truths),
+            self.expected(scene, run, trial),
+        )
 
     def expected(self, scene: Scene, run: Gap, trial: Trial | None) -> float | None:
         """Expect a signal-to-noise ratio of a fill, in dB; None where nothing can be rehearsed."""
@@ -53,6 +110,12 @@ class Auto(Recall):
         constant, slope = EDGE if at_an_end else ELSEWHERE
         rehearsed = at_the_end(scene, run) if at_an_end else beside(scene, run)
         return None if rehearsed is None else _within(constant + slope * rehearsed)
+
+
+@cache
+def network(path: Path | None) -> nn.Module:
+    """Load a refiner's network, once: the one that comes with the package, or that of a checkpoint."""
+    return load_refiner(path)
 
 
 def evidence(trial: Trial, beside: int) -> tuple[float, ...]:

@@ -155,6 +155,7 @@ class Recall:
                 lost[place] = False
             for place in neighbourhoods(left, len(gap), sample_rate):
                 filled[:, place] = _JANSSEN.restore(filled[:, place], lost[place], sample_rate)
+            self.finish(filled, gap.cpu(), left, sample_rate)
         explanations = [
             replace(told.about(run), missing=missing_octaves(filled, run, gap.cpu(), sample_rate))
             for problem, (_, told) in zip(problems, restored, strict=True)
@@ -166,6 +167,13 @@ class Recall:
     def expected(self, scene: "Scene", run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
         return None if trial is None else float(trial.rehearsed_snr(trial.weights).mean())
+
+    def finished(self, scene: "Scene", run: Gap, trial: Trial) -> Tensor:
+        """Take the fill, (channel, lost), as it is."""
+        return trial.mix
+
+    def finish(self, filled: Tensor, gap: Tensor, runs: list[Gap], sample_rate: int) -> None:
+        """Leave as they are the gaps that Janssen filled, in audio (channel, time)."""
 
 
 class Scene:
@@ -205,7 +213,7 @@ class Scene:
         expected = self.recall.expected(self, run, trial)
         if trial is None:
             return None, left_to_janssen(run, expected)
-        return trial.mix.numpy(), explanation(run, trial, expected)
+        return self.recall.finished(self, run, trial).numpy(), explanation(run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""

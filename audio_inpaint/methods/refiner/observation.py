@@ -1,0 +1,166 @@
+"""What a refiner's network sees: maps over frequency and time of a fill, its surroundings and the evidence."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.refiner.evidence import Evidence
+from audio_inpaint.methods.refiner.noise_floor import floor_noise
+from audio_inpaint.methods.refiner.rows import to_bins, to_rows
+from audio_inpaint.methods.refiner.surroundings import BESIDE, Frames
+from audio_inpaint.nn.refiner import MAPS
+
+# Nothing is quieter than this, to the surroundings' mean power (-90 dB), and no ratio beyond these nepers is told.
+_FLOOR, _MOST = 1e-9, 4.0
+# The power of the inverse squared error in the mix that the candidates' spread is taken of, to that in the fill.
+_DULL = 0.25
+# How far a bin may move, to its expected error.
+_BOUND = 2.0
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A gap as the network sees it, and what its answer is applied to.
+
+    Args:
+        maps: (map, row, frame).
+        spectrum: of the surroundings with the fill in place, (channel, bin, frame) complex.
+        interpolated: magnitudes of both sides, interpolated across the gap, (channel, bin, frame).
+        limit: how far a row's magnitude may move, (row, frame): zero outside the gap.
+        audio: what the spectrum is of, (channel, time), the first sample at the first frame's centre.
+        hole: the gap in it.
+        sample_rate: Hz.
+    """
+
+    maps: Tensor
+    spectrum: Tensor
+    interpolated: Tensor
+    limit: Tensor
+    audio: Tensor
+    hole: Gap
+    sample_rate: int
+
+    def float(self) -> "Observation":
+        """The same in single precision."""
+        single = {
+            "maps": self.maps.float(),
+            "spectrum": self.spectrum.to(torch.complex64),
+            "interpolated": self.interpolated.float(),
+            "limit": self.limit.float(),
+            "audio": self.audio.float(),
+        }
+        return Observation(**single, hole=self.hole, sample_rate=self.sample_rate)
+
+
+def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observation:
+    """Observe a gap.
+
+    Args:
+        evidence: of the gap.
+        seed: of the noise floor.
+        floor: whether to fill up to it, as far as the fill may be wrong.
+    """
+    frames, fill = Frames.of(evidence), evidence.mix
+    whole = frames.placed(evidence.audio, fill)
+    before, after = frames.sides(frames.spectrum(whole).abs().square())
+    interpolated = frames.between(before, after)
+    sides = to_rows(interpolated.sum(0))
+    shares = torch.softmax(_DULL * evidence.weights.clamp_min(1e-30).log(), 0)
+    apart = frames.spectrum(frames.alone(evidence.fills - fill)).abs().square().sum(1)
+    spread = torch.tensordot(shares.to(apart), to_rows(apart), 1)
+    rehearsed = _rehearsed(evidence, frames)
+    if floor:
+        # noise of the expected error's power would double it: the better a row is known, the less it may have
+        doubt = spread.amax(-1) + rehearsed.error * sides.amax(-1)
+        most = doubt * (doubt / sides.amin(-1).clamp_min(1e-20)).clamp_max(1) / frames.stft.window_energy
+        most = to_bins(most.unsqueeze(-1), frames.stft.n_fft // 2 + 1)[:, 0]
+        known, hole = evidence.audio.clone(), evidence.hole
+        known[:, hole.start : hole.stop] = fill
+        noise = floor_noise(known, hole, evidence.sample_rate, seed, most)
+        whole = frames.placed(known, fill + noise)
+    spectrum = frames.spectrum(whole)
+    filled, lost = to_rows(spectrum.abs().square().sum(0)), frames.shares
+    wrong = (spread + rehearsed.error.unsqueeze(-1) * torch.maximum(filled, sides)) * lost
+    reference = sides.mean().clamp_min(1e-20)
+
+    def level(power: Tensor) -> Tensor:
+        return 0.5 * (power / reference).clamp_min(_FLOOR).log()
+
+    def rows(power: Tensor) -> Tensor:
+        return to_rows(power.sum(0))
+
+    base, hop = level(sides), frames.stft.hop_length
+    janssen = frames.spectrum(frames.placed(evidence.audio, evidence.fills[0])).abs().square()
+    told = {
+        "level": base / _MOST,
+        "fill": level(filled) - base,
+        "janssen": level(rows(janssen)) - base,
+        "spread": level(spread) - base,
+        "spread_of_fill": level(spread) - level(filled),
+        "step": level(rows(after)) - level(rows(before)),
+        "variation": _variation(level(filled), lost),
+        "lost": lost,
+        "since": (frames.centres / hop / BESIDE).clamp(-1, 2),
+        "until": ((frames.lost - frames.centres) / hop / BESIDE).clamp(-1, 2),
+        "length": torch.tensor(math.log(frames.lost / evidence.sample_rate / 0.064)),
+        **_frequencies(spectrum.shape[-2], evidence.sample_rate),
+        "rehearsed_level": rehearsed.lack.unsqueeze(-1),
+        "rehearsed_error": 0.5 * rehearsed.error.unsqueeze(-1).log(),
+        "expected_error": level(wrong) - base,
+        "least_error": torch.tensor(rehearsed.least),
+        "expected_snr": torch.tensor(evidence.expected / 20),
+    }
+    maps = torch.stack([told[name].to(base).clamp(-_MOST, _MOST).expand(base.shape) for name in MAPS])
+    inside, hole = frames.inside()
+    return Observation(
+        maps[..., frames.usable],
+        spectrum,
+        interpolated.sqrt(),
+        _BOUND * wrong.sqrt(),
+        whole[:, inside],
+        hole,
+        evidence.sample_rate,
+    )
+
+
+def _variation(level: Tensor, lost: Tensor) -> Tensor:
+    """How much each row's level varies beside the gap: next to nothing in a tone, half a neper in noise, (row, 1)."""
+    return level[:, lost == 0].std(-1, keepdim=True)
+
+
+def _frequencies(bins: int, sample_rate: int) -> dict[str, Tensor]:
+    hertz = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)[:, None]
+    hertz = to_rows(hertz)
+    return {"octave": ((hertz + 30) / 1000).log2() / 3, "frequency": hertz / 8000}
+
+
+class _Rehearsed(NamedTuple):
+    """What rehearsals tell: nepers that a fill lacked, its squared error over energy, both (row,); the least error."""
+
+    lack: Tensor
+    error: Tensor
+    least: float
+
+
+def _rehearsed(evidence: Evidence, frames: Frames) -> _Rehearsed:
+    mixes = torch.einsum("w,rwct->rct", evidence.weights, evidence.rehearsals)
+    truths, energy = evidence.truths, evidence.truths.square().sum((1, 2)).clamp_min(1e-20)
+    signals = torch.stack([mixes, truths, mixes - truths]) / energy.sqrt()[:, None, None]
+    power = frames.spectrum(frames.alone(signals)).abs().square().sum(2).mean((1, -1))
+    fill, truth, error = _smooth(to_rows(power.unsqueeze(-1))[..., 0])
+    low = _FLOOR * truth.mean()
+    errors = (evidence.rehearsals - truths.unsqueeze(1)).square().sum((2, 3)) / energy[:, None]
+    least = 0.5 * float(errors.clamp_min(1e-9).log().mean(0).min())
+    lack, error = 0.5 * ((fill + low) / (truth + low)).log(), ((error + low) / (truth + low)).clamp(1e-7, 4)
+    return _Rehearsed(lack, error, least)
+
+
+def _smooth(x: Tensor) -> Tensor:
+    """Average each row with its neighbours, (..., row)."""
+    wide = pad(x, (1, 1), mode="replicate")
+    return (wide[..., :-2] + wide[..., 1:-1] + wide[..., 2:]) / 3
