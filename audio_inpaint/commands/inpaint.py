@@ -267,7 +267,7 @@ def _repair(
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
             print(f"{job.file}: no gap, nothing written")
             return False
-        show = progress if sys.stderr.isatty() else None
+        show = progress() if sys.stderr.isatty() else None
         with _output(job) as output:
             repair = repair_recording(
                 reader, output, gaps, method, references=references, device=device, progress=show, rejected=rejected
