@@ -27,6 +27,7 @@ from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
 from audio_inpaint.methods.contract import Method, context_and_longest, restored
 from audio_inpaint.methods.device import checked_device
+from audio_inpaint.methods.progress import counting
 from audio_inpaint.methods.registry import method as named
 from audio_inpaint.references import Reference, accompanied, aligned, reads_references
 from audio_inpaint.spans import Read, Shape, Span, finite, read_span, spans
@@ -306,10 +307,10 @@ def filled(
     done, plan = 0, spans(gaps, shape, context, longest)
     total = sum(len(span.gaps) for span in plan)
     for span in plan:
-        yield fills_of(span, read, shape, dtype, restore)
+        with counting(progress, done, len(span.gaps), total):
+            made = fills_of(span, read, shape, dtype, restore)
+        yield made
         done += len(span.gaps)
-        if progress is not None:
-            progress(done, total)
 
 
 def fills_of(

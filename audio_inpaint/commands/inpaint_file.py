@@ -52,7 +52,7 @@ def repair_job(
             lost = 1000 * sum(map(len, gaps)) / reader.sample_rate
             print(f"{job.file}: would fill {counted(len(gaps), 'gap')} ({lost:.0f} ms) with {name} -> {job.output}")
             return True
-        show = progress if sys.stderr.isatty() else None
+        show = progress() if sys.stderr.isatty() else None
         with _output(job) as output:
             repair = repair_recording(
                 reader, output, gaps, method, references=references, device=device, progress=show, rejected=rejected

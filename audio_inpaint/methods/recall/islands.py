@@ -38,6 +38,19 @@ def reach(beside: Tensor, width: int, least: int) -> int:
     return size
 
 
+def context_beside(beside: Tensor, widest: int, width: int, least: int) -> int:
+    """Give how much of one side of a gap is its context: what is known, or, where that is less than `width`, a `reach`.
+
+    Args:
+        beside: true = lost, (time,), the nearest sample first.
+        widest: samples, at most.
+        width: from so many known samples on, no other gap is looked across.
+        least: as `reach` has it.
+    """
+    near = known_run(beside[:widest].flip(0), widest)
+    return near if near >= width else reach(beside, width, least)
+
+
 def shortest_island(missing: Tensor, hole: slice) -> int:
     """Give the fewest samples that are known between the gaps of a context, those of one problem counting as one."""
     lost = missing.clone()

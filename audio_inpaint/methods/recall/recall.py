@@ -25,7 +25,7 @@ from audio_inpaint.methods.options import Context, Count, Range, Seconds, checke
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard, guides_of
-from audio_inpaint.methods.recall.islands import pattern, reach, rehearsals_elsewhere, together, unknown
+from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
 from audio_inpaint.methods.recall.ways import (
@@ -299,7 +299,8 @@ class Scene:
         ways = self.ways if ways is None else ways
         wide, missing = unknown(self.gap, run, model or run, self.widest)
         beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
-        before, after = (reach(each, self.widest, self.least) * side for each, side in zip(beside, sides, strict=True))
+        sizes = [context_beside(each, self.widest, self.width, self.least) for each in beside]
+        before, after = (size * side for size, side in zip(sizes, sides, strict=True))
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
         missing = missing[context.start - wide.start : context.stop - wide.start]
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
@@ -329,7 +330,7 @@ class Scene:
         rest[..., missing] = 0
         recalled = recalled[..., hole][..., missing[hole]]
         doubt = target.new_tensor([unlike.get(way.template, 1.0) for way in ways])
-        return Sketch(hole, recalled, rest, found, bool(heard), missing, self.least, doubt)
+        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
 
     def predict(
         self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor

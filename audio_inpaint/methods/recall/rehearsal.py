@@ -30,10 +30,10 @@ class Sketch:
         rest: of the context, what is not explained, zero where that is not known, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
         guided: whether a guide was heard.
+        doubt: of each way, how much of the guides in the gap their own recollection leaves over, by energy, (way,).
         missing: what is not known of the context, (time,): the hole, if left out; less than it where gaps are so close
             that they are filled together, more where others are in the context.
         least: samples that are known at both ends of a context that has other gaps in it.
-        doubt: of each way, how much of the guides in the gap their own recollection leaves over, by energy, (way,).
     """
 
     hole: slice
@@ -41,9 +41,9 @@ class Sketch:
     rest: Tensor
     found: list[tuple[list[Match], Tensor]]
     guided: bool = False
+    doubt: Tensor | None = None
     missing: Tensor | None = None
     least: int = 0
-    doubt: Tensor | None = None
 
     @property
     def unknown(self) -> Tensor:
