@@ -24,7 +24,8 @@ class Refiner(lightning.LightningModule):
 
     Every loss is taken of the finished waveform, transformed again where it needs to be, and is a mean over gaps of
     terms with weights: the logarithms of the error's energy over the truth's, of magnitudes (SNR_MS) and of samples
-    (SNR_TD); the absolute difference of log magnitudes at windows of 16, 32 and 64 ms; and that of the levels of bands.
+    (SNR_TD); the absolute difference of log magnitudes at windows of 16, 32 and 64 ms; and that of the levels of bands,
+    frame by frame, which is what an ear is told.
 
     Validation scores fills before and after, by kind of sound.
 
@@ -33,7 +34,7 @@ class Refiner(lightning.LightningModule):
         magnitudes: weight of the magnitudes' error.
         samples: weight of the samples' error.
         log_magnitudes: weight of their difference.
-        levels: weight of the bands' levels.
+        levels: weight of the difference of the bands' levels.
         hidden: maps that the network sees as zeros, for ablations.
         learning_rate: of AdamW, at the beginning; it falls as a cosine to nothing at the trainer's last step.
         weight_decay: of the kernels.
@@ -43,10 +44,10 @@ class Refiner(lightning.LightningModule):
     def __init__(
         self,
         net: Callable[[], nn.Module],
-        magnitudes: float = 0.43,
+        magnitudes: float = 0.6,
         samples: float = 0.3,
         log_magnitudes: float = 1.0,
-        levels: float = 0.3,
+        levels: float = 1.0,
         hidden: tuple[str, ...] = (),
         learning_rate: float = 2e-3,
         weight_decay: float = 0.01,
@@ -83,7 +84,7 @@ class Refiner(lightning.LightningModule):
             if size == 512:
                 error = ((a - b).square() * part).sum((1, 2, 3))
                 terms["magnitudes"] = _log_ratio(error, (b.square() * part).sum((1, 2, 3)))
-                terms["levels"] = self.band_levels(a, b, part, rate).abs().mean(-1)
+                terms["levels"] = (band_levels(a, b, rate).abs() * part[:, 0]).mean(1).sum(-1) / part.sum((1, 2, 3))
             mean = (part * b.square()).sum((1, 2, 3)) / (part.sum((1, 2, 3)) * b.shape[1] * b.shape[2])
             low = _QUIET * mean.sqrt()[:, None, None, None]
             apart = ((a + low) / (b + low)).log().abs() * part
@@ -91,17 +92,6 @@ class Refiner(lightning.LightningModule):
                 3 * part.sum((1, 2, 3)) * b.shape[1] * b.shape[2]
             )
         return terms
-
-    @staticmethod
-    def band_levels(a: Tensor, b: Tensor, part: Tensor, sample_rate: int) -> Tensor:
-        """Nepers by which the bands of magnitudes a are louder than those of b, (gap, band)."""
-        hertz = torch.linspace(0, sample_rate / 2, a.shape[-2], device=a.device)
-        edges = LOWEST * (sample_rate / 2 / LOWEST) ** (torch.arange(1, BANDS, device=a.device) / BANDS)
-        place = torch.bucketize(hertz, edges)
-        fill, truth = (a.new_zeros(len(x), BANDS).index_add(1, place, (x.square() * part).sum((1, 3))) for x in (a, b))
-        there = torch.zeros(BANDS, device=a.device).index_add(0, place, torch.ones_like(hertz)) > 0
-        low = 1e-8 * truth.sum(1, keepdim=True) + 1e-20
-        return (0.5 * ((fill + low) / (truth + low)).log())[:, there]
 
     def loss(self, terms: dict[str, Tensor]) -> Tensor:
         """Their weighted sum, (gap,)."""
@@ -177,6 +167,19 @@ class Refiner(lightning.LightningModule):
         for kind in kinds:
             pairs = [f"{values[f'{name}_before{kind}']:.2f} -> {values[f'{name}_after{kind}']:.2f}" for name in names]
             print(f"{kind.strip('_') or 'all':16}" + "".join(f"{pair:>22}" for pair in pairs))
+
+
+def band_levels(a: Tensor, b: Tensor, sample_rate: int) -> Tensor:
+    """Nepers by which bands of magnitudes a (gap, channel, bin, frame) are louder than those of b, (gap, band, frame)."""
+    hertz = torch.linspace(0, sample_rate / 2, a.shape[-2], device=a.device)
+    edges = LOWEST * (sample_rate / 2 / LOWEST) ** (torch.arange(1, BANDS, device=a.device) / BANDS)
+    place = torch.bucketize(hertz, edges)
+    there = place.bincount(minlength=BANDS) > 0
+    fill, truth = (
+        x.new_zeros(len(x), BANDS, x.shape[-1]).index_add(1, place, x.square().sum(1))[:, there] for x in (a, b)
+    )
+    low = 1e-8 * truth.sum((1, 2), keepdim=True) + 1e-20
+    return 0.5 * ((fill + low) / (truth + low)).log()
 
 
 def _log_ratio(error: Tensor, energy: Tensor) -> Tensor:
