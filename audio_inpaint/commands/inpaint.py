@@ -65,6 +65,12 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
     )
+    parser.add_argument(
+        "--natural",
+        metavar="0..1",
+        help="how full a fill is, from 0, the nearest in dB, to 1, the most natural: of the default method, "
+        "as --method auto:natural=X",
+    )
     parser.add_argument("--device", metavar="NAME", help="device for methods that can use a GPU, such as cuda")
     parser.add_argument(
         "--report", action="store_true", help="write an HTML page next to OUT, to hear and see the result"
@@ -107,8 +113,11 @@ class Job:
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be repaired."""
     from audio_inpaint.methods.device import checked_device
+    from audio_inpaint.methods.option_text import split
     from audio_inpaint.methods.registry import method
 
+    if arguments.natural is not None:
+        arguments.method += f"{',' if split(arguments.method)[1] else ':'}natural={arguments.natural}"
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = _plan(arguments)
     failed, done = [], 0
