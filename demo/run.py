@@ -1,6 +1,6 @@
 """Damage the recordings in demo/clips, repair them, and write demo/report.html to hear and see the result.
 
-    python demo/run.py [--methods auto,janssen] [--full] [--seed 0]
+    python demo/run.py [--methods auto,auto:refine=false,janssen] [--full] [--seed 0]
 
 Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods see
 zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done
@@ -80,7 +80,7 @@ def table(items: list[Item]) -> Iterator[str]:
         scores.append(score(replace(item, restored=restored, scores=extra | item.scores)))
     metrics = list(dict.fromkeys(metric for rows in scores for row in rows.values() for metric in row))
     heads = [*metrics, "time (s)"]
-    yield f"{'recording':<14}{'method':<12}" + "".join(f"  {head}" for head in heads)
+    yield f"{'recording':<14}{'method':<19}" + "".join(f"  {head}" for head in heads)
     for item, rows in zip(items, scores, strict=True):
         for name, row in rows.items():
             values = [*(row.get(metric) for metric in metrics), item.seconds.get(name)]
@@ -92,7 +92,8 @@ def table(items: list[Item]) -> Iterator[str]:
 def main() -> int:
     """Run the demonstration; returns the exit code, 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--methods", default="auto,janssen", help="see `audio-inpaint methods`; %(default)s")
+    methods = "auto,auto:refine=false,janssen"
+    parser.add_argument("--methods", default=methods, help="see `audio-inpaint methods`; %(default)s")
     parser.add_argument("--full", action="store_true", help=f"fit {FIT} to every recording, all its steps")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()

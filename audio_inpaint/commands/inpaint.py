@@ -70,6 +70,12 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         help="another recording of the same programme, such as a second transfer or a lossy copy, to hear what was "
         "lost; it is aligned by itself, and the option may be repeated",
     )
+    parser.add_argument(
+        "--natural",
+        metavar="0..1",
+        help="how full a fill is, from 0, the nearest in dB, to 1, the most natural: of the default method, "
+        "as --method auto:natural=X",
+    )
     parser.add_argument("--device", metavar="NAME", help="device for methods that can use a GPU, such as cuda")
     parser.add_argument(
         "--report", action="store_true", help="write an HTML page next to OUT, to hear and see the result"
@@ -105,9 +111,12 @@ def run(arguments: argparse.Namespace) -> int:
     from audio_inpaint.commands.inpaint_file import repair_job
     from audio_inpaint.commands.inpaint_plan import plan
     from audio_inpaint.methods.device import checked_device
+    from audio_inpaint.methods.option_text import split
     from audio_inpaint.methods.registry import method
 
     choice = choice_of(arguments)
+    if arguments.natural is not None:
+        arguments.method += f"{',' if split(arguments.method)[1] else ':'}natural={arguments.natural}"
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0

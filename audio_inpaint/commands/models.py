@@ -36,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _models(_: argparse.Namespace) -> int:
     from audio_inpaint.nn.checkpoints import names
 
-    print_names(names())
+    print_names(names(parts=True))
     return 0
 
 

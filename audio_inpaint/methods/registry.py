@@ -41,7 +41,7 @@ BUILT_IN = {
     "auto": (
         "recall.auto",
         "Auto",
-        "recall, and the signal-to-noise ratio to expect of each gap (default; about 1 s a gap)",
+        "recall, refined to sound whole, and the dB to expect of each gap (default; about 1 s a gap)",
     ),
     "janssen": ("janssen", "Janssen", "autoregressive interpolation from both sides at once (about 0.1 s a gap)"),
     "recall": (
@@ -180,7 +180,7 @@ def files_of(spec: str) -> list[Path]:
     """
     name, texts = split(spec)
     starts, _ = _made_of(name)
-    found = [path] if (path := checkpoints.find(name)) is not None else []
+    found = [path] if (path := checkpoints.find(name)) is not None else _weights(name)
     named = [Path(text) for text in texts.values() if os.path.isfile(text)]
     return [*found, *sources.closure(starts), *named]
 
@@ -204,7 +204,7 @@ def fingerprint(spec: str) -> str:
 def _made_of(name: str) -> tuple[list[str | Path], bytes]:
     """Return the modules that a method's code starts in, and what else it is made of."""
     if name in BUILT_IN:
-        return [f"audio_inpaint.methods.{BUILT_IN[name][0]}"], b""
+        return [f"audio_inpaint.methods.{BUILT_IN[name][0]}"], b"".join(path.read_bytes() for path in _weights(name))
     if (path := checkpoints.find(name)) is not None:
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path}")
@@ -217,6 +217,11 @@ def _made_of(name: str) -> tuple[list[str | Path], bytes]:
     if name in (installed := _installed()):
         return [foreign.start(foreign.target(installed[name]))], installed[name].value.encode()
     return [foreign.start(name)], b""
+
+
+def _weights(name: str) -> list[Path]:
+    """List the files of the networks that are parts of a method of this package."""
+    return [path for path in [checkpoints.FOLDER / "refiner.pt"] if name == "auto" and path.is_file()]
 
 
 def _networks(config: object) -> Iterator[str]:

@@ -170,7 +170,7 @@ class Refiner(lightning.LightningModule):
 
 
 def band_levels(a: Tensor, b: Tensor, sample_rate: int) -> Tensor:
-    """Nepers by which bands of magnitudes a (gap, channel, bin, frame) are louder than those of b, (gap, band, frame)."""
+    """Nepers by which bands of magnitudes a, (gap, channel, bin, frame), are louder than of b, (gap, band, frame)."""
     hertz = torch.linspace(0, sample_rate / 2, a.shape[-2], device=a.device)
     edges = LOWEST * (sample_rate / 2 / LOWEST) ** (torch.arange(1, BANDS, device=a.device) / BANDS)
     place = torch.bucketize(hertz, edges)
