@@ -165,12 +165,14 @@ def test_a_gap_of_all_channels_is_rejected_in_one(here):
     [
         (["--accept", "gone.txt"], "there is no file gone.txt"),
         (["--accept", "empty.txt"], "empty.txt holds no gap"),
+        (["--accept", "plain.txt"], "plain.txt accepts no gap"),
         (["--accept", "empty.txt", "--gaps", "1:2"], "--accept is a list of gaps like --gaps: give one of them"),
     ],
 )
 def test_labels_that_accept_nothing_are_refused(here, capsys, given, words):
     damaged(here / "in.wav")
     (here / "empty.txt").touch()
+    (here / "plain.txt").write_text("0.1\t0.2\tundecided\n0.3\t0.4\treject\n")
     assert run("inpaint", "in.wav", "-o", "out.wav", *given) == 2
     assert words in capsys.readouterr().err
     assert not (here / "out.wav").exists()

@@ -96,8 +96,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--accept",
         metavar="LABELS",
-        help="a label file or CSV, or a folder of those, as --gaps takes it; gaps whose label begins with `reject` are "
-        "lost like the others, but stay as they are",
+        help="a label file or CSV, or a folder of those, such as the report's page saves: all its gaps are lost, and "
+        "those whose label begins with `accept` are filled",
     )
     add_choice_options(parser)
     existing = parser.add_mutually_exclusive_group()

@@ -65,6 +65,7 @@ def repair_job(
         if report is not None:
             from audio_inpaint.report.excerpts import report_items
 
+            report.list_gaps(reader.path.name, repair.sample_rate, repair.gaps, repair.explanations)
             for item in report_items(reader, repair, name, truth):
                 report.add(item)
     return True

@@ -106,16 +106,19 @@ def _file(path: Path) -> dict[str, str]:
 
 
 def judged(path: str, reader: Reader) -> tuple[list[Gap], list[Gap]]:
-    """Read a list of gaps that somebody has judged: all of them, and those whose label begins with `reject`.
+    """Read a list of gaps that somebody has judged: all of them, and those whose label does not begin with `accept`.
 
     Raises:
-        InputError: it cannot be read, or holds no gap.
+        InputError: it cannot be read, or accepts no gap.
     """
     from audio_inpaint.gap_files import read_labels
     from audio_inpaint.gaps import check_gaps
 
     labels = read_labels(path, reader.sample_rate, reader.length)
     if not labels:
-        raise InputError(f"{path} holds no gap: save the labels of the page, or name the gaps with --gaps")
+        raise InputError(f"{path} holds no gap: save the labels of the report's page, or name the gaps with --gaps")
     gaps = check_gaps([gap for gap, _ in labels], reader.length, reader.channels, reader.sample_rate)
-    return gaps, [gap for gap, text in labels if text.lower().startswith("reject")]
+    rejected = [gap for gap, text in labels if not text.lower().startswith("accept")]
+    if len(rejected) == len(labels):
+        raise InputError(f"{path} accepts no gap: let the labels of those that are to be filled begin with accept")
+    return gaps, rejected
