@@ -86,13 +86,14 @@ def table(items: list[Item]) -> Iterator[str]:
             values = [*(row.get(metric) for metric in metrics), item.seconds.get(name)]
             cells = ("" if value is None else f"{round(value, 2) + 0.0:.2f}" for value in values)
             line = "".join(f"  {cell:>{len(head)}}" for head, cell in zip(heads, cells, strict=True))
-            yield f"{item.name:<14}{name:<12}{line}".rstrip()
+            yield f"{item.name:<14}{name:<19}{line}".rstrip()
 
 
 def main() -> int:
     """Run the demonstration; returns the exit code, 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--methods", default="auto,auto:refine=false,janssen", help="see `audio-inpaint methods`; %(default)s")
+    default = "auto,auto:refine=false,janssen"
+    parser.add_argument("--methods", default=default, help="see `audio-inpaint methods`; %(default)s")
     parser.add_argument("--full", action="store_true", help=f"fit {FIT} to every recording, all its steps")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()
