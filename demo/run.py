@@ -86,7 +86,7 @@ def table(items: list[Item]) -> Iterator[str]:
             values = [*(row.get(metric) for metric in metrics), item.seconds.get(name)]
             cells = ("" if value is None else f"{round(value, 2) + 0.0:.2f}" for value in values)
             line = "".join(f"  {cell:>{len(head)}}" for head, cell in zip(heads, cells, strict=True))
-            yield f"{item.name:<14}{name:<12}{line}".rstrip()
+            yield f"{item.name:<14}{name:<19}{line}".rstrip()
 
 
 def main() -> int:

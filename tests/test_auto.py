@@ -63,10 +63,11 @@ def alone(damaged):
     torch.set_num_threads(threads)
 
 
-def test_it_fills_as_recall_does_and_explains_the_same_mix(damaged, alone):
+def test_it_refines_what_recall_fills_and_explains_the_same_mix(damaged, alone):
     audio, gap = damaged
     theirs, others = alike(Recall()).explain(audio, gap, RATE)
-    assert torch.equal(alone[0], theirs)
+    assert torch.equal(alike(Auto(refine=False)).explain(audio, gap, RATE)[0], theirs)
+    assert not torch.equal(alone[0], theirs)
     assert [(one.gap, one.weights, one.sources) for one in alone[1]] == [(o.gap, o.weights, o.sources) for o in others]
     assert torch.equal(theirs[:, ~gap], audio[:, ~gap])
 
