@@ -32,6 +32,7 @@ from audio_inpaint.methods.recall.ways import (
     BESIDE_RECALL,
     Way,
     continuing_ways,
+    crossing_ways,
     guided_ways,
     plain_ways,
     recalling_ways,
@@ -224,6 +225,9 @@ class Scene:
             heard, places = False, self.rehearsals(run) if ways else []
         if not heard:
             ways = [way for way in ways if not way.guide]
+        before, after = slice(max(0, run.start - self.width), run.start), slice(run.stop, run.stop + self.width)
+        if ways and (self.gap[before].any() or self.gap[after].any()):
+            ways = ways + crossing_ways(self.order, self.width, _JANSSEN.iterations)
         ways = ways or self.continuing_ways
         truths = [
             self.known[:, place.start : place.stop][:, pattern(self.gap, run, place)].double() for place in places
@@ -294,9 +298,10 @@ class Scene:
             model: the gap that it rehearses.
         """
         ways = self.ways if ways is None else ways
-        wide, missing = unknown(self.gap, run, model or run, self.widest)
+        widest = max(self.widest, *(way.width for way in ways))
+        wide, missing = unknown(self.gap, run, model or run, widest)
         beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
-        sizes = [context_beside(each, self.widest, self.width, self.least) for each in beside]
+        sizes = [context_beside(each, widest, self.width, self.least) for each in beside]
         before, after = (size * side for size, side in zip(sizes, sides, strict=True))
         context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
         missing = missing[context.start - wide.start : context.stop - wide.start]
