@@ -242,8 +242,7 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        doubts = [each.doubt for each in rehearsed]
-        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways, doubts)
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""

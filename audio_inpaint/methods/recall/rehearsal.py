@@ -78,7 +78,6 @@ class Trial:
         rehearsals: the same of each rehearsed gap.
         truths: what stood in each of these, (channel, lost).
         ways: in which it was filled.
-        doubts: `Sketch.doubt` of each rehearsed gap.
     """
 
     sketch: Sketch
@@ -86,7 +85,6 @@ class Trial:
     rehearsals: list[Tensor]
     truths: list[Tensor]
     ways: Sequence[Way] = ()
-    doubts: Sequence[Tensor] = ()
 
     @cached_property
     def errors(self) -> Tensor:
@@ -94,13 +92,13 @@ class Trial:
         errors = [_errors(fills, truth) for fills, truth in zip(self.rehearsals, self.truths, strict=True)]
         return torch.stack(errors).log().mean(0).exp()
 
-    @cached_property
-    def contradiction(self) -> Tensor:
-        """How many times worse than in rehearsals a recollection fits the guides in the gap itself, from 1, (way,)."""
-        if self.sketch.doubt is None or not self.doubts:
-            return torch.ones(len(self.fills), dtype=self.fills.dtype)
-        usual = torch.stack([doubt.clamp_min(_EXACT).log() for doubt in self.doubts]).mean(0)
-        return (self.sketch.doubt.clamp_min(_EXACT).log() - usual).exp().clamp_min(1)
+    @property
+    def contradiction(self) -> Tensor | float:
+        """How much louder a recollection makes the guides in the gap that it is taken from, a factor from 1, (way,).
+
+        What is recalled from the wrong place is no part of what the guides play.
+        """
+        return 1.0 if self.sketch.doubt is None else self.sketch.doubt.clamp_min(1)
 
     def shares(self, power: float) -> Tensor:
         """Share of each way in a mix by this power of the inverse squared error, (way,)."""
@@ -114,9 +112,10 @@ class Trial:
     def without_guides(self) -> "Trial":
         """The same with the ways left out that listen to guides."""
         own = [number for number, way in enumerate(self.ways) if not way.guide]
-        sketch, rehearsals = replace(self.sketch, guided=False), [fills[own] for fills in self.rehearsals]
+        sketch = replace(self.sketch, guided=False, doubt=None)
+        rehearsals = [fills[own] for fills in self.rehearsals]
         ways = [self.ways[number] for number in own]
-        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways, doubts=())
+        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways)
 
     @cached_property
     def mix(self) -> Tensor:
