@@ -15,7 +15,8 @@ from audio_inpaint.methods.recall.islands import (
     together,
     unknown,
 )
-from audio_inpaint.methods.recall.recall import Recall, Scene
+from audio_inpaint.methods.recall.recall import Recall
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.scores.snr import snr
 
 RATE = 8000
