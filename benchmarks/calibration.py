@@ -24,7 +24,7 @@ from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall import auto
-from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.scores.snr import snr
 
 

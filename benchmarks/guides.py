@@ -21,7 +21,7 @@ from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.recall import auto
 from audio_inpaint.methods.recall.guides import guides_of
-from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.methods.recall.scene import Scene
 
 Pair = tuple[float, float, Row]  # SNR without and with the other channels, dB; and what was known of the latter
 

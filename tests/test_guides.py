@@ -8,7 +8,8 @@ from signals import noise
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.recall.auto import Auto
 from audio_inpaint.methods.recall.guides import guides_of
-from audio_inpaint.methods.recall.recall import Recall, Scene
+from audio_inpaint.methods.recall.recall import Recall
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.repairing import repair
 
 RATE, LENGTH = 8000, 12_000

@@ -12,8 +12,9 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.completion import completed
-from audio_inpaint.methods.recall.recall import Recall, Scene, neighbourhoods
+from audio_inpaint.methods.recall.recall import Recall, neighbourhoods
 from audio_inpaint.methods.recall.recollection import ridge_gains
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.registry import method, names
 from audio_inpaint.scores.snr import snr
 

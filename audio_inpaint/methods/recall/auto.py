@@ -17,8 +17,9 @@ from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import extrapolate, known_run
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Range, checked
-from audio_inpaint.methods.recall.recall import Recall, Scene
+from audio_inpaint.methods.recall.recall import Recall
 from audio_inpaint.methods.recall.rehearsal import Trial
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.refiner.evidence import REACH, Evidence
 from audio_inpaint.methods.refiner.noise_floor import floor_noise
 from audio_inpaint.methods.refiner.refinement import refined

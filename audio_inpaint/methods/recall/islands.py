@@ -48,7 +48,7 @@ def context_beside(beside: Tensor, widest: int, width: int, least: int) -> int:
         least: as `reach` has it.
     """
     near = known_run(beside[:widest].flip(0), widest)
-    return near if near >= width else reach(beside, width, least)
+    return near if near >= width else reach(beside, widest, least)
 
 
 def shortest_island(missing: Tensor, hole: slice) -> int:

@@ -12,6 +12,9 @@ _AFTER_RECALL = 1
 # Coefficients of the response to what guides play besides what is recalled.
 BESIDE_RECALL = 33
 
+# Contexts on each side of a gap that are looked at across others: Janssen's interpolation does so with chains of gaps.
+_CROSSED = 4
+
 
 @dataclass(frozen=True)
 class Way:
@@ -78,6 +81,11 @@ def guided_ways(
     ways = [replace(plain, guide=name, length=length) for name in names for length in lengths]
     besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL)
     return ways + [replace(besides, template=template) for template in templates if CHANNELS in names]
+
+
+def crossing_ways(order: int, width: int, iterations: int) -> list[Way]:
+    """Return the way to add where other gaps are in the context: as much of it must be known as without them."""
+    return [Way(0.0, order, _CROSSED * width, iterations)]
 
 
 def continuing_ways(guided: Sequence[Way], order: int, width: int) -> list[Way]:
