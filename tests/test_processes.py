@@ -9,7 +9,7 @@ import time
 import pytest
 
 PROGRAM = """
-import os, sys, time
+import os, signal, sys, time
 from {place} import {name}
 
 def work(item):
@@ -17,6 +17,8 @@ def work(item):
     time.sleep(600)
 
 if __name__ == "__main__":
+    for one in (signal.SIGTERM, signal.SIGHUP):  # which the tests' own process may ignore
+        signal.signal(one, signal.SIG_DFL)
     {call}
 """
 POOLS = {

@@ -11,6 +11,8 @@ import soundfile
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.bit_rate import encoding
+from audio_inpaint.files.media import MEDIA, is_media
+from audio_inpaint.files.media import encoding as media_encoding
 
 if TYPE_CHECKING:
     from audio_inpaint.files.recording import Reader
@@ -39,6 +41,9 @@ def target(reader: Reader, output: Path) -> tuple[str, str]:
     """
     same = output.suffix.lower() == reader.path.suffix.lower()
     container = reader.format if same else format_of(output)
+    if container == MEDIA:
+        media_encoding(reader.path, output, reader.channels)  # refuses what ffmpeg does not write
+        return MEDIA, "FLOAT"
     if container == "WAV" and reader.format in ("WAVEX", "RF64"):
         container = reader.format
     opus = output.suffix.lower() == ".opus"
@@ -64,6 +69,8 @@ def format_of(path: Path) -> str:
     Raises:
         InputError: it names none.
     """
+    if is_media(path):
+        return MEDIA
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:

@@ -8,6 +8,7 @@ from pathlib import Path
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
 from audio_inpaint.files.formats import FORMATS
+from audio_inpaint.files.media import installed, is_media
 from audio_inpaint.files.paths import Paths
 
 
@@ -60,7 +61,7 @@ def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
         folders[:] = sorted(one for one in folders if not one.startswith(".")) if recursive else []
         # Hidden files are other programs' leavings, such as the ._ files of macOS.
         for file in sorted(Path(place, one) for one in files if not one.startswith(".")):
-            if file.suffix.lower() in FORMATS and file.is_file():
+            if (file.suffix.lower() in FORMATS or (is_media(file) and installed())) and file.is_file():
                 yield Input(file, file.parent.relative_to(name))
 
 

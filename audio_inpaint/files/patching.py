@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
+from audio_inpaint.files.media import MEDIA, encoding, remuxed
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap, mask_gaps
@@ -88,6 +90,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     paths.writes(output, "the output")
     paths.check(overwrite=True)
     container, subtype = target(reader, output)
+    if container == MEDIA:
+        return _write_media(reader, output, fills)
     with replacing(output) as temporary, open(reader.path, "rb") as source:
         if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
             source.seek(0)
@@ -99,6 +103,17 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         chunks = [] if container == reader.format else other_chunks(source)
     lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
     return _losses(reader, container, subtype) + lost
+
+
+def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:
+    """Write the repaired sound into a file of a format that ffmpeg writes."""
+    arguments, notes = encoding(reader.path, output, reader.channels)
+    with replacing(output) as temporary, tempfile.TemporaryDirectory() as folder:
+        wav = Path(folder) / "repaired.wav"
+        with open(reader.path, "rb") as source:
+            _stream(reader, source, wav, "RF64" if reader.length * reader.channels > 1 << 29 else "WAV", "FLOAT", fills)
+        remuxed(reader.path, wav, temporary, arguments)
+    return notes
 
 
 def _kbps(reader: Reader, source: BinaryIO) -> float:
