@@ -73,6 +73,11 @@ def white(shape: torch.Size | tuple[int, ...], seed: int) -> Tensor:
     return torch.randn(*shape[:-3], 1, *shape[-2:], dtype=torch.complex64, generator=generator)
 
 
+def doubt(expected: float) -> float:
+    """Say how much of a change a fill gets of which so many dB are expected: all up to 15, a quarter from 26 on."""
+    return min(1.0, max(0.25, (30 - expected) / 15))
+
+
 @torch.no_grad()
 def refined(evidence: Evidence, net: nn.Module | None, natural: float = 1.0, seed: int = 0) -> Tensor:
     """Refine a fill, (channel, lost).
@@ -88,6 +93,6 @@ def refined(evidence: Evidence, net: nn.Module | None, natural: float = 1.0, see
     if net is not None:
         observation = whole.float()
         answer = net(observation.maps.unsqueeze(0))[0]
-        change = changed(answer, observation, natural, white(observation.spectrum.shape, seed + 1))
+        change = changed(answer, observation, natural * doubt(evidence.expected), white(observation.spectrum.shape, seed + 1))
         audio = audio + in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate).double()
     return audio[:, hole.start : hole.stop]
