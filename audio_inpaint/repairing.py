@@ -27,8 +27,8 @@ from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
 from audio_inpaint.methods.contract import Method, context_and_longest, restored
 from audio_inpaint.methods.device import checked_device
+from audio_inpaint.methods.given import as_method
 from audio_inpaint.methods.progress import counting
-from audio_inpaint.methods.registry import method as named
 from audio_inpaint.references import Reference, accompanied, aligned, reads_references
 from audio_inpaint.spans import Read, Shape, Span, finite, read_span, spans
 
@@ -105,7 +105,7 @@ def repair(
         finite(samples[:, start : start + BLOCK], gap[:, start : start + BLOCK], start, shape.sample_rate)
     output, explanations = samples.clone(), []
     work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
-    restorer = _method(method)
+    restorer = as_method(method)
     ours = Sound(lambda start, stop: work[:, start:stop], *shape, found)
     with aligned(references, ours, restorer) as others:
         for fills, explained in filled(ours.read, shape, work.dtype, found, restorer, device, progress, others):
@@ -183,7 +183,7 @@ def repair_file(
     >>> repair_file("damaged.wav", "repaired.wav", "0.5-0.53125", "janssen").gaps
     [Gap(start=8000, stop=8500, channel=None)]
     """
-    chosen = _method(method)
+    chosen = as_method(method)
     paths = Paths(allow="give overwrite=True")
     paths.reads(path, "the input")
     if isinstance(gaps, str | Path) and os.path.isfile(gaps):
@@ -342,14 +342,3 @@ def _cut(audio: Tensor, gap: Gap) -> Tensor:
 
 def _in_order(explanations: list[Explanation]) -> list[Explanation]:
     return sorted(explanations, key=lambda one: (one.gap.start, one.gap.stop, one.gap.channel or 0))
-
-
-def _method(given: str | Method) -> Method:
-    if isinstance(given, str):
-        return named(given)
-    if not callable(given):
-        raise InputError(f"{given!r:.60} is no method: give a name, or something to call with audio, gap, sample_rate")
-    built = given() if isinstance(given, type) else given
-    if not callable(built):
-        raise InputError(f"{given.__name__} is no method: it must be something to call with audio, gap, sample_rate")
-    return built

@@ -192,7 +192,7 @@ def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
     run("test", shards, one, *EXACT)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     line = [*torchrun, str(TESTS / "tone_shards.py"), "fit,test", str(shards), str(two), *EXACT, "--trainer.devices=2"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=100, env=ENVIRONMENT)
+    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
     assert done.returncode == 0, done.stderr
     assert "warn" not in done.stderr.lower()
     assert done.stdout.count("SNR_MS") == 1
