@@ -35,6 +35,7 @@ TABLE = {
     ("Recall", "templates"): ("[0.032,0.064]", (0.032, 0.064), [[], [0], [0.1, 1e-12], [0.1, -0.1], [math.inf]]),
     ("Recall", "contexts"): ("[1,2]", (1.0, 2.0), [[2, 1], [], [1, 0], [1, -1], [1, 100], [1, math.inf]]),
     ("Recall", "matches"): ("4", 4, [*COUNT, None]),
+    ("Recall", "responses"): ("[1,9]", (1, 9), [[0], [1, -1], [1.5], [10**7]]),
     ("Recall", "context"): ("inf", math.inf, [*CONTEXT, None]),
     ("Auto", "natural"): ("0.25", 0.25, [-0.1, 1.1, math.inf, None]),
     ("LocalTransplant", "side"): ("0.1", 0.1, [*AMOUNT, None]),
