@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from audio_inpaint import __version__
-from audio_inpaint.commands import benchmark, detect, inpaint, listening, methods, models
+from audio_inpaint.commands import benchmark, detect, inpaint, listening, methods, models, revert
 from audio_inpaint.commands.console import complain
 from audio_inpaint.errors import InputError
 
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inpaint.add_command(commands)
     detect.add_command(commands)
+    revert.add_command(commands)
     benchmark.add_command(commands)
     listening.add_commands(commands)
     methods.add_command(commands)

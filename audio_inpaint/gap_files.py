@@ -11,11 +11,13 @@ from typing import TextIO
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import Gap, check_gaps
+from audio_inpaint.marker_files import read_markers
 
 _EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas between gaps"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SECONDS = re.compile(rf"({_NUMBER})\s*[-–]\s*({_NUMBER})")
 _SAMPLES = re.compile(r"([+-]?[0-9]{1,18})\s*:\s*([+-]?[0-9]{1,18})")
+_POINT_S = 0.001
 _LABEL_CHANNEL = re.compile(r"(?:^|\s)ch([1-9][0-9]{0,8})$")
 
 
@@ -33,11 +35,19 @@ def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[G
 
 
 def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> list[Gap]:
-    """Reads a CSV with the header start,end[,channel] or an Audacity label track, told apart by their content.
+    """Reads the gaps of a file that `read_labels` reads."""
+    return [gap for gap, _ in read_labels(path, sample_rate, length)]
 
-    Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. An
-    empty file holds no gaps. Raises InputError naming the line that cannot be read.
+
+def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -> list[tuple[Gap, str]]:
+    """Reads a CSV with the header start,end[,channel,text], an Audacity label track, or what `read_markers` reads.
+
+    Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. A
+    label that ends where it begins, a point, means 1 ms on each side. An empty file holds no gaps. Returns each gap
+    with its text. Raises InputError naming the line that cannot be read.
     """
+    if (markers := read_markers(path, sample_rate)) is not None:
+        return markers
     try:
         with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
             lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text_lines(file, path), 1)]
@@ -48,9 +58,13 @@ def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> 
         return []
     is_csv = re.match(r"\s*\"?start\"?\s*[,;\t]", lines[0][1], re.IGNORECASE)
     gaps = []
-    for number, start, stop, channel in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
+    for number, start, stop, channel, text in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
         try:
-            gaps.append(_gap_of_seconds(start, stop, sample_rate, length, _channel(channel)))
+            if start.strip() == stop.strip():
+                gap = _around(start, sample_rate, length, _channel(channel))
+            else:
+                gap = _gap_of_seconds(start, stop, sample_rate, length, _channel(channel))
+            gaps.append((gap, text))
         except InputError as error:
             raise InputError(f"{path}, line {number}: {error}") from None
     return gaps
@@ -117,6 +131,18 @@ def _gap_of_seconds(start: str, stop: str, sample_rate: int, length: int | None,
     return _ordered(*positions, f"{start.strip()}-{stop.strip()}", channel)
 
 
+def _around(point: str, sample_rate: int, length: int | None, channel: int | None) -> Gap:
+    """Return the millisecond on each side of a label without an extent."""
+    number = point.strip().replace(",", ".")
+    if not re.fullmatch(_NUMBER, number) or not math.isfinite(exact := float(number) * sample_rate):
+        raise InputError(f"{_shown(point)} is not a time in seconds, such as 0.15")
+    if exact < 0 or (length is not None and exact > length):
+        raise InputError(f"the label at {point.strip()} s lies outside the file")
+    reach = max(1, round(_POINT_S * sample_rate))
+    stop = round(exact) + reach
+    return Gap(max(0, round(exact) - reach), stop if length is None else min(length, stop), channel)
+
+
 def _ordered(start: int, stop: int, shown: str, channel: int | None) -> Gap:
     if start < 0 or shown.startswith("-"):
         raise InputError(f"the gap {_shown(shown)} begins before the file does")
@@ -134,7 +160,7 @@ def _text_lines(file: TextIO, path: str | Path) -> Iterator[str]:
         yield line
 
 
-def _csv_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str]]:
+def _csv_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str, str]]:
     delimiter = re.search(r"[,;\t]", lines[0][1])[0]
     names = [name.strip().lower() for name in next(csv.reader([lines[0][1]], delimiter=delimiter))]
     if "end" not in names:
@@ -144,10 +170,10 @@ def _csv_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[
         row = dict(zip(names, cells, strict=False))
         if "end" not in row or len(cells) > len(names):
             raise InputError(f"{path}, line {number}: {_shown(line)} does not have the header's {len(names)} columns")
-        yield number, row["start"], row["end"], row.get("channel", "")
+        yield number, row["start"], row["end"], row.get("channel", ""), row.get("text", "")
 
 
-def _label_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str]]:
+def _label_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str, str]]:
     for number, line in lines:
         if line.startswith("\\"):  # the frequency range of a spectral selection
             continue
@@ -157,8 +183,9 @@ def _label_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tupl
                 f"{path}, line {number}: {_shown(line)} is neither a CSV header start,end nor an Audacity label "
                 "(start, tab, end in seconds)"
             )
-        channel = _LABEL_CHANNEL.search(others[1].rstrip()) if len(others) > 1 else None
-        yield number, start, others[0], channel[1] if channel else ""
+        text = others[1].strip() if len(others) > 1 else ""
+        channel = _LABEL_CHANNEL.search(text)
+        yield number, start, others[0], channel[1] if channel else "", text
 
 
 def _channel(cell: str) -> int | None:

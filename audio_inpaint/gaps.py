@@ -38,6 +38,14 @@ class Gap:
         """Return the same gap `by` samples later."""
         return replace(self, start=self.start + by, stop=self.stop + by)
 
+    def inside(self, other: Gap) -> bool:
+        """Whether all samples of this gap are samples of another one.
+
+        >>> Gap(5, 9, channel=1).inside(Gap(0, 10)), Gap(5, 9).inside(Gap(0, 10, channel=1))
+        (True, False)
+        """
+        return other.start <= self.start and self.stop <= other.stop and other.channel in (None, self.channel)
+
 
 def as_gaps(given: object, length: int, channels: int, sample_rate: int | None = None) -> list[Gap]:
     """Read gaps in any form that Python code has them in, and check them.
@@ -137,6 +145,39 @@ def check_gaps(
     return sorted(kept, key=_place)
 
 
+def padded(gaps: Iterable[Gap], by: int, length: int) -> list[Gap]:
+    """Return gaps that begin and end `by` samples farther out, within audio of a length.
+
+    >>> padded([Gap(5, 20)], by=10, length=100)
+    [Gap(start=0, stop=30, channel=None)]
+    """
+    return [replace(gap, start=max(0, gap.start - by), stop=min(length, gap.stop + by)) for gap in gaps]
+
+
+def snapped(gaps: Iterable[Gap], damage: Sequence[Gap], reach: int) -> list[Gap]:
+    """Return, for each gap, the damage that it meets; the gap itself where there is none.
+
+    Args:
+        gaps: placed by hand.
+        damage: as it was found; that of one channel answers to gaps of that channel and of all.
+        reach: samples by which a gap may miss what it means.
+
+    >>> snapped([Gap(100, 110), Gap(500, 510)], [Gap(90, 140)], reach=20)
+    [Gap(start=90, stop=140, channel=None), Gap(start=500, stop=510, channel=None)]
+    """
+    moved: list[Gap] = []
+    for gap in gaps:
+        met = [
+            one
+            for one in damage
+            if one.start < gap.stop + reach
+            and gap.start - reach < one.stop
+            and (None in (gap.channel, one.channel) or gap.channel == one.channel)
+        ]
+        moved += met or [gap]
+    return sorted(set(moved), key=_place)
+
+
 def lost_runs(gaps: Iterable[Gap], channels: int) -> list[Gap]:
     """Return the runs of lost samples: one of all channels where all lost the same, else one for each channel.
 
@@ -188,7 +229,8 @@ def mask_gaps(mask: torch.Tensor | np.ndarray) -> list[Gap]:
         lost = lost[:1]
     gaps = []
     for channel, row in enumerate(lost):
-        edges = np.flatnonzero(np.diff(row, prepend=False, append=False)).tolist()
+        edges = (np.flatnonzero(row[1:] != row[:-1]) + 1).tolist()
+        edges = [0] * bool(row[:1].any()) + edges + [len(row)] * bool(row[-1:].any())
         own = channel if len(lost) > 1 else None
         gaps += [Gap(start, stop, own) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
     return lost_runs(gaps, len(lost)) if len(lost) > 1 else gaps

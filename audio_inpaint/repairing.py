@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.arrays import as_samples, like
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
@@ -26,7 +27,9 @@ from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
 from audio_inpaint.methods.contract import Method, context_and_longest, restored
 from audio_inpaint.methods.device import checked_device
+from audio_inpaint.methods.progress import counting
 from audio_inpaint.methods.registry import method as named
+from audio_inpaint.references import Reference, accompanied, aligned, reads_references
 from audio_inpaint.spans import Read, Shape, Span, finite, read_span, spans
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Repair:
         audio: as it was given, array or tensor, of the same shape and type, its gaps filled.
         gaps: sorted and merged, in samples.
         explanations: how they were filled, in the order of time; empty if the method does not say.
+        references: how each of them fits, one line each.
 
     >>> repair(np.ones(4000), [(100, 200)], 8000, "silence").gaps
     [Gap(start=100, stop=200, channel=None)]
@@ -51,6 +55,7 @@ class Repair:
     audio: Any
     gaps: list[Gap]
     explanations: list[Explanation] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
 
 
 def repair(
@@ -59,6 +64,7 @@ def repair(
     sample_rate: int,
     method: str | Method = "auto",
     *,
+    references: Sequence[Any] = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Repair:
@@ -72,11 +78,14 @@ def repair(
         sample_rate: Hz.
         method: a name that `methods` lists, with options if need be ("janssen:iterations=5"), the file of a trained
             network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
+        references: other recordings of the same programme, aligned by themselves, to hear what was lost in: files; or
+            audio in memory, at the same sample rate or as a pair (audio, sample rate).
         device: where a method computes that can compute on a GPU, such as "cuda".
         progress: called with (gaps filled, gaps in all).
 
     Raises:
-        InputError: audio or gaps do not fit, a known sample is not finite, wherever it is, or there is no such method.
+        InputError: audio or gaps do not fit, a known sample is not finite, wherever it is, there is no such method, or
+            a reference cannot be used.
         ContractError: the method broke its contract.
 
     >>> import numpy as np
@@ -96,13 +105,14 @@ def repair(
         finite(samples[:, start : start + BLOCK], gap[:, start : start + BLOCK], start, shape.sample_rate)
     output, explanations = samples.clone(), []
     work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
-    for fills, explained in filled(
-        lambda start, stop: work[:, start:stop], shape, work.dtype, found, _method(method), device, progress
-    ):
-        for fill in fills:
-            fill.into(output, 0)
-        explanations += explained
-    return Repair(like(audio, output), found, _in_order(explanations))
+    restorer = _method(method)
+    ours = Sound(lambda start, stop: work[:, start:stop], *shape, found)
+    with aligned(references, ours, restorer) as others:
+        for fills, explained in filled(ours.read, shape, work.dtype, found, restorer, device, progress, others):
+            for fill in fills:
+                fill.into(output, 0)
+            explanations += explained
+        return Repair(like(audio, output), found, _in_order(explanations), list(map(str, others)))
 
 
 @dataclass(frozen=True)
@@ -118,6 +128,7 @@ class FileRepair:
         fills: what was put into them.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         notes: what the output's format could not keep, one line each.
+        references: how each of them fits, one line each.
 
     >>> import soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
@@ -134,6 +145,7 @@ class FileRepair:
     fills: list[Fill]
     explanations: list[Explanation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    references: list[str] = field(default_factory=list)
 
 
 def repair_file(
@@ -142,6 +154,7 @@ def repair_file(
     gaps: Any = None,
     method: str | Method = "auto",
     *,
+    references: Sequence[Any] = (),
     device: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -154,13 +167,14 @@ def repair_file(
         gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36"), the path of a label track or CSV file;
             None detects them.
         method: as `repair` takes it.
+        references: as `repair` takes them.
         device: as `repair` takes it.
         overwrite: replace an output that exists.
         progress: called with (gaps filled, gaps in all).
 
     Raises:
         InputError: a file cannot be used, no gap is found, gaps do not fit, or a known sample is not finite that the
-            method would be given; a file is read around its gaps only.
+            method would be given; without references, a file is read around its gaps only.
         ContractError: the method broke its contract.
 
     >>> import numpy as np, soundfile
@@ -174,13 +188,14 @@ def repair_file(
     paths.reads(path, "the input")
     if isinstance(gaps, str | Path) and os.path.isfile(gaps):
         paths.reads(gaps, "the list of gaps")
+    reads_references(references, path, paths)
     paths.writes(output, "the output")
     paths.check(overwrite)
     with Reader(path) as reader:
         found = gaps_of(reader, gaps)
         if not found:
             raise InputError(f"no gap was found in {path}: name the gaps")
-        return repair_recording(reader, output, found, chosen, device=device, progress=progress)
+        return repair_recording(reader, output, found, chosen, references=references, device=device, progress=progress)
 
 
 def gaps_of(reader: Reader, given: Any) -> list[Gap]:
@@ -206,8 +221,10 @@ def repair_recording(
     gaps: Sequence[Gap],
     method: Method,
     *,
+    references: Sequence[Any] = (),
     device: str | None = None,
     progress: Progress | None = None,
+    rejected: Sequence[Gap] = (),
 ) -> FileRepair:
     """Fill the gaps of an open recording, and write it to a file with nothing else changed.
 
@@ -216,8 +233,10 @@ def repair_recording(
         output: the file to write, or to replace.
         gaps: as `gaps_of` returns them.
         method: what restores.
+        references: as `repair` takes them.
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
+        rejected: gaps among these whose samples are lost too, so that no method uses them, but stay as they are.
 
     Raises:
         InputError: the output cannot be written, gaps do not fit, or a known sample is not finite.
@@ -227,13 +246,17 @@ def repair_recording(
     target(reader, Path(output))  # what would fail after minutes of work is refused before it
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
-    for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress):
-        fills += new
-        explanations += explained
+    with aligned(references, Sound.of(reader, gaps), method) as others:
+        for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress, others):
+            fills += new
+            explanations += explained
+        fits = list(map(str, others))
+    fills = [part for fill in fills for part in fill.without(rejected)]
+    explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     notes = write_patched(reader, output, fills)
-    seconds = time.perf_counter() - began
+    seconds, explained = time.perf_counter() - began, _in_order(explanations)
     return FileRepair(
-        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, _in_order(explanations), notes
+        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, explained, notes, fits
     )
 
 
@@ -251,6 +274,7 @@ def filled(
     method: Method,
     device: str | None = None,
     progress: Progress | None = None,
+    references: Sequence[Reference] = (),
 ) -> Iterator[tuple[list[Fill], list[Explanation]]]:
     """Fill the gaps of a recording by a method, span by span.
 
@@ -262,6 +286,7 @@ def filled(
         method: what restores.
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
+        references: other recordings; those that fit are read around each gap, as further channels.
 
     Yields:
         The fills of a span, and how they were made, in samples of the recording.
@@ -271,18 +296,21 @@ def filled(
         ContractError: the method broke its contract.
     """
     context, longest = context_and_longest(method)
+    ours = Sound(read, *shape, gaps)
 
     def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
         wanted = [one.moved(-span.start) for one in span.gaps]
-        return restored(method, audio, gap, shape.sample_rate, wanted, device)
+        audio, gap, names = accompanied(audio, gap, references, ours, span)
+        output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names)
+        return output[: shape.channels], explanations
 
     done, plan = 0, spans(gaps, shape, context, longest)
     total = sum(len(span.gaps) for span in plan)
     for span in plan:
-        yield fills_of(span, read, shape, dtype, restore)
+        with counting(progress, done, len(span.gaps), total):
+            made = fills_of(span, read, shape, dtype, restore)
+        yield made
         done += len(span.gaps)
-        if progress is not None:
-            progress(done, total)
 
 
 def fills_of(
@@ -314,9 +342,6 @@ def _cut(audio: Tensor, gap: Gap) -> Tensor:
 
 def _in_order(explanations: list[Explanation]) -> list[Explanation]:
     return sorted(explanations, key=lambda one: (one.gap.start, one.gap.stop, one.gap.channel or 0))
-
-
-# -- what the front door takes -----------------------------------------------------------------------------------------
 
 
 def _method(given: str | Method) -> Method:

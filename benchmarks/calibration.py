@@ -24,7 +24,7 @@ from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall import auto
-from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.scores.snr import snr
 
 
@@ -57,8 +57,8 @@ def _inside(kind: str, audio: torch.Tensor, run: Gap, rate: int) -> Row:
     trial = scene.trial(run)
     truth = audio[:, run.start : run.stop]
     if trial is None:
-        return Row(kind, None, _score(Janssen().restore(known, gap, rate)[:, run.start : run.stop], truth))
-    return Row(kind, auto.evidence(trial, scene.width // 4), _score(trial.mix, truth))
+        return Row(kind, None, score(Janssen().restore(known, gap, rate)[:, run.start : run.stop], truth))
+    return Row(kind, auto.evidence(trial, scene.width // 4), score(trial.mix, truth))
 
 
 def _at_end(kind: str, audio: torch.Tensor, run: Gap, rate: int) -> Row | None:
@@ -69,10 +69,10 @@ def _at_end(kind: str, audio: torch.Tensor, run: Gap, rate: int) -> Row | None:
     rehearsed = auto.at_the_end(Scene(auto.Auto(), known, gap, rate), run)
     near = slice(max(0, run.start - rate), run.stop)
     fill = Janssen().restore(known[:, near], gap[near], rate)[:, gap[near]]
-    return Row(kind, None if rehearsed is None else (rehearsed,), _score(fill, truth))
+    return Row(kind, None if rehearsed is None else (rehearsed,), score(fill, truth))
 
 
-def _score(fill: torch.Tensor, truth: torch.Tensor) -> float:
+def score(fill: torch.Tensor, truth: torch.Tensor) -> float:
     both = (each.reshape(1, -1) for each in (fill, truth))
     return float(snr(*both).clamp(auto.LOWEST, auto.HIGHEST))
 

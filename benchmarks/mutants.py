@@ -32,9 +32,11 @@ class Fault(NamedTuple):
 
 
 R = "methods/recall/recall.py"
+V = "methods/recall/scene.py"
 A = "methods/recall/auto.py"
 N = "methods/recall/recollection.py"
 H = "methods/recall/rehearsal.py"
+Y = "methods/recall/ways.py"
 J, B, C, S = "methods/janssen.py", "methods/burg.py", "dsp/coherence.py", "dsp/template_search.py"
 P, F, G, W = "files/patching.py", "files/recording.py", "gaps.py", "files/formats.py"
 
@@ -47,7 +49,7 @@ FILES = "tests/test_ingredients_files.py"
 
 FAULTS = {
     "coherence-filter": Fault(
-        N, "return coherent(total, target, (slice(before, hole.start), slice(hole.stop, after)), sample_rate), gains",
+        N, "return coherent(total, target, beside, sample_rate, ~lost), gains",
         "return total, gains", RECALLED),
     "ridge-stiff": Fault(N, "_RIDGE = 0.1", "_RIDGE = 10.0", RECALLED),
     "ridge-loose": Fault(N, "_RIDGE = 0.1", "_RIDGE = 0.001", RECALLED),
@@ -59,19 +61,19 @@ FAULTS = {
     "chance": Fault(C, "by_chance = 1 / values", "by_chance = 0 / values", RECALLED),
     "band-kept": Fault(C, "_ENOUGH = 1 / 3", "_ENOUGH = 1 / 300", RECALLED),
     "matches-spaced": Fault(S, "abs(match.lag - other.lag) >= spacing", "abs(match.lag - other.lag) >= 0", RECALLED),
-    "matches-apart": Fault(R, "_APART = 0.002", "_APART = 0.2", RECALLED),
-    "search-margin": Fault(R, "within.start - context.start + MARGIN", "within.start - context.start", RECALLED),
+    "matches-apart": Fault(V, "_APART = 0.002", "_APART = 0.2", RECALLED),
+    "search-margin": Fault(V, "within.start - context.start + MARGIN", "within.start - context.start", RECALLED),
     "contexts": Fault(R, "(1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)", "(1.0,)", CHOSEN),
-    "contexts-hurried": Fault(R, "self.recall.contexts[:2]", "self.recall.contexts", CHOSEN),
-    "orders": Fault(R, "self.order * (1 + i % 2)", "self.order", CHOSEN),
-    "after-recall": Fault(R, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),
-    "rehearsal-near": Fault(R, "side * (size + self.width + step", "side * (size + step", CHOSEN),
-    "rehearsal-one-side": Fault(R, "for side in (-1, 1):", "for side in (-1,):", CHOSEN),
-    "rehearsal-one-place": Fault(R, "for step in range(5):", "for step in range(1):", CHOSEN),
+    "contexts-hurried": Fault(Y, "contexts[:2]", "contexts", CHOSEN),
+    "orders": Fault(Y, "order * (1 + i % 2)", "order", CHOSEN),
+    "after-recall": Fault(Y, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),
+    "rehearsal-near": Fault(V, "apart = self.width + step", "apart = step", CHOSEN),
+    "rehearsal-one-side": Fault(V, "for side in (-1, 1)))", "for side in (-1,)))", CHOSEN),
+    "rehearsal-one-place": Fault(V, "for step in range(5):", "for step in range(1):", CHOSEN),
     "rehearsal-mean": Fault(H, ".log().mean(0).exp()", ".mean(0)", CHOSEN),
     "sharpness": Fault(H, "_SHARPNESS = 8", "_SHARPNESS = 1", CHOSEN),
-    "surroundings": Fault(R, "_LEAST = 0.25", "_LEAST = 0.1", CHOSEN),
-    "longest": Fault(R, "_LONGEST = 2\n", "_LONGEST = 200\n", CHOSEN),
+    "surroundings": Fault(V, "_LEAST = 0.25", "_LEAST = 0.1", CHOSEN),
+    "longest": Fault(V, "_LONGEST = 2\n", "_LONGEST = 200\n", CHOSEN),
     "neighbourhood": Fault(
         R, "max(0, run.start - width), min(length, run.stop + width)", "run.start, run.stop", CHOSEN),
     "slopes": Fault(A, "SLOPES = (0.342, 0.495, 0.223)", "SLOPES = (0.495, 0.342, 0.223)", EXPECTED),

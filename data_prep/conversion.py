@@ -2,8 +2,6 @@
 
 import io
 import json
-import zipfile
-import zlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +9,7 @@ import soundfile
 import soxr
 
 from audio_inpaint.files.atomic import reason
+from data_prep.limits import ARCHIVE_ERRORS, MOST_SECONDS, Unusable, opened
 from data_prep.recording import Recording
 
 BLOCK = 1 << 18  # samples of each channel decoded at once
@@ -62,12 +61,16 @@ class Refused:
 def convert(recording: Recording, target: Target) -> Converted | Refused:
     """Convert a recording; whatever is wrong with the file is told, never raised."""
     try:
-        audio, seconds = decode(recording.read(), target.sample_rate)
-    except _Broken as error:
+        data = recording.read()
+    except Unusable as error:
         return Refused(recording.key, str(error))
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (MemoryError, *ARCHIVE_ERRORS) as error:
         return Refused(recording.key, f"cannot be read: {reason(error)}")
-    except (soundfile.SoundFileError, ValueError, RuntimeError) as error:  # a damaged header can promise anything
+    try:
+        audio, seconds = decode(data, target.sample_rate)
+    except Unusable as error:
+        return Refused(recording.key, str(error))
+    except (soundfile.SoundFileError, ValueError, RuntimeError, MemoryError) as error:  # a header can promise anything
         return Refused(recording.key, f"cannot be decoded: {reason(error)}")
     if recording.seconds is not None and seconds < SHORTEST * recording.seconds:
         return Refused(recording.key, f"holds {seconds:.2f} s, its source promises {recording.seconds:.0f} s")
@@ -97,28 +100,30 @@ def decode(data: bytes, sample_rate: int) -> tuple[np.ndarray, float]:
 
     Raises:
         soundfile.SoundFileError: not audio.
-        _Broken: no samples, fewer than the header promises, or no numbers.
+        Unusable: no samples, fewer than the header promises, more than a recording may have, or no numbers.
     """
     if not data:
-        raise _Broken("empty (0 bytes)")
-    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        raise Unusable("empty (0 bytes)")
+    with opened(data) as file:
         rate, promised, read = file.samplerate, file.frames, 0
         resampler = soxr.ResampleStream(rate, sample_rate, 1, dtype="float32", quality="VHQ")
         blocks = []
         while True:
             block = file.read(BLOCK, dtype="float32", always_2d=True)
             read += len(block)
+            if read > MOST_SECONDS * rate:
+                raise Unusable(f"lasts more than {MOST_SECONDS} s: cut it")
             mono = block.mean(axis=1)
             blocks.append(mono if rate == sample_rate else resampler.resample_chunk(mono, last=len(block) < BLOCK))
             if len(block) < BLOCK:
                 break
     if not read:
-        raise _Broken("holds no samples")
+        raise Unusable("holds no samples")
     if read + LOST_TAIL * rate < promised:
-        raise _Broken(f"cut short: ends at {read / rate:.2f} s, its header promises {promised / rate:.2f} s")
+        raise Unusable(f"cut short: ends at {read / rate:.2f} s, its header promises {promised / rate:.2f} s")
     audio = np.concatenate(blocks)
     if not np.isfinite(audio).all():
-        raise _Broken("holds values that are no numbers")
+        raise Unusable("holds values that are no numbers")
     return audio, read / rate
 
 
@@ -151,7 +156,3 @@ def to_flac(samples: np.ndarray, sample_rate: int) -> bytes:
     file = io.BytesIO()
     soundfile.write(file, samples, sample_rate, format="FLAC", subtype="PCM_16")
     return file.getvalue()
-
-
-class _Broken(ValueError):
-    """A file that opens but does not hold what it should."""

@@ -28,7 +28,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.recall.auto import Auto
-from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.refiner.evidence import REACH, Evidence
 from data_prep.parallel import available_cores, ordered_map
 from data_prep.recording import SPLITS

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TextIO
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason
+from data_prep.limits import ARCHIVE_ERRORS
 from data_prep.recording import (
     SPLITS,
     Recording,
@@ -22,6 +24,8 @@ from data_prep.recording import (
 )
 
 CLIP_SECONDS = 30  # FMA's clips are of 30 s, or as long as the track where that is shorter
+MOST_TABLE_BYTES = 1 << 30  # FMA's own has 260 MB
+AGAIN = "download it again"
 COLUMNS = {
     "title": ("track", "title"),
     "artist": ("artist", "name"),
@@ -84,10 +88,8 @@ def read_tracks(file: TextIO) -> dict[int, dict[str, str]]:
             raise ValueError
         places = {field: columns.index(column) for field, column in COLUMNS.items() if column in columns}
         return {int(line[0]): {field: line[place] for field, place in places.items() if line[place]} for line in lines}
-    except (StopIteration, ValueError, IndexError, UnicodeDecodeError) as error:
-        raise InputError("tracks.csv is not FMA's (two rows of column names, then track_id): download it again") from (
-            error
-        )
+    except (StopIteration, IndexError, csv.Error, *ARCHIVE_ERRORS) as error:
+        raise InputError(f"tracks.csv is not FMA's (two rows of column names, then track_id): {AGAIN}") from error
 
 
 def _archives(source: Path) -> Iterator[Path]:
@@ -106,15 +108,25 @@ def _open_tracks(places: list[Path]) -> TextIO:
         if place.is_dir():
             for path in (place / "fma_metadata" / "tracks.csv", place / "tracks.csv"):
                 if path.is_file():
+                    _check_table(path, path.stat().st_size)
                     return open(path, encoding="utf-8", newline="")
         else:
             archive = _zip(place)
             for name in archive.namelist():
                 if name.rpartition("/")[2] == "tracks.csv":
-                    return io.TextIOWrapper(archive.open(name), encoding="utf-8", newline="")
+                    _check_table(place, archive.getinfo(name).file_size)
+                    try:
+                        return io.TextIOWrapper(archive.open(name), encoding="utf-8", newline="")
+                    except ARCHIVE_ERRORS as error:
+                        raise InputError(f"{name} in {place} cannot be read ({reason(error)}): {AGAIN}") from error
     raise InputError(
         f"no tracks.csv under {_named(places)}: download fma_metadata.zip too and name it, or put it beside the audio"
     )
+
+
+def _check_table(place: Path, size: int) -> None:
+    if size > MOST_TABLE_BYTES:
+        raise InputError(f"tracks.csv of {place} has {size / 1e6:,.0f} MB, which is not FMA's: {AGAIN}")
 
 
 def _audio_of(place: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
@@ -132,8 +144,8 @@ def _audio_of(place: Path) -> Iterator[tuple[str, Callable[[], bytes]]]:
 def _zip(path: Path) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(path)
-    except (OSError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} is not a whole ZIP archive ({error}): download it again") from error
+    except ARCHIVE_ERRORS as error:
+        raise InputError(f"{path} is not a whole ZIP archive ({reason(error)}): {AGAIN}") from error
 
 
 def _album(name: str, row: dict[str, str]) -> str:

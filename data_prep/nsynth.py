@@ -3,19 +3,24 @@
 import json
 import re
 import tarfile
-import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
+from typing import Self
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason
+from data_prep.limits import ARCHIVE_ERRORS, Unusable, checked_size, read_file
 from data_prep.recording import SPLITS, Recording, Split, file_bytes, given_bytes, identity, shuffled
 
 FOLDERS = {"training": "nsynth-train", "validation": "nsynth-valid", "test": "nsynth-test"}
 ARCHIVE_SUFFIX = ".jsonwav.tar.gz"
 LICENCE = "CC-BY-4.0"  # NSynth's, where examples.json names no other
 NOTE_SECONDS = 4
-_NOTE = re.compile(r"(?P<family>[a-z_]+)_(?P<source>acoustic|electronic|synthetic)_(?P<id>\d+)-(?P<pitch>\d+)-"
-                   r"(?P<velocity>\d+)\.wav$")  # fmt: skip
+MOST_NOTE_BYTES = 1 << 24  # NSynth's have 128 kB
+MOST_HEADER_BYTES = 1 << 20  # of a tar archive's long names and the like
+_NOTE = re.compile(r"(?P<family>[a-z_]+)_(?P<source>acoustic|electronic|synthetic)_(?P<id>\d{1,6})-(?P<pitch>\d{1,6})-"
+                   r"(?P<velocity>\d{1,6})\.wav")  # fmt: skip
 
 
 def splits(sources: list[Path]) -> dict[str, Split]:
@@ -50,7 +55,7 @@ def splits(sources: list[Path]) -> dict[str, Split]:
 
 def note(name: str, split: str, licence: str = LICENCE) -> dict[str, str | int] | None:
     """What a note's file name tells, None where it is not a note's."""
-    found = _NOTE.search(name)
+    found = _NOTE.fullmatch(name)
     if not found:
         return None
     return {
@@ -68,12 +73,14 @@ def _extracted(folder: Path, split: str) -> Split:
     """The notes that examples.json names: one whose file is missing is then refused by name."""
     path = folder / "examples.json"
     try:
-        with open(path, encoding="utf-8") as file:
-            # Of an entry only the licence is kept: 289,205 whole entries would take a gigabyte.
-            licences = json.load(file, object_hook=lambda entry: entry.get("license") if "pitch" in entry else entry)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): extract the archive again") from error
-    names = [name for name in shuffled(licences) if _NOTE.search(f"{name}.wav")]
+        text = read_file(path)
+        # Of an entry only the licence is kept: 289,205 whole entries would take a gigabyte.
+        licences = json.loads(text, object_hook=lambda entry: entry.get("license") if "pitch" in entry else entry)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({reason(error)}): extract the archive again") from error
+    if not isinstance(licences, dict) or not all(isinstance(one, str | None) for one in licences.values()):
+        raise InputError(f"{path} is not NSynth's, which has an entry with a pitch for each note: extract it again")
+    names = [name for name in shuffled(licences) if _NOTE.fullmatch(f"{name}.wav")]
     recordings = (
         Recording(name, note(f"{name}.wav", split, licences[name] or LICENCE), file_bytes(path), NOTE_SECONDS)
         for name, path in ((name, folder / "audio" / f"{name}.wav") for name in names)
@@ -83,14 +90,36 @@ def _extracted(folder: Path, split: str) -> Split:
 
 def _streamed(archive: Path, split: str) -> Iterator[Recording]:
     try:
-        with tarfile.open(archive, "r|gz") as tar:
+        with tarfile.open(archive, "r|gz", tarinfo=_Member) as tar:
             for member in tar:
                 name = member.name.rpartition("/")[2]
                 if metadata := note(name, split):
-                    data = tar.extractfile(member).read()
-                    yield Recording(name.removesuffix(".wav"), metadata, given_bytes(data), NOTE_SECONDS)
+                    usable = member.isreg() and member.size <= MOST_NOTE_BYTES
+                    read = given_bytes(tar.extractfile(member).read()) if usable else partial(_refuse, member.size)
+                    yield Recording(name.removesuffix(".wav"), metadata, read, NOTE_SECONDS)
                 tar.members.clear()  # tarfile would keep every header
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+    except (tarfile.TarError, *ARCHIVE_ERRORS) as error:
         raise InputError(
-            f"{archive} is not a whole archive ({error}): download it again; finished shards are kept"
+            f"{archive} is not a whole archive ({reason(error)}): download it again; finished shards are kept"
         ) from error
+
+
+_HEADERS = {
+    tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+}  # fmt: skip
+
+
+class _Member(tarfile.TarInfo):
+    """A member whose name fits into memory."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes, encoding: str, errors: str) -> Self:
+        member = super().frombuf(buf, encoding, errors)
+        if member.type in _HEADERS and member.size > MOST_HEADER_BYTES:
+            raise tarfile.ReadError(f"a header of {member.size} bytes")
+        return member
+
+
+def _refuse(size: int) -> bytes:
+    checked_size(size, MOST_NOTE_BYTES)
+    raise Unusable("is no regular file")

@@ -3,9 +3,9 @@
 import csv
 import io
 import json
-import subprocess
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -15,13 +15,15 @@ import soundfile
 from tqdm import tqdm
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import replacing
-from data_prep.packages import Program, licence_of, unpack, version
+from audio_inpaint.files.atomic import reason, replacing
+from data_prep import g722
+from data_prep.conversion import Refused
+from data_prep.limits import ARCHIVE_ERRORS, Unusable, opened, read_member
+from data_prep.packages import licence_of, unpack, version
 from data_prep.parallel import ordered_map
 
 CLIP, LEAD, TAIL = 30, 5, 2  # seconds of a clip; left out at a track's start and end, where music fades
 RECORDS = ".tracks"  # folder of the clips of each track that is finished
-G722_RATE = 16000
 FRAME = 1024  # samples whose level is measured at once
 LOUDEST, QUIET, QUIET_SHARE = -40.0, -60.0, 0.2  # dBFS: a clip is kept if louder, and not too much of it is quieter
 # FMA files game soundtracks under its genre Soundtrack, a child of this one.
@@ -111,13 +113,7 @@ class Clip:
     position: str
 
 
-def programs(packages: list[MusicPackage]) -> list[Program]:
-    """The programs that reading these packages needs."""
-    g722 = any(package.tracks.endswith(".g722") for package in packages)
-    return [Program("dpkg-deb", "dpkg"), *([Program("ffmpeg", "ffmpeg")] if g722 else [])]
-
-
-def write_music(packages: list[MusicPackage], downloads: Path, out: Path, workers: int) -> int:
+def write_music(packages: list[MusicPackage], downloads: Path, out: Path, workers: int) -> tuple[int, list[Refused]]:
     """Cut the tracks of downloaded packages into clips and list them in tracks.csv.
 
     Args:
@@ -126,30 +122,35 @@ def write_music(packages: list[MusicPackage], downloads: Path, out: Path, worker
         out: gets fma_small/000/000002.flac and so on, and fma_metadata/tracks.csv.
         workers: processes.
 
-    Returns: the number of clips.
+    Returns: the number of clips, and the tracks that cannot be read.
 
     Raises:
-        InputError: a track cannot be read or nothing can be written.
+        InputError: a package holds no tracks, or nothing can be written.
     """
     tracks = [track for package in packages for track in list_tracks(package, downloads)]
     records = out / RECORDS
     for folder in (records, out / "fma_small", out / "fma_metadata"):
         folder.mkdir(parents=True, exist_ok=True)
     cut = ordered_map(partial(cut_track, out=out), tracks, workers)
-    clips = [clip for found in tqdm(cut, "music", len(tracks), unit=" tracks", disable=None) for clip in found]
+    clips, refused = [], []
+    for found in tqdm(cut, "music", len(tracks), unit=" tracks", disable=None):
+        if isinstance(found, Refused):
+            refused.append(found)
+        else:
+            clips += found
     with (
         replacing(out / "fma_metadata" / "tracks.csv") as temporary,
         open(temporary, "w", encoding="utf-8", newline="") as file,
     ):
         write_tracks(file, clips)
-    return len(clips)
+    return len(clips), refused
 
 
 def list_tracks(package: MusicPackage, downloads: Path) -> list[Track]:
     """Unpack a package and list its tracks in the order of their names.
 
     Raises:
-        InputError: it has none.
+        InputError: it has none, or its archive cannot be read.
     """
     folder = unpack(package.name, downloads)
     copyright_file = folder / "usr/share/doc" / package.name / "copyright"
@@ -157,7 +158,10 @@ def list_tracks(package: MusicPackage, downloads: Path) -> list[Track]:
     found = []
     for path in sorted(folder.glob(package.tracks)):
         if package.inner:
-            names = zipfile.ZipFile(path).namelist()
+            try:
+                names = zipfile.ZipFile(path).namelist()
+            except ARCHIVE_ERRORS as error:
+                raise InputError(f"{path} is not a whole ZIP archive ({reason(error)}): remove {folder}") from error
             found += [(path, name) for name in sorted(names) if name.startswith(package.inner) and name[-1] != "/"]
         elif path.suffix != ".tags" and path.is_file():
             found.append((path, ""))
@@ -176,28 +180,24 @@ def list_tracks(package: MusicPackage, downloads: Path) -> list[Track]:
     ]
 
 
-def cut_track(track: Track, out: Path) -> list[Clip]:
+def cut_track(track: Track, out: Path) -> list[Clip] | Refused:
     """Cut a track into clips that follow each other without overlap, keep those that are not quiet, and describe them.
 
-    A track that an earlier run finished is only read back.
+    A track that an earlier run finished is only read back; one that cannot be read is tried again by each run.
     """
     record = out / RECORDS / f"{track.package.name}-{track.number:03d}.json"
     if record.is_file():
         return [Clip(**clip) for clip in json.loads(record.read_text(encoding="utf-8"))]
     clips = []
-    with _open(track) as file:
-        rate, tags = file.samplerate, file.copy_metadata()
-        file.read(LEAD * rate)
-        for number in range(max(0, (file.frames // rate - LEAD - TAIL) // CLIP)):
-            samples = file.read(CLIP * rate, dtype="float32", always_2d=True)
-            if len(samples) < CLIP * rate or is_quiet(samples):
-                continue
-            clip = _describe(track, number, file.frames // rate, tags)
+    try:
+        for clip, samples, rate in _loud_clips(track):
             path = out / "fma_small" / f"{clip.id // 1000:03d}" / f"{clip.id:06d}.flac"
             path.parent.mkdir(exist_ok=True)
             with replacing(path) as temporary:
                 soundfile.write(temporary, samples, rate, format="FLAC", subtype="PCM_16")
             clips.append(clip)
+    except Unusable as error:
+        return Refused(f"{track.package.name}: {track.member or track.path.name}", str(error))
     with replacing(record) as temporary:
         temporary.write_text(json.dumps([asdict(clip) for clip in clips], ensure_ascii=False), encoding="utf-8")
     return clips
@@ -233,21 +233,31 @@ def write_tracks(file: io.TextIOBase, clips: list[Clip]) -> None:
     writer.writerows([clip.id, *(value(clip) for value in columns.values())] for clip in clips)
 
 
-def _open(track: Track) -> soundfile.SoundFile:
-    name = f"{track.path.name}{':' if track.member else ''}{track.member}"
-    if track.path.suffix == ".g722":
-        command = ["ffmpeg", "-v", "error", "-f", "g722", "-i", str(track.path), "-f", "s16le", "-"]
-        result = subprocess.run(command, capture_output=True, check=False)
-        if result.returncode:
-            raise InputError(f"{name}: ffmpeg cannot read it ({result.stderr.decode(errors='replace').strip()})")
-        # Headerless: the header of a file that ffmpeg writes to a pipe does not know its length.
-        raw = {"samplerate": G722_RATE, "channels": 1, "format": "RAW", "subtype": "PCM_16", "endian": "LITTLE"}
-        return soundfile.SoundFile(io.BytesIO(result.stdout), **raw)
-    data = io.BytesIO(zipfile.ZipFile(track.path).read(track.member)) if track.member else track.path
+def _loud_clips(track: Track) -> Iterator[tuple[Clip, np.ndarray, int]]:
+    """Yield the clips of a track that are not quiet, their samples (time, channel), and its rate.
+
+    Raises:
+        Unusable: it cannot be read to its end.
+    """
     try:
-        return soundfile.SoundFile(data)
-    except soundfile.SoundFileError as error:
-        raise InputError(f"{name} of {track.package.name} cannot be read: {error}") from error
+        with opened(_source(track)) as file:
+            rate, tags = file.samplerate, file.copy_metadata()
+            file.read(LEAD * rate)
+            for number in range(max(0, (file.frames // rate - LEAD - TAIL) // CLIP)):
+                samples = file.read(CLIP * rate, dtype="float32", always_2d=True)
+                if len(samples) == CLIP * rate and not is_quiet(samples):
+                    yield _describe(track, number, file.frames // rate, tags), samples, rate
+    except Unusable:
+        raise
+    except (soundfile.SoundFileError, MemoryError, *ARCHIVE_ERRORS) as error:
+        raise Unusable(reason(error)) from error
+
+
+def _source(track: Track) -> Path | bytes:
+    """What libsndfile reads: the file of a track, or the bytes that a program or an archive gives."""
+    if track.path.suffix == g722.SUFFIX:
+        return g722.as_wav([track.path])[0]
+    return read_member(zipfile.ZipFile(track.path), track.member) if track.member else track.path
 
 
 def _describe(track: Track, number: int, seconds: int, tags: dict[str, str]) -> Clip:

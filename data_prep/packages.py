@@ -3,10 +3,12 @@
 import re
 import shutil
 import subprocess
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from data_prep import g722
 
 
 @dataclass(frozen=True)
@@ -15,6 +17,12 @@ class Program:
 
     name: str
     package: str
+
+
+def programs(files: Iterable[str]) -> list[Program]:
+    """The programs that reading files needs, which patterns of a package name."""
+    coded = any(pattern.endswith(g722.SUFFIX) for pattern in files)
+    return [Program("dpkg-deb", "dpkg"), *([Program("ffmpeg", "ffmpeg")] if coded else [])]
 
 
 def require(programs: list[Program]) -> None:

@@ -1,7 +1,6 @@
 """Work spread over processor cores, its results in the order of its items."""
 
 import os
-import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
@@ -9,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.processes import serve
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
 AHEAD = 4  # items a worker may be ahead of the reader of the results: bounds memory, evens out long items
@@ -46,7 +46,7 @@ def ordered_map(function: Callable[[Item], Result], items: Iterable[Item], worke
 
 
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent stops its workers
+    serve()
     # libmpg123 and the like tell standard error about each broken file, across the progress bar; the results tell too.
     with open(os.devnull, "wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)

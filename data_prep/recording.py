@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 
+from data_prep.limits import read_file, read_member
+
 SPLITS = ("training", "validation", "test")
 SHARES = (0.7, 0.2, 0.1)  # of a source without splits of its own: those of Marafioti et al., 2019, for FMA
 
@@ -45,7 +47,7 @@ class Split:
 
 def file_bytes(path: Path) -> Callable[[], bytes]:
     """What reads a file."""
-    return partial(Path.read_bytes, path)
+    return partial(read_file, path)
 
 
 def member_bytes(archive: Path, name: str) -> Callable[[], bytes]:
@@ -85,7 +87,7 @@ def _digest(text: str) -> str:
 
 
 def _read_member(archive: Path, name: str) -> bytes:
-    return _opened(archive).read(name)
+    return read_member(_opened(archive), name)
 
 
 @lru_cache(maxsize=4)

@@ -22,7 +22,9 @@ def problems(folder: Path) -> tuple[dict[str, str], int]:
     path = folder / "manifest.json"
     try:
         splits = json.loads(path.read_text(encoding="utf-8"))["splits"].values()
-        shards = {shard["name"]: (shard["bytes"], shard["sha256"]) for split in splits for shard in split["shards"]}
+        shards = {
+            str(shard["name"]): (int(shard["bytes"]), shard["sha256"]) for split in splits for shard in split["shards"]
+        }
     except FileNotFoundError as error:
         raise InputError(
             f"there is no {path}: name a folder of `audio-inpaint-data shards`, which has ended"

@@ -92,8 +92,8 @@ def table(items: list[Item]) -> Iterator[str]:
 def main() -> int:
     """Run the demonstration; returns the exit code, 2 for an error that the user can fix."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    default = "auto,auto:refine=false,janssen"
-    parser.add_argument("--methods", default=default, help="see `audio-inpaint methods`; %(default)s")
+    methods = "auto,auto:refine=false,janssen"
+    parser.add_argument("--methods", default=methods, help="see `audio-inpaint methods`; %(default)s")
     parser.add_argument("--full", action="store_true", help=f"fit {FIT} to every recording, all its steps")
     parser.add_argument("--seed", type=int, default=0, help="of the places and lengths of the gaps; %(default)s")
     options = parser.parse_args()

@@ -86,3 +86,10 @@ def samples_of(out: Path) -> dict[str, tuple[np.ndarray, dict]]:
 
 def digests(out: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(out.iterdir())}
+
+
+def all_digests(folder: Path) -> dict[str, dict[str, str]]:
+    folders = [path for path in sorted(folder.rglob("*")) if path.is_dir() and not path.name.startswith(".")]
+    return {
+        str(path.relative_to(folder)): digests(path) for path in folders if not any(p.is_dir() for p in path.iterdir())
+    }

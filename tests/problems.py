@@ -7,7 +7,7 @@ from signals import noise
 
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.recall.auto import Auto
-from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.methods.recall.scene import Scene
 
 
 def decibels(fill, truth):

@@ -15,7 +15,8 @@ from audio_inpaint.methods.burg import extrapolate
 from audio_inpaint.methods.gap_workers import on_cores
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.auto import HIGHEST, LOWEST, Auto, at_the_end, evidence
-from audio_inpaint.methods.recall.recall import Recall, Scene
+from audio_inpaint.methods.recall.recall import Recall
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.registry import method, names
 from audio_inpaint.scores.snr import snr
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -115,7 +116,7 @@ def test_what_is_validated_saved_and_loaded_are_the_averaged_weights(shards, tmp
 def test_the_step_is_the_papers_with_half_lambda_times_the_squared_kernels_in_the_loss():
     torch.manual_seed(0)
     sizes = {"context": 512, "gap": 256, "n_fft": 128, "hop_length": 32}
-    model = ContextEncoder(lambda *s: SlimContextEncoder(*s, channels=4, depth=1), **sizes, weight_decay=0.3)
+    model = ContextEncoder(partial(SlimContextEncoder, channels=4, depth=1), **sizes, weight_decay=0.3)
     model.double()  # biases in front of a batch norm have no gradient but that of rounding
     model._trainer = type("Logs", (), {"log_every_n_steps": 1, "global_step": 0, "estimated_stepping_batches": 9})()
     logged = {}
@@ -139,9 +140,14 @@ def test_the_step_is_the_papers_with_half_lambda_times_the_squared_kernels_in_th
         torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
 
 
+def line(*_):
+    """A network of no use."""
+    return torch.nn.Linear(2, 2)
+
+
 def rates(steps, losses=None, **options):
     """The learning rates that a schedule gives, without a trainer."""
-    model = ContextEncoder(lambda *_: torch.nn.Linear(2, 2), learning_rate=1.0, **options)
+    model = ContextEncoder(line, learning_rate=1.0, **options)
     model._trainer = type("Steps", (), {"estimated_stepping_batches": steps})()
     parts = model.configure_optimizers()
     optimizer, schedule, found = parts["optimizer"], parts["lr_scheduler"]["scheduler"], []

@@ -2,18 +2,16 @@
 
 import csv
 import json
-import os
 import shutil
-import stat
 import struct
-import subprocess
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
-from prepared_sources import audio_file, digests, samples_of, tone
+from debian_packages import build_package, put_apt_get
+from prepared_sources import all_digests, audio_file, samples_of, tone
 
 from data_prep import open_corpus, open_music, open_notes, packages, shards
 from data_prep.open_music import MusicPackage
@@ -40,33 +38,6 @@ MUSIC = (
     MusicPackage(2, "zipped-music", "validation", "usr/share/zipped/music.pk3", "Zipped", "Duo", "PD", inner="music/"),
     MusicPackage(3, "bare-music", "test", "usr/share/bare/music/*", "Bare", "Solo", "CC-BY-SA-3.0"),
 )
-
-
-def build_package(root: Path, name: str, out: Path) -> None:
-    control = root / "DEBIAN" / "control"
-    control.parent.mkdir(parents=True)
-    control.write_text(f"Package: {name}\nVersion: 1:2.0-1\nArchitecture: all\nMaintainer: a <a@b.c>\nDescription: d\n")
-    out.mkdir(exist_ok=True)
-    target = out / f"{name}_1%3a2.0-1_all.deb"
-    subprocess.run(["dpkg-deb", "--root-owner-group", "-Znone", "-b", root, target], check=True, capture_output=True)
-
-
-def put_apt_get(folder: Path, server: Path) -> None:
-    """A stand-in that knows the packages in `server` and counts its downloads in `server`/log."""
-    script = folder / "apt-get"
-    script.write_text(
-        f"""#!/bin/bash
-[ "$1" = download ] || exit 9
-shift
-[ "$1" = --print-uris ] && dry=1 && shift
-for name in "$@"; do
-    file=$(ls {server}/${{name}}_*.deb 2>/dev/null) || {{ echo "E: Unable to locate package $name" >&2; exit 100; }}
-    if [ "$dry" ]; then echo "'http://d/${{file##*/}}' ${{file##*/}} $(stat -c %s "$file") SHA256:0"
-    else cp "$file" . && echo "$name" >> {server}/log; fi
-done
-"""
-    )
-    script.chmod(script.stat().st_mode | stat.S_IXUSR)
 
 
 @pytest.fixture(scope="module")
@@ -97,20 +68,9 @@ def server(tmp_path_factory) -> Path:
 @pytest.fixture
 def debian(server, tmp_path, monkeypatch) -> Path:
     """The stand-ins in place; gives an empty folder for a corpus."""
-    programs = tmp_path / "programs"
-    programs.mkdir()
-    put_apt_get(programs, server)
-    (server / "log").unlink(missing_ok=True)
-    monkeypatch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+    put_apt_get(tmp_path / "programs", server, monkeypatch)
     monkeypatch.setattr(open_music, "MUSIC", MUSIC)
     return tmp_path / "corpus"
-
-
-def all_digests(folder: Path) -> dict[str, dict[str, str]]:
-    folders = [path for path in sorted(folder.rglob("*")) if path.is_dir() and not path.name.startswith(".")]
-    return {
-        str(path.relative_to(folder)): digests(path) for path in folders if not any(p.is_dir() for p in path.iterdir())
-    }
 
 
 @needs_dpkg
@@ -167,6 +127,33 @@ def test_an_interrupted_corpus_continues_and_fetches_nothing_twice(debian, serve
     assert (debian / "music/fma_small/010/010000.flac").stat().st_ino == kept
     assert sorted((server / "log").read_text().split()) == ["bare-music", "plain-music", "zipped-music"]
     assert all_digests(debian / "music") == all_digests(debian.with_name("whole") / "music")
+
+
+@needs_dpkg
+def test_tracks_that_cannot_be_read_are_named_and_the_rest_is_used(debian, server, capsys):
+    downloads = debian / "packages"
+    downloads.mkdir(parents=True)
+    for path in server.glob("*.deb"):
+        shutil.copy(path, downloads)
+    plain = packages.unpack("plain-music", downloads) / "usr/share/plain"
+    (plain / "a.ogg").write_bytes(b"no audio at all")
+    header = bytearray(audio_file(plain / "slow.wav", 70, 8000).read_bytes())
+    header[24:28] = struct.pack("<I", 1)
+    (plain / "b.ogg").write_bytes(header)
+    archive = packages.unpack("zipped-music", downloads) / "usr/share/zipped/music.pk3"
+    data = bytearray(archive.read_bytes())
+    place = data.find(b"OggS") + 1000
+    data[place : place + 50] = b"\0" * 50
+    archive.write_bytes(data)
+    for _ in range(2):  # and a second run says so again
+        assert open_corpus.main(["-o", str(debian), "--only", "music", "--workers", "2"]) == 0
+        said = capsys.readouterr().err
+        assert "passed over: plain-music: a.ogg: " in said
+        assert "passed over: plain-music: b.ogg: has a rate of 1 Hz" in said
+        assert "passed over: zipped-music: music/first.ogg: " in said
+        assert "passed over: 3 files that cannot be read" in said
+    clips = {path.stem for path in debian.rglob("*.flac")}
+    assert clips == {"020100", "030000"}
 
 
 @needs_dpkg

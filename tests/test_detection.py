@@ -61,10 +61,10 @@ def offset_and_clicks(signal, start, stop):
     ("damage", "kind", "off"),
     [
         (zeroed, "zeros", 1),
-        (held, "stuck", 1),
-        (stuck_elsewhere, "stuck", 1),
-        (nearly_silent, "dropout", 8),
-        (offset_and_clicks, "dropout", 2),
+        (held, "held", 1),
+        (stuck_elsewhere, "held", 1),
+        (nearly_silent, "dropouts", 8),
+        (offset_and_clicks, "dropouts", 2),
     ],
 )
 def test_a_gap_is_found_with_its_kind_and_edges(tmp_path, milliseconds, damage, kind, off):
@@ -204,22 +204,22 @@ def test_a_gap_is_the_same_wherever_the_blocks_end(tmp_path):
         damaged[start : start + 500] = 0
         damaged[start + 5000 : start + 5400] = 0.01
         kinds = [(d.gap.start - start, d.gap.stop - start, d.kind) for d in found(tmp_path, damaged, 8000)]
-        assert kinds == [(0, 500, "zeros"), (5000, 5400, "stuck")]
+        assert kinds == [(0, 500, "zeros"), (5000, 5400, "held")]
 
 
 def test_longer_stretches_are_pauses(tmp_path):
     signal = music(6)
     signal[60_000 : 60_000 + 44100] = 0
     assert [d.gap for d in found(tmp_path, signal)] == [Gap(60_000, 104_100)]
-    assert found(tmp_path, signal, longest_ms=900) == []
+    assert found(tmp_path, signal, max_ms=900) == []
 
 
 def test_the_threshold_only_selects(tmp_path):
     signal = music(3)
     signal[60_000:62_000] = 0
     signal[-2000:] = 0
-    everything = found(tmp_path, signal, threshold=0.0)
-    assert found(tmp_path, signal, threshold=0.7) == [d for d in everything if d.confidence >= 0.7]
+    everything = found(tmp_path, signal, min_confidence=0.0)
+    assert found(tmp_path, signal, min_confidence=0.7) == [d for d in everything if d.confidence >= 0.7]
     assert isinstance(everything[0], Detection)
 
 

@@ -43,7 +43,7 @@ def run(*arguments):
     ("weights", "expected", "label"),
     [
         ({"janssen": 0.179, "recall": 0.821}, 14.3, "recall 82 %, about 14 dB"),
-        ({"janssen": 1.0}, None, "janssen 100 %"),
+        ({"janssen": 1.0}, None, "check: not predicted"),
         ({"a": 0.6, "b": 0.4}, 3.0, "a 60 %, about 3 dB"),
         ({"a": 0.6, "b": 0.4}, 2.99, "check: about 3 dB expected"),
         ({"a": 1.0}, -0.4, "check: about 0 dB expected"),
@@ -54,6 +54,12 @@ def test_label_names_the_largest_share_or_asks_to_check(weights, expected, label
     told = Explanation(Gap(0, 9), weights, expected_snr=expected)
     assert told.label == label
     assert told.doubtful == label.startswith("check")
+
+
+def test_octaves_that_are_missing_are_to_be_checked_whatever_the_snr():
+    told = Explanation(Gap(0, 9), {"a": 1.0}, expected_snr=20.0, missing=(4000.0, 16000.0))
+    assert told.label == "check: too quiet from 4 to 16 kHz, about 20 dB"
+    assert told.doubtful
 
 
 def test_methods_that_explain_are_told_from_those_that_do_not():
@@ -119,7 +125,7 @@ def test_gaps_of_single_channels_are_explained_with_the_gains_of_these(tmp_path)
 class Marked(Recall):
     """Explains each gap by the first samples of the channels that it gets together."""
 
-    def restore(self, audio, gap, sample_rate, wanted):
+    def restore(self, audio, gap, sample_rate, wanted, guides=None):
         gains = tuple(audio[:, 0].tolist())
         return audio.clone(), [Explanation(run, {"a": 1.0}, {}, (Source(7, 1.0, gains),), 9.0) for run in wanted]
 

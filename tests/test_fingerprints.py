@@ -261,7 +261,7 @@ def test_the_file_that_an_option_names_counts(here):
 
 
 def test_the_network_of_a_checkpoint_counts_wherever_it_is_written(here, monkeypatch):
-    """One of one's own is not built from a checkpoint, but its edits would be seen."""
+    """One of one's own is not built unless it is named, but its edits are seen."""
     (here / "mynets.py").write_text("class Net: pass\n")
     random_checkpoint(here / "a.ckpt")
     content = torch.load(here / "a.ckpt", weights_only=True)
@@ -271,7 +271,7 @@ def test_the_network_of_a_checkpoint_counts_wherever_it_is_written(here, monkeyp
     (here / "mynets.py").write_text("class Net: edited = True\n")
     assert fingerprint("a.ckpt") == before[0]
     assert fingerprint("b.ckpt") != before[1]
-    with pytest.raises(InputError, match=r"mynets\.Net, which is no network of this package"):
+    with pytest.raises(InputError, match=r"from outside the package, mynets\.Net"):
         audio_inpaint.method("b.ckpt")
 
 

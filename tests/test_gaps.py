@@ -215,6 +215,10 @@ def test_a_channel_counts_from_one(tmp_path):
     assert read(tmp_path, "0.1\t0.15\tzeros ch2\n0.2\t0.25\twatch2\n") == expected
 
 
+def test_a_point_is_a_millisecond_on_each_side(tmp_path):
+    assert read(tmp_path, "0.2\t0.2\tclick ch2\n0\t0\tclick\n") == [Gap(3184, 3216, 1), Gap(0, 16)]
+
+
 @pytest.mark.parametrize(
     ("content", "named"),
     [
@@ -226,10 +230,11 @@ def test_a_channel_counts_from_one(tmp_path):
         ("start,end,channel\n0.1,0.2,0\n", "count from 1"),
         ("0.1,0.2\n", "line 1"),
         ("hello\n", "line 1: 'hello'"),
-        ("0.1\t0.15\tgap\n0.2\t0.2\tpoint\n", "line 2: the gap '0.2-0.2' holds no sample"),
+        ("0.1\t0.15\tgap\n-0.2\t-0.2\tpoint\n", "line 2: the label at -0.2 s lies outside"),
         ("0.3\t0.2\tgap\n", "line 1: the gap '0.3-0.2' ends before"),
         ("-0.1\t0.2\tgap\n", "line 1: the gap '-0.1-0.2' begins before"),
-        (b"RIFF\0\0\0\0WAVE", "not a text file"),
+        (b"RIFF\0\0\0\0WAVE", "holds no marker that could be a gap"),
+        (b"fLaC\0\0\0\x22", "not a text file"),
     ],
 )
 def test_a_line_that_cannot_be_read_is_named(tmp_path, content, named):

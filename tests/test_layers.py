@@ -9,13 +9,14 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "audio_inpaint"
 # from the bottom to the top; rooms of one line may import each other, but not in a circle
 LAYERS = [
-    ["errors", "extras"],
+    ["errors", "extras", "processes"],
     ["arrays", "gaps", "random_gaps"],
     ["files"],
+    ["marker_files"],
     ["gap_files", "dsp"],
-    ["nn", "losses", "scores"],
+    ["nn", "losses", "scores", "alignment"],
     ["methods"],
-    ["spans", "detection"],
+    ["spans", "detection", "references"],
     ["repairing"],
     ["report", "training", "listening", "benchmark"],
     ["commands", "train"],

@@ -12,7 +12,7 @@ import pytest
 import torch
 from test_cli import RATE, damaged, run
 
-from audio_inpaint.commands import inpaint
+from audio_inpaint.commands import inpaint, inpaint_plan
 from audio_inpaint.gaps import Gap
 from audio_inpaint.report import Item, Report
 from audio_inpaint.training.deep_prior_jobs import jobs
@@ -76,7 +76,7 @@ def planned_inpaint(place):
     parser = argparse.ArgumentParser()
     inpaint.add_command(parser.add_subparsers())
     options = [f"{place}/in", "-o", f"{place}/out", "--gaps", f"{place}/gaps", "--truth", f"{place}/truth", "--report"]
-    found, *_ = inpaint._plan(parser.parse_args(["inpaint", *options, "--labels", f"{place}/labels"]))
+    found, *_ = inpaint_plan.plan(parser.parse_args(["inpaint", *options, "--labels", f"{place}/labels"]))
     return found
 
 

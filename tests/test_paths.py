@@ -80,7 +80,7 @@ def test_nothing_that_is_read_is_written_and_nothing_that_exists_replaced_unaske
         (here / name).symlink_to("gone/file")
     for name in ("theirs.html", "notes.txt"):
         (here / name).write_text("mine")
-    monkeypatch.setattr("audio_inpaint.detection.detect", lambda *_: pytest.fail("went to work"))
+    monkeypatch.setattr("audio_inpaint.detection.examine", lambda *_: pytest.fail("went to work"))
     (here / "my.py").write_text("class My:\n    def __call__(self, audio, gap, sample_rate): return audio.clone()\n")
     (here / "soft.py").symlink_to("my.py")
     before = digests(here)

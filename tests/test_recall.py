@@ -12,8 +12,9 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.completion import completed
-from audio_inpaint.methods.recall.recall import Recall, Scene, neighbourhoods
+from audio_inpaint.methods.recall.recall import Recall, neighbourhoods
 from audio_inpaint.methods.recall.recollection import ridge_gains
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.registry import method, names
 from audio_inpaint.scores.snr import snr
 
@@ -264,9 +265,9 @@ def test_a_long_gap_is_left_to_janssen_and_costs_no_quadratic_time():
 
 def test_a_gap_left_to_janssen_says_so_and_is_what_janssen_makes_of_it():
     audio = noise(4000)
-    gap = one_mask([Gap(0, 300), Gap(2000, 2300), Gap(2350, 2600), Gap(3900, 4000)], 4000)
+    gap = one_mask([Gap(0, 300), Gap(500, 700), Gap(3900, 4000)], 4000)
     restored, told = alike(Recall()).explain(audio, gap, RATE)
-    assert [explanation.weights for explanation in told] == 4 * [{"janssen": 1.0}]
+    assert [explanation.weights for explanation in told] == 3 * [{"janssen": 1.0}]
     assert torch.equal(restored, alike(Janssen())(audio, gap, RATE))
 
 

@@ -7,7 +7,7 @@ from signals import noise
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.recall.auto import Auto, network
-from audio_inpaint.methods.recall.recall import Scene
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.refiner.evidence import Evidence
 from audio_inpaint.methods.refiner.observation import observed
 from audio_inpaint.methods.refiner.refinement import fade, refined

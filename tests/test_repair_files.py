@@ -16,6 +16,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.contract import LONGEST, ContractError
+from audio_inpaint.methods.recall.recall import Recall
 from audio_inpaint.report.excerpts import excerpts
 from audio_inpaint.spans import Shape, read_span, spans
 
@@ -181,6 +182,20 @@ def test_progress_counts_gaps(tmp_path):
     gaps = [Gap(1000, 1010), Gap(9000, 9010)]
     restore_file(record(tmp_path / "in.wav"), tmp_path / "out.wav", gaps, Spy(), lambda *now: seen.append(now))
     assert seen == [(1, 2), (2, 2)]
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_progress_counts_gaps_that_are_filled_at_once(tmp_path, threads):
+    rate, seen = 8000, []
+    soundfile.write(tmp_path / "in.wav", np.random.default_rng(0).normal(0, 0.1, 3 * rate), rate)
+    gaps = [Gap(start, start + 40) for start in range(2000, 22_000, 4000)]
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        restore_file(tmp_path / "in.wav", tmp_path / "out.wav", gaps, Recall(), lambda *now: seen.append(now))
+    finally:
+        torch.set_num_threads(before)
+    assert seen == [(done, 5) for done in range(1, 6)]
 
 
 def test_nan_inside_a_gap_is_lost_like_any_sample(tmp_path):

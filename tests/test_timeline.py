@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import torch
@@ -76,22 +77,22 @@ def test_without_truth_rehearsals_and_predictions_only_shares_are_shown(tmp_path
     page = page_of(tmp_path, item)
     assert rows_of(page, "gap-list shares")[:2] == [
         ["gap", "start (s)", "length (ms)", "plain"],
-        ["1", "3.250", "25.0", "100 %"],
+        ["1 check", "3.250", "25.0", "100 %"],
     ]
     assert 'class="timeline"' not in page
     assert "timelines" not in data_of(page)["items"][0]
-    assert "to check" not in page
+    assert "2 to check" in page
 
 
 def test_channels_explained_apart_have_a_row_each_and_their_own_snr(tmp_path):
     item = excerpt()
     truth, filled = (torch.cat([audio, audio]) for audio in (item.truth, item.restored["auto"]))
     filled[1, 10_000:10_200] = 0.99 * truth[1, 10_000:10_200]
-    apart = [Explanation(Gap(10_000, 10_200, channel), {"plain": 1.0}) for channel in (0, 1)]
+    apart = [Explanation(Gap(10_000, 10_200, channel), {"plain": 1.0}, expected_snr=20.0) for channel in (0, 1)]
     for gaps, places in (([NEAR], "11"), ([Gap(10_050, 10_250, 1), Gap(9950, 10_150, 0)], "21")):
         item = Item("stereo", RATE, 0 * truth, {"auto": filled}, gaps, truth, explanations={"auto": apart})
         rows = rows_of(page_of(tmp_path, item), "gap-list shares")
-        assert [(row[0], row[3], row[4]) for row in rows[1:]] == [(places[0], "1", "20.00"), (places[1], "2", "40.00")]
+        assert [(row[0], row[3], row[5]) for row in rows[1:]] == [(places[0], "1", "20.00"), (places[1], "2", "40.00")]
 
 
 def test_methods_that_explain_stand_beside_those_that_do_not(tmp_path):
@@ -131,7 +132,16 @@ def test_excerpts_of_a_long_file_show_their_own_gaps_on_the_whole_files_timeline
         (own,) = item["timelines"][0]["gaps"]
         begin = round(item["offset"] * RATE)
         assert (own["place"], own["start"] + begin, own["stop"] + begin) == (0, gap.start, gap.stop)
-        assert [start + begin for start, _, _ in own["sources"]] == [gap.start - BAR, gap.start + BAR]
+        assert [start + begin for start, *_ in own["sources"]] == [gap.start - BAR, gap.start + BAR]
+
+
+def test_what_other_channels_played_stands_among_the_sources_with_its_name_and_share(tmp_path):
+    item = excerpt()
+    [first, *others] = item.explanations["auto"]
+    heard = Source(NEAR.start, 0.9, (0.75,), "channels")
+    item.explanations["auto"] = [replace(first, sources=(*first.sources, heard)), *others]
+    own = data_of(page_of(tmp_path, item))["items"][0]["timelines"][0]["gaps"][0]
+    assert [NEAR.start, 0.9, [0.75], "channels"] in own["sources"]
 
 
 # ---- in a browser

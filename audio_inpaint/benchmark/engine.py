@@ -2,9 +2,7 @@
 
 import math
 import os
-import signal
 import sys
-import threading
 import time
 import traceback
 from collections import Counter
@@ -13,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_all_start_methods, get_context, parent_process
+from multiprocessing import get_all_start_methods, get_context
 from multiprocessing.context import BaseContext
 from pathlib import Path
 from types import MappingProxyType
@@ -28,6 +26,7 @@ from audio_inpaint.benchmark.scoring import SCORES, score
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods import registry as methods
 from audio_inpaint.methods.device import checked_device
+from audio_inpaint.processes import serve
 
 
 @dataclass(frozen=True)
@@ -231,17 +230,10 @@ def _prepare(registered: bytes) -> None:
     What methods say of their progress would run through the bar of all; what goes wrong comes back as a reason.
     """
     sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (for as long as the process lives)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    serve()
     os.environ["OMP_NUM_THREADS"] = "1"
     torch.set_num_threads(1)
     methods.unpacked(registered)
-
-
-def _end_with_parent() -> None:
-    """End this process when the one that it works for was killed."""
-    parent_process().join()
-    os._exit(1)
 
 
 _method = lru_cache(8)(methods.method)

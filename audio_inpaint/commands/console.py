@@ -2,7 +2,8 @@
 
 import contextlib
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
@@ -37,7 +38,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def progress(done: int, total: int) -> None:
-    """Show how many gaps are filled, on a line that goes when all are."""
-    line = f"\r{done} of {counted(total, 'gap')}"
-    print(line if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+def progress() -> Callable[[int, int], None]:
+    """Return what shows how many gaps are filled, and the time that is left, on a line that goes when all are."""
+    began = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        left = round((time.monotonic() - began) / done * (total - done))
+        line = f"\r{done} of {counted(total, 'gap')}, {left // 60}:{left % 60:02} left\x1b[K"
+        print(line if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    return show

@@ -1,18 +1,25 @@
-"""The command `audio-inpaint detect`: a table of the gaps that files seem to have, and lists of them as files."""
+"""The command `audio-inpaint detect`: a table of the damage that files seem to have, and lists of it as files."""
 
 import argparse
+import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from audio_inpaint.commands.console import about, complain, counted
+from audio_inpaint.commands.damage import add_search_options, print_table, search_of, tell_silence
 from audio_inpaint.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_inpaint.detection import Search
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
     """Add the command to those of `audio-inpaint`; nothing heavy is imported before it runs."""
     parser = commands.add_parser(
         "detect",
-        help="list the gaps that a file seems to have",
-        description="List runs of zeros, of one stuck value, and dropouts.",
+        help="list the damage that a file seems to have",
+        description="List damage, each with its kind and the probability that it is damage: runs of zeros, of held "
+        "values and of NaN, repeated samples, dropouts, and on request clicks and bursts of noise.",
     )
     parser.add_argument("input", nargs="+", metavar="FILE", help="audio files, or folders of them")
     parser.add_argument(
@@ -21,17 +28,23 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="LABELS",
         help="write an Audacity label file, or a CSV if the name ends in .csv; a folder for several files",
     )
+    parser.add_argument("--recursive", action="store_true", help="folders mean the files in their subfolders too")
     parser.add_argument("--overwrite", action="store_true", help="replace label files that exist")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each file, in place of the table")
+    add_search_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be read."""
-    from audio_inpaint.files.paths import Paths, inputs, label_files
+    from audio_inpaint.files.inputs import inputs, label_files
+    from audio_inpaint.files.paths import Paths
 
+    wanted = search_of(arguments)
     paths = Paths()
-    files, several = inputs(arguments.input)
-    labels = label_files(files, arguments.output, several, paths)
+    found, several = inputs(arguments.input, arguments.recursive)
+    labels = label_files(found, arguments.output, several, paths)
+    files = [one.file for one in found]
     for file, label in zip(files, labels, strict=True):
         paths.reads(file, "the input")
         if label is not None:
@@ -41,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
     for file, label in zip(files, labels, strict=True):
         try:
             with about(file):
-                _list(file, label)
+                _list(file, label, wanted, arguments.json)
         except InputError as error:
             if not several:
                 raise
@@ -52,22 +65,31 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _list(file: Path, labels: Path | None) -> None:
-    """Print a table of the gaps detected in a file, and write them to a label or CSV file if one is named."""
-    from audio_inpaint.detection import detect
+def _list(file: Path, labels: Path | None, wanted: "Search", as_json: bool) -> None:
+    """Print the damage detected in a file, and write it to a label or CSV file if one is named."""
+    from audio_inpaint.detection import examine
     from audio_inpaint.files.recording import Reader
 
     with Reader(file) as reader:
-        found, rate = detect(reader), reader.sample_rate
-    print(f"{file}: {counted(len(found), 'gap')}")
-    if found:
-        print(f"{'start s':>12}  {'end s':>12}  {'ms':>8}  {'channel':>7}  {'kind':<8}  confidence")
-    for detection in found:
-        gap = detection.gap
-        print(
-            f"{gap.start / rate:12.6f}  {gap.stop / rate:12.6f}  {1000 * len(gap) / rate:8.2f}  "
-            f"{'all' if gap.channel is None else gap.channel + 1!s:>7}  {detection.kind:<8}  {detection.confidence:.2f}"
-        )
+        findings, rate = examine(reader, wanted), reader.sample_rate
+    found = findings.damage
+    if as_json:
+        rows = [
+            {
+                "start": one.gap.start / rate,
+                "end": one.gap.stop / rate,
+                "channel": None if one.gap.channel is None else one.gap.channel + 1,
+                "kind": one.kind,
+                "confidence": round(one.confidence, 4),
+            }
+            for one in found
+        ]
+        deliberate = len(findings.deliberate)
+        print(json.dumps({"file": str(file), "sample_rate": rate, "damage": rows, "deliberate_silence": deliberate}))
+    else:
+        print(f"{file}: {counted(len(found), 'gap')}")
+        tell_silence(file, findings)
+        print_table(found, rate)
     if labels is not None:
         from audio_inpaint.gap_files import write_gaps
 

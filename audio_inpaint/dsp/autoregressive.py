@@ -141,8 +141,12 @@ def interpolate(x: Tensor, gap: Tensor, a: Tensor) -> Tensor:
     power = kernel.real**2 + kernel.imag**2
     correlations = irfft(power, size)[:, : order + 1]
     targets = -irfft(rfft(known, size) * power, size)[:, order + lost]
-    fills = [_solve(lost, *each) for each in zip(correlations, targets, strict=True)]
-    return torch.from_numpy(np.stack(fills)).reshape(*x.shape[:-1], len(lost)).to(x)
+    fills = np.empty_like(targets)
+    # Gaps more than p apart do not meet in these equations.
+    for own in np.split(np.arange(len(lost)), np.flatnonzero(np.diff(lost) > order) + 1):
+        for fill, correlation, target in zip(fills, correlations, targets, strict=True):
+            fill[own] = _solve(lost[own] - lost[own[0]], correlation, target[own])
+    return torch.from_numpy(fills).reshape(*x.shape[:-1], len(lost)).to(x)
 
 
 def _solve(lost: np.ndarray, correlation: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -18,7 +18,9 @@ _ENOUGH = 1 / 3
 _PADDING = 0.064
 
 
-def coherent(part: Tensor, whole: Tensor, beside: tuple[slice, slice], sample_rate: int) -> Tensor:
+def coherent(
+    part: Tensor, whole: Tensor, beside: tuple[slice, slice], sample_rate: int, known: Tensor | None = None
+) -> Tensor:
     """Attenuate the bands of a signal in which another does not contain it, without delay.
 
     A band's gain is three times its coherence, at most 1: the real part of the cross-spectrum over both energies,
@@ -28,6 +30,7 @@ def coherent(part: Tensor, whole: Tensor, beside: tuple[slice, slice], sample_ra
         part: (channel, time).
         whole: (channel, time).
         beside: the stretches of time over which the two are compared.
+        known: the samples in them that are, (time,); all if left out.
         sample_rate: Hz.
 
     Returns:
@@ -40,12 +43,13 @@ def coherent(part: Tensor, whole: Tensor, beside: tuple[slice, slice], sample_ra
     size = 2 * longest
     bands = _bands(size, sample_rate)
     energies, values = torch.zeros(3, bands.max() + 1, dtype=torch.float64), torch.zeros(bands.max() + 1)
+    compared = (part, whole) if known is None else (part * known, whole * known)
     for place in beside:
         length = place.stop - place.start
         if not length:
             continue
         window = torch.sin(math.pi * (torch.arange(length, dtype=torch.float64) + 0.5) / length)
-        a, b = (torch.fft.rfft(window * x[:, place], size) for x in (part, whole))
+        a, b = (torch.fft.rfft(window * x[:, place], size) for x in compared)
         products = torch.stack([a.abs().square(), b.abs().square(), (a * b.conj()).real]).sum(1)
         energies.index_add_(1, bands, products)
         values += torch.bincount(bands) * length / size * len(part)

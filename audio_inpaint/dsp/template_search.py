@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.fft import next_fast_len
-from scipy.signal import firwin, unit_impulse, upfirdn
+from scipy.signal import firwin, unit_impulse
 from torch import Tensor
 
+from audio_inpaint.dsp.template_scores import cross_spectra, decimated, normalised, peaks, refined
 from audio_inpaint.gaps import Gap, mask_gaps
 
 # Most of music's energy, which is what correlates, lies below half of this.
@@ -57,22 +58,24 @@ class TemplateSearch:
         taps = 2 * _SPREAD * self.factor + 1
         taps = firwin(taps, 1 / self.factor) if self.factor > 1 else unit_impulse(taps, "mid")
         self.taps = taps.astype(np.float32)
+        self.taps = taps.astype(np.float32)
         self.level = float(max(-audio.min(), audio.max())) or 1.0
         self.length = -(-audio.shape[-1] // self.factor)
-        self.lost = _tainted(mask_gaps(gap), self.factor, self.length)
+        runs = mask_gaps(gap)
+        self.lost, self.tainted = _pairs(runs), _pairs(_tainted(runs, self.factor, self.length))
         size = longest // self.factor + 2
         self.n_fft = next_fast_len(max(2**15, 4 * size), real=True)
         self.hop = self.n_fft - size
         blocks = -(-self.length // self.hop)
         self.spectra = torch.empty(len(audio), blocks, self.n_fft // 2 + 1, dtype=torch.complex64)
-        self.energy = torch.zeros(self.length + 1, dtype=torch.float64)
+        self.energy = np.zeros(self.length + 1)
         for block in range(blocks):
             start = block * self.hop
             coarse = self._coarse(start, min(start + self.n_fft, self.length))
-            self.spectra[:, block] = torch.fft.rfft(coarse, self.n_fft)
-            power = coarse[:, : self.hop].double().square().sum(0)
+            self.spectra[:, block] = torch.fft.rfft(torch.from_numpy(coarse), self.n_fft)
+            power = np.square(coarse[:, : self.hop], dtype=np.float64).sum(0)
             self.energy[start + 1 :][: len(power)] = power
-        torch.cumsum(self.energy, 0, out=self.energy)
+        np.cumsum(self.energy, out=self.energy)
 
     def __call__(self, span: Gap, hole: Gap, lags: tuple[int, int], count: int, spacing: int) -> list[Match]:
         """Find the segments of the recording that correlate best with what surrounds a gap.
@@ -92,92 +95,111 @@ class TemplateSearch:
         low, high = max(-(-lags[0] // factor), -first), min(lags[1] // factor, self.length - last)
         if high - low < 2 or last - first < 2:
             return []
-        scores, step = torch.empty(high - low + 1), _AT_ONCE * self.hop
-        # Some blocks at a time, since what leads to the scores takes ten times their memory.
+        own, inside = _tainted([hole], factor, self.length)[0], _touching(self.tainted, first, last)
+        coarse = _template(self._coarse(first, last), Gap(own.start - first, own.stop - first), inside)
+        spectrum = torch.fft.rfft(torch.from_numpy(coarse.samples), self.n_fft)
+        scores, step = np.empty(high - low + 1, np.float32), _AT_ONCE * self.hop
+        # Some blocks at a time, since what leads to the scores takes several times their memory.
         for edge in range((first + low) // step * step - first, high + 1, step):
             least, most = max(low, edge), min(high, edge + step - 1)
-            scores[least - low : most - low + 1] = self._coarse_scores(first, last, hole, least, most)
-        peaks = _peaks(scores, max(1, spacing // factor), 2 * count)
-        refined = [self._refined(span, hole, (peak + low) * factor, lags) for peak in peaks]
+            part = self._coarse_scores(coarse, spectrum, first + least, most - least + 1)
+            scores[least - low : most - low + 1] = part
+        scores[max(0, own.start - last + 1 - low) : max(0, own.stop - first - low)] = -1
+        places = (peaks(scores, max(1, spacing // factor), 2 * count) + low) * factor
+        found = self._refined(span, hole, places, lags)
         kept: list[Match] = []
-        for match in sorted(filter(None, refined), key=lambda match: (-match.score, match.lag)):
+        for match in sorted(found, key=lambda match: (-match.score, match.lag)):
             if len(kept) < count and all(abs(match.lag - other.lag) >= spacing for other in kept):
                 kept.append(match)
         return kept
 
-    def _coarse_scores(self, first: int, last: int, hole: Gap, low: int, high: int) -> Tensor:
-        """Correlation of the template [first, last) at the search rate with the lags from low to high."""
-        size, count = last - first, high - low + 1
-        own = _tainted([hole], self.factor, self.length)[0]
-        template = self._coarse(first, last)
-        weight = torch.ones(size, dtype=torch.bool)
-        for run in [own, *self.lost]:
-            begin, end = max(0, run.start - first), max(0, run.stop - first)
-            template[:, begin:end] = 0
-            weight[begin:end] = False
-        start = first + low
-        block = start // self.hop
-        spectra = self.spectra[:, block : (start + count - 1) // self.hop + 1]
-        product = (spectra * torch.fft.rfft(template, self.n_fft).conj()[:, None]).sum(0)
+    def _coarse_scores(self, template: "_Template", own: Tensor, start: int, count: int) -> np.ndarray:
+        """Correlation of a template at the search rate with `count` segments, of which the first begins at `start`."""
+        size, block = template.samples.shape[-1], start // self.hop
+        product = self.spectra.new_empty((start + count - 1) // self.hop + 1 - block, self.spectra.shape[-1])
+        spectra, own, out = (torch.view_as_real(part).numpy() for part in (self.spectra, own, product))
+        cross_spectra(spectra, block, own, out)
         product = torch.fft.irfft(product, self.n_fft)[:, : self.hop].reshape(-1)
-        product = product[start - block * self.hop :][:count]
-
-        theirs = self.energy.new_zeros(count)
-        for run in mask_gaps(weight):
-            theirs += self.energy[run.stop + start :][:count] - self.energy[run.start + start :][:count]
-        own_energy = _running(template.double().square().sum(0))
-        total = float(own_energy[-1])
-        theirs = theirs.to(product)
-        ours = torch.full_like(product, total)
-        for run in self.lost:
-            a, b = max(0, run.start - size + 1 - start), min(count, run.stop - start)
-            if a < b:
-                reach = torch.arange(start + a, start + b)
-                ours[a:b] -= own_energy[(run.stop - reach).clamp(0, size)].to(ours)
-                ours[a:b] += own_energy[(run.start - reach).clamp(0, size)].to(ours)
-        usable = (ours > _COMPARED * total) & (theirs > _FAINTEST * total)
-        scores = product.mul_((ours.mul_(theirs)).rsqrt_()).masked_fill_(~usable, -1)
-        scores[max(0, own.start - size + 1 - start) : max(0, own.stop - start)] = -1
-        for run in self.lost:
-            a, b = run.start - (own.stop - first) + 1 - start, run.stop - (own.start - first) - start
-            scores[max(0, a) : max(0, b)] = -1
+        scores = product[start - block * self.hop :][:count].numpy()
+        lost = _touching(self.tainted, start, start + count + size)
+        hole = template.hole.start, template.hole.stop
+        theirs = self.energy[start : start + count + size]
+        normalised(scores, theirs, template.energy, template.known, lost, hole, _COMPARED, _FAINTEST)
         return scores
 
-    def _coarse(self, first: int, last: int) -> Tensor:
+    def _coarse(self, first: int, last: int) -> np.ndarray:
         """Low-pass the recording and keep the samples [first, last) of the search rate, lost ones zero, in float32."""
-        start = max(0, first - _SPREAD)
-        audio = self.audio[:, start * self.factor : (last + _SPREAD) * self.factor].float().numpy()
-        coarse = upfirdn(self.taps, audio, down=self.factor, axis=-1)[:, first - start + _SPREAD :][:, : last - first]
-        coarse = torch.from_numpy(coarse).div(self.level)
-        for run in self.lost:
-            coarse[:, max(0, run.start - first) : max(0, run.stop - first)] = 0
+        begin, end = (first - _SPREAD) * self.factor, (last + _SPREAD) * self.factor
+        known = slice(max(0, begin), min(end, self.audio.shape[-1]))
+        audio = np.zeros((len(self.audio), end - begin), np.float32)
+        audio[:, known.start - begin : known.stop - begin] = self.audio[:, known].numpy()
+        coarse = np.empty((len(audio), last - first), np.float32)
+        decimated(audio, self.taps, self.factor, coarse)
+        coarse /= self.level
+        for start, stop in _touching(self.tainted, first, last):
+            coarse[:, start:stop] = 0
         return coarse
 
-    def _refined(self, span: Gap, hole: Gap, lag: int, lags: tuple[int, int]) -> Match | None:
-        """Place a match to the sample, within one sample of the search rate; None where it must not lie."""
-        low, high = max(lag - self.factor, lags[0]), min(lag + self.factor, lags[1])
-        if low > high:
-            return None
-        known = ~self.gap[span.start : span.stop]
-        known[hole.start - span.start : hole.stop - span.start] = False
-        template = self.audio[:, span.start : span.stop].double() * known
-        around = slice(span.start + low, span.stop + high)
-        theirs, both = self.audio[:, around].double(), ~self.gap[around]
-        product = (theirs.unfold(-1, len(known), 1) @ template[..., None]).sum((0, 2))
-        energies = theirs.square().sum(0).unfold(-1, len(known), 1) @ known.to(theirs)
-        energies *= both.to(theirs).unfold(-1, len(known), 1) @ template.square().sum(0)
-        scores = torch.where(energies > 0, product / energies.sqrt(), -1.0)
-        best = int(scores.argmax())
-        lag, score = low + best, float(scores[best])
-        apart = span.start + lag >= hole.stop or span.stop + lag <= hole.start
-        lost = bool(self.gap[hole.start + lag : hole.stop + lag].any())
-        if score <= 0 or lost or not apart:
-            return None
-        fraction = 0.0
-        if 0 < best < len(scores) - 1:
-            before, after = float(scores[best - 1]), float(scores[best + 1])
-            fraction = 0.5 * (after - before) / max(2 * score - before - after, abs(after - before), 1e-30)
-        return Match(lag, score, fraction)
+    def _refined(self, span: Gap, hole: Gap, places: np.ndarray, lags: tuple[int, int]) -> list[Match]:
+        """Place matches to the sample, within one sample of the search rate; those left out that must not lie there."""
+        samples = self.audio[:, span.start : span.stop].double().numpy()
+        inside = _touching(self.lost, span.start, span.stop)
+        template = _template(samples, Gap(hole.start - span.start, hole.stop - span.start), inside)
+        runs = np.stack([places - self.factor, places + self.factor], 1).clip(*lags)
+        runs = runs[(places + self.factor >= lags[0]) & (places - self.factor <= lags[1])]
+        own = template.samples, template.energy, template.known
+        best, around = refined(self.audio.numpy(), span.start, runs, *own, self.lost)
+        found, chosen = [], runs[:, 0] + best
+        apart = (span.start + chosen >= hole.stop) | (span.stop + chosen <= hole.start)
+        before_hole = np.searchsorted(self.lost[:, 1], hole.start + chosen, "right")
+        known = before_hole == np.searchsorted(self.lost[:, 0], hole.stop + chosen)
+        allowed = (around[:, 1] > 0) & apart & known
+        for lag, (before, score, after) in zip(chosen[allowed].tolist(), around[allowed].tolist(), strict=True):
+            inner = before > -1 and after > -1
+            steepest = max(2 * score - before - after, abs(after - before), 1e-30)
+            found.append(Match(lag, score, 0.5 * (after - before) / steepest if inner else 0.0))
+        return found
+
+
+@dataclass(frozen=True)
+class _Template:
+    """What surrounds a gap.
+
+    Args:
+        samples: (channel, size), zero where they are lost.
+        energy: of these before each of them, all channels together, (size + 1,).
+        known: runs of known samples, (run, 2).
+        hole: the gap in it.
+    """
+
+    samples: np.ndarray
+    energy: np.ndarray
+    known: np.ndarray
+    hole: Gap
+
+
+def _template(samples: np.ndarray, hole: Gap, lost: np.ndarray) -> _Template:
+    """Cut a gap, and the lost runs beside it, out of what surrounds it."""
+    known = np.ones(samples.shape[-1], dtype=bool)
+    for start, stop in [(hole.start, hole.stop), *lost]:
+        known[max(0, start) : stop] = False
+    samples = samples * known
+    return _Template(samples, _energy(samples), _pairs(mask_gaps(known)), hole)
+
+
+def _energy(x: np.ndarray) -> np.ndarray:
+    """Sums of all squares (channel, time) before each sample, (time + 1,)."""
+    return np.append(0, np.square(x, dtype=np.float64).sum(0)).cumsum()
+
+
+def _pairs(runs: list[Gap]) -> np.ndarray:
+    return np.array([(run.start, run.stop) for run in runs], dtype=np.int64).reshape(-1, 2)
+
+
+def _touching(runs: np.ndarray, start: int, stop: int) -> np.ndarray:
+    """Those of the runs that lie in [start, stop) at least in part, counted from `start`, the ends cut."""
+    first, last = np.searchsorted(runs[:, 1], start, "right"), np.searchsorted(runs[:, 0], stop)
+    return (runs[first:last] - start).clip(0, stop - start)
 
 
 def delayed(x: Tensor, fraction: Tensor) -> Tensor:
@@ -192,11 +214,6 @@ def delayed(x: Tensor, fraction: Tensor) -> Tensor:
     return torch.fft.irfft(torch.fft.rfft(x, size) * (turn * fraction[..., None]).exp(), size)[..., : x.shape[-1]]
 
 
-def _running(x: Tensor) -> Tensor:
-    """Sums of all samples before each, (time + 1,)."""
-    return torch.cat([x.new_zeros(1), x.cumsum(0)])
-
-
 def _tainted(gaps: list[Gap], factor: int, length: int) -> list[Gap]:
     """The runs of samples at the search rate, of `length`, into which samples of the gaps are mixed, merged."""
     spread = _SPREAD * factor if factor > 1 else 0
@@ -208,17 +225,3 @@ def _tainted(gaps: list[Gap], factor: int, length: int) -> list[Gap]:
         if start < stop:
             runs.append(Gap(start, stop))
     return runs
-
-
-def _peaks(scores: Tensor, spacing: int, count: int) -> list[int]:
-    """Positions of the highest local maxima above zero, the highest first, at least `spacing` apart."""
-    inner = scores[1:-1]
-    places = ((inner > 0) & (inner >= scores[:-2]) & (inner > scores[2:])).nonzero()[:, 0] + 1
-    order = scores[places].topk(min(len(places), 16 * count)).indices
-    kept: list[int] = []
-    for place in places[order].tolist():
-        if len(kept) == count:
-            break
-        if all(abs(place - other) >= spacing for other in kept):
-            kept.append(place)
-    return kept

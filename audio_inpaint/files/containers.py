@@ -10,6 +10,9 @@ _W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
 _FLAC_KEPT = {2: "application", 4: "comments", 5: "cue sheet", 6: "picture"}
 
 
+_WAV_KEPT = {b"fmt ", b"data", b"fact", b"PEAK", b"JUNK", b"FLLR", b"PAD ", b"ds64"}
+
+
 def first_sample(file: BinaryIO) -> tuple[int, str] | None:
     """Find the uncompressed samples of a WAV, RF64, RIFX, Wave64, AIFF or AU file.
 
@@ -92,6 +95,67 @@ def copy_flac_metadata(tagged: BinaryIO, encoded: str | Path, output: str | Path
             last = 0x80 if number == len(blocks) - 1 else 0
             file.write(bytes([kind | last]) + len(content).to_bytes(3, "big") + content)
         shutil.copyfileobj(new, file)
+
+
+def copy_mp3_tags(tagged: BinaryIO, encoded: str | Path, output: str | Path) -> None:
+    """Write an MP3 file with the tags of one file, the pictures among them, and the audio of another.
+
+    Args:
+        tagged: the MP3 file that has the tags.
+        encoded: the MP3 file that has the audio, with or without tags.
+        output: the file that is written.
+
+    Source: ID3 tag version 2.4.0, section 3; ID3v1.
+    """
+    with open(encoded, "rb") as new, open(output, "wb") as file:
+        file.write(_id3_tag(tagged))
+        end = tagged.seek(0, 2)
+        tagged.seek(max(0, end - 128))
+        trailer = tagged.read(128)
+        _id3_tag(new)
+        start, stop = new.tell(), new.seek(0, 2)
+        new.seek(max(start, stop - 128))
+        if new.read(3) == b"TAG":
+            stop -= 128
+        new.seek(start)
+        while start < stop and (block := new.read(min(1 << 20, stop - start))):
+            file.write(block)
+            start += len(block)
+        if trailer[:3] == b"TAG":
+            file.write(trailer)
+
+
+def vorbis_nominal(file: BinaryIO) -> int:
+    """Read the bit rate that an Ogg Vorbis file was encoded for, in bit/s; 0 if it does not say.
+
+    Source: Vorbis I specification, section 4.2.2.
+    """
+    file.seek(0)
+    head = file.read(4096)
+    place = head.find(b"\x01vorbis")
+    if place < 0 or len(head) < place + 28:
+        return 0
+    return max(0, struct.unpack_from("<i", head, place + 20)[0])
+
+
+def other_chunks(file: BinaryIO) -> list[str]:
+    """Name the chunks of a WAV file that are more than its samples, their format, and text that libsndfile knows."""
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
+        return []
+    names, position = [], 12
+    while len(names) < 100:
+        file.seek(position)
+        head = file.read(12)
+        if len(head) < 8:
+            break
+        name = head[:4]
+        if name not in _WAV_KEPT and not (name == b"LIST" and head[8:] == b"INFO"):
+            names.append(name.decode("latin-1").strip())
+        size = struct.unpack("<I", head[4:8])[0]
+        position += 8 + size + size % 2
+    return list(dict.fromkeys(names))
 
 
 def _id3_tag(file: BinaryIO) -> bytes:

@@ -10,6 +10,9 @@ import numpy as np
 import soundfile
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.bit_rate import encoding
+from audio_inpaint.files.media import MEDIA, is_media
+from audio_inpaint.files.media import encoding as media_encoding
 
 if TYPE_CHECKING:
     from audio_inpaint.files.recording import Reader
@@ -38,6 +41,9 @@ def target(reader: Reader, output: Path) -> tuple[str, str]:
     """
     same = output.suffix.lower() == reader.path.suffix.lower()
     container = reader.format if same else format_of(output)
+    if container == MEDIA:
+        media_encoding(reader.path, output, reader.channels)  # refuses what ffmpeg does not write
+        return MEDIA, "FLOAT"
     if container == "WAV" and reader.format in ("WAVEX", "RF64"):
         container = reader.format
     opus = output.suffix.lower() == ".opus"
@@ -63,6 +69,8 @@ def format_of(path: Path) -> str:
     Raises:
         InputError: it names none.
     """
+    if is_media(path):
+        return MEDIA
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
@@ -134,17 +142,25 @@ def sound_name(path: str | Path) -> str | bytes:
     return str(path) if os.name == "nt" else os.fsencode(path)
 
 
-def create(path: Path, container: str, subtype: str, sample_rate: int, channels: int) -> soundfile.SoundFile:
+def create(
+    path: Path, container: str, subtype: str, sample_rate: int, channels: int, kbps: float | None = None
+) -> soundfile.SoundFile:
     """Open a new file for writing.
+
+    Args:
+        path: of the file.
+        container: libsndfile's name of its format.
+        subtype: of its samples.
+        sample_rate: Hz.
+        channels: how many.
+        kbps: about how many kbit/s a lossy file gets; None for much.
 
     Raises:
         InputError: the format has no such rate or number of channels.
     """
-    # A second lossy encoding should not be heard: 0.1 is about 320 kbit/s in stereo, 0 is the largest.
-    level = 0.1 if container in ("OGG", "MP3") else None
-    name = sound_name(path)
+    name, how = sound_name(path), encoding(subtype, sample_rate, channels, kbps)
     try:
-        return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, compression_level=level)
+        return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, **how)
     except soundfile.SoundFileError as error:
         raise InputError(
             f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "

@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import shutil
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,15 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.containers import copy_flac_metadata, first_sample
+from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
+from audio_inpaint.files.media import MEDIA, encoding, remuxed
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, mask_gaps
+
+# Formats whose tags are copied whole, since libsndfile knows some of their fields alone.
+_RETAGGED = {"FLAC": copy_flac_metadata, "MP3": copy_mp3_tags}
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,23 @@ class Fill:
         if first < last:
             new = self.audio[:, first - self.gap.start : last - self.gap.start]
             block[self.channels, first - start : last - start] = new.to(block)
+
+    def without(self, rejected: Sequence[Gap]) -> "list[Fill]":
+        """Return what of the fill lies in none of some gaps: the fill itself where it meets none of them."""
+        first, last = self.gap.start, self.gap.stop
+        met = [gap for gap in rejected if gap.start < last and first < gap.stop]
+        if not met:
+            return [self]
+        channels = range(len(self.audio)) if self.gap.channel is None else [self.gap.channel]
+        kept, parts = np.ones((len(channels), last - first), bool), []
+        for row, channel in enumerate(channels):
+            for gap in met:
+                if gap.channel in (None, channel):
+                    kept[row, max(0, gap.start - first) : max(0, gap.stop - first)] = False
+            for part in mask_gaps(kept[row]):
+                audio = self.audio[row : row + 1, part.start : part.stop]
+                parts.append(Fill(Gap(first + part.start, first + part.stop, channel), audio))
+        return parts
 
     @property
     def channels(self) -> slice:
@@ -68,6 +90,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     paths.writes(output, "the output")
     paths.check(overwrite=True)
     container, subtype = target(reader, output)
+    if container == MEDIA:
+        return _write_media(reader, output, fills)
     with replacing(output) as temporary, open(reader.path, "rb") as source:
         if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
             source.seek(0)
@@ -76,7 +100,27 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
                 _overwrite(copy, reader, place, fills)
         else:
             _stream(reader, source, temporary, container, subtype, fills)
-    return _losses(reader, container, subtype)
+        chunks = [] if container == reader.format else other_chunks(source)
+    lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
+    return _losses(reader, container, subtype) + lost
+
+
+def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:
+    """Write the repaired sound into a file of a format that ffmpeg writes."""
+    arguments, notes = encoding(reader.path, output, reader.channels)
+    with replacing(output) as temporary, tempfile.TemporaryDirectory() as folder:
+        wav = Path(folder) / "repaired.wav"
+        with open(reader.path, "rb") as source:
+            _stream(reader, source, wav, "RF64" if reader.length * reader.channels > 1 << 29 else "WAV", "FLOAT", fills)
+        remuxed(reader.path, wav, temporary, arguments)
+    return notes
+
+
+def _kbps(reader: Reader, source: BinaryIO) -> float:
+    """The bit rate that a lossy file was encoded for, if it says so, or else the one that it has, tags included."""
+    if reader.subtype == "VORBIS" and (nominal := vorbis_nominal(source)):
+        return nominal / 1000
+    return source.seek(0, os.SEEK_END) * 8 / 1000 / (reader.length / reader.sample_rate)
 
 
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
@@ -127,7 +171,8 @@ def _stream(
     """Write the file anew block by block, with its text fields."""
     if subtype in BITS:
         fills = [Fill(fill.gap, fill.audio.clamp(-1, 1)) for fill in fills]
-    with create(output, container, subtype, reader.sample_rate, reader.channels) as file:
+    kbps = None if reader.subtype in LOSSLESS else _kbps(reader, source)
+    with create(output, container, subtype, reader.sample_rate, reader.channels, kbps) as file:
         for name, text in reader.metadata().items():
             with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
                 setattr(file, name, text)
@@ -142,8 +187,8 @@ def _stream(
                     "name an output ending in .wav"
                 )
             file.write(stored(block.T.numpy(), subtype))
-    if container == reader.format == "FLAC":
+    if container == reader.format and container in _RETAGGED:
         with replacing(output) as retagged:
-            copy_flac_metadata(source, output, retagged)
+            _RETAGGED[container](source, output, retagged)
     if soundfile.info(sound_name(output)).frames != reader.length:
         raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")

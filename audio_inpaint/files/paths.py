@@ -68,6 +68,16 @@ class Paths:
         """Add a file that is read, such as "the input", or a folder of which everything is."""
         self._read.append((as_path(path, what), what))
 
+    def reads_another(self, path: str | Path, what: str, own: str | Path) -> None:
+        """Add a file that is read, such as "the reference", and must not be the file `own` itself.
+
+        Raises:
+            InputError: it is.
+        """
+        self.reads(path, what)
+        if identity(as_path(path, what)) == identity(own):
+            raise InputError(f"{what} {path} is the recording itself: name another one")
+
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:
         """Add a file that is written, such as "the output"; `kept` if it is there and stays."""
         if isinstance(path, str) and not path:
@@ -207,119 +217,3 @@ def _is_audio(path: str | Path) -> bool:
     except (soundfile.SoundFileError, TypeError, OSError):
         return False
     return True
-
-
-def inputs(names: Sequence[str]) -> tuple[list[Path], bool]:
-    """Find the audio files that the user named, folders meaning the audio files in them.
-
-    Args:
-        names: files and folders.
-
-    Returns:
-        The files, and whether they are treated as several (more than one, or a folder).
-
-    Raises:
-        InputError: a folder without audio files.
-    """
-    files: list[Path] = []
-    folder = False
-    for name in map(Path, names):
-        if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
-            files.append(name)
-            continue
-        folder = True
-        # Hidden files are other programs' leavings, such as the ._ files of macOS.
-        found = [f for f in sorted(name.iterdir()) if f.suffix.lower() in FORMATS and not f.name.startswith(".")]
-        files += [file for file in found if file.is_file()]
-        if not found:
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)})")
-    return files, folder or len(files) > 1
-
-
-def outputs(files: Sequence[Path], output: str, several: bool, paths: Paths) -> list[Path]:
-    """Name the output of every input.
-
-    Args:
-        files: the inputs.
-        output: a file for one input; a folder, whose files keep the inputs' names.
-        several: whether `output` must be a folder.
-        paths: gets the folder, if it is to be made.
-
-    Raises:
-        InputError: there is no such place.
-    """
-    place = _folder(output, several, paths)
-    return [Path(output)] if place is None else [place / writable(file) for file in files]
-
-
-def label_files(files: Sequence[Path], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
-    """Name the label file of every input.
-
-    Args:
-        files: the inputs.
-        labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
-        several: whether `labels` must be a folder.
-        paths: gets the folder, if it is to be made.
-
-    Raises:
-        InputError: there is no such place.
-    """
-    if labels is None:
-        return [None] * len(files)
-    place = _folder(labels, several, paths)
-    return [Path(labels)] if place is None else [place / f"{file.stem}.txt" for file in files]
-
-
-def partners(
-    files: Sequence[Path], given: str | None, suffixes: Sequence[str], same: bool = False
-) -> list[Path | None]:
-    """Find the file that belongs to each input: the one that is named, or that of the same stem in a folder.
-
-    Args:
-        files: the inputs.
-        given: a file, or a folder of files; None for none.
-        suffixes: looked for in a folder.
-        same: look for the input's own suffix before them.
-
-    Returns:
-        A file for each input, None where the folder lacks it.
-    """
-    if given is None:
-        return [None] * len(files)
-    if not os.path.isdir(given):  # unlike Path's, it does not mind a list of gaps that is too long for a name
-        return [Path(given)] * len(files)
-    return [_partner(Path(given), file, (file.suffix, *suffixes) if same else suffixes) for file in files]
-
-
-def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
-    names = (folder / (file.stem + suffix) for suffix in suffixes)
-    return next((name for name in names if name.is_file()), None)
-
-
-def _folder(name: str, several: bool, paths: Paths) -> Path | None:
-    """Return the folder that outputs of that name go to; None where it names a file."""
-    if not name:
-        raise InputError("the output has an empty name: name a file or a folder")
-    place = Path(name)
-    if os.path.isdir(place):
-        return place
-    if several:
-        if os.path.exists(place):
-            raise InputError(f"the output {place} must be a folder for several files, and is a file")
-        if not os.path.isdir(place.parent):
-            raise InputError(f"the folder {place.parent} of the output does not exist: create it first")
-        paths.makes(place)
-        return place
-    parent = place if name.endswith(("/", "\\")) else place.parent
-    if not os.path.isdir(parent):
-        raise InputError(f"the folder {parent} of the output does not exist: create it first")
-    return None
-
-
-def writable(file: Path) -> str:
-    """Return the file's own name, or one ending in .wav if its format can be read but not written."""
-    import soundfile
-
-    container = FORMATS.get(file.suffix.lower())
-    can = container is None or soundfile.check_format(container, soundfile.default_subtype(container))
-    return file.name if can else file.with_suffix(".wav").name

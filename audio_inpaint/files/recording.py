@@ -1,5 +1,6 @@
 """Audio files: reading spans of them, writing at once or not at all."""
 
+import contextlib
 import os
 import shlex
 import tempfile
@@ -14,6 +15,7 @@ import torch
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
+from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.paths import as_path
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
@@ -28,7 +30,8 @@ class Reader:
     have no way there. What is decoded waits in a temporary file without a name for whoever reads it again.
 
     Args:
-        path: WAV, AIFF, FLAC, Ogg, Opus, MP3 or another format that libsndfile knows.
+        path: WAV, AIFF, FLAC, Ogg, Opus, MP3 or another format that libsndfile knows; or one of `files.media`, which
+            ffmpeg decodes.
 
     Raises:
         InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, or without samples.
@@ -37,10 +40,13 @@ class Reader:
     def __init__(self, path: str | Path):
         self.path = as_path(path, "the audio file")
         self._spool: IO[bytes] | None = None
+        self._opened = contextlib.ExitStack()
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
         self.format, self.subtype = self._file.format, self._file.subtype
+        if is_media(self.path):
+            self.format = MEDIA
         if self.subtype.startswith("DWVW"):  # claims to seek, cannot, and fails at the first block
             self.close()
             raise InputError(
@@ -55,6 +61,8 @@ class Reader:
         place = str(self.path)
         if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
             raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
+        if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
+            return soundfile.SoundFile(str(self._opened.enter_context(decoded(self.path))))
         try:
             return soundfile.SoundFile(sound_name(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
@@ -86,6 +94,7 @@ class Reader:
     def close(self) -> None:
         """Close the file."""
         self._file.close()
+        self._opened.close()
         if self._spool is not None:
             self._spool.close()
 

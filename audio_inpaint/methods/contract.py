@@ -16,6 +16,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from inspect import signature
 from numbers import Real
 from typing import Protocol, runtime_checkable
 
@@ -24,7 +25,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.errors import ContractError, InputError
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.foreign import staying
 
@@ -73,6 +74,11 @@ class FromColumns(Method, Protocol):
         ...
 
 
+def listens(method: Method) -> bool:
+    """Return whether a method takes references: `explain` has an argument of that name."""
+    return isinstance(method, Explaining) and "references" in signature(method.explain).parameters
+
+
 def context_and_longest(method: Method) -> tuple[float, float]:
     """Return the seconds that a method wants on each side of a gap, and those from the first to the last gap at once.
 
@@ -93,7 +99,13 @@ def context_and_longest(method: Method) -> tuple[float, float]:
 
 
 def restored(
-    method: Method, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap], device: str | None = None
+    method: Method,
+    audio: Tensor,
+    gap: Tensor,
+    sample_rate: int,
+    wanted: Sequence[Gap],
+    device: str | None = None,
+    references: Mapping[int, str] | None = None,
 ) -> tuple[Tensor, list[Explanation]]:
     """Call a method, check what it returns, and collect what it says of the wanted gaps.
 
@@ -104,6 +116,7 @@ def restored(
         sample_rate: Hz.
         wanted: the gaps whose fills are used, in samples of this audio.
         device: where a method computes that can compute on a GPU; None for the processor.
+        references: channels that are other recordings and their names, for a method that `listens`.
 
     Returns:
         Audio (channel, time), and the explanations, none if the method does not explain.
@@ -116,7 +129,12 @@ def restored(
     name, asked = _name(method), set(wanted)
     with _held(name, audio, gap, sample_rate):
         given = _placed(method, audio, gap, sample_rate, device)
-        returned = method.explain(*given, list(wanted)) if isinstance(method, Explaining) else (method(*given), [])
+        if references:
+            returned = method.explain(*given, list(wanted), references=dict(references))
+        elif isinstance(method, Explaining):
+            returned = method.explain(*given, list(wanted))
+        else:
+            returned = method(*given), []
     output, explanations = _explained(name, returned)
     output = _checked(name, output, audio)
     bits = torch.int32 if audio.dtype == torch.float32 else torch.int64
@@ -229,7 +247,14 @@ def _out_of_memory(error: BaseException) -> bool:
 
 def silenced(audio: Tensor, gap: Tensor) -> Tensor:
     """Return audio (channel, time) with its lost samples zero: itself, not a copy, where they are already."""
-    return audio.masked_fill(gap, 0) if bool((audio[:, gap] if gap.ndim == 1 else audio[gap]).any()) else audio
+    runs = mask_gaps(gap)
+    places = [(slice(None) if run.channel is None else run.channel, slice(run.start, run.stop)) for run in runs]
+    if not any(bool(audio[place].any()) for place in places):
+        return audio
+    silent = audio.clone()
+    for place in places:
+        silent[place] = 0
+    return silent
 
 
 def damaged(audio: Tensor, gap: Tensor) -> Tensor:

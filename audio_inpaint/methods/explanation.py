@@ -18,11 +18,13 @@ class Source:
         start: sample position of its first sample.
         score: normalised correlation of its surroundings with the gap's, 0 to 1.
         gains: of it in the fill, one for each channel.
+        name: of the evidence, where it is another channel or recording, at the same time; the gain is then its share.
     """
 
     start: int
     score: float
     gains: tuple[float, ...]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Explanation:
             over energy. Empty where nothing could be rehearsed.
         sources: where the fill was heard, if it was.
         expected_snr: dB on the lost samples; None where it cannot be said.
+        missing: the lowest and the highest Hz of the octaves in which the fill is far quieter than both of its sides.
     """
 
     gap: Gap
@@ -43,20 +46,30 @@ class Explanation:
     errors: Mapping[str, float] = field(default_factory=dict)
     sources: tuple[Source, ...] = ()
     expected_snr: float | None = None
+    missing: tuple[float, float] | None = None
 
     @property
     def doubtful(self) -> bool:
         """Whether somebody should listen to the fill before relying on it."""
-        return self.expected_snr is not None and self.expected_snr < DOUBTFUL
+        return self.expected_snr is None or self.expected_snr < DOUBTFUL or self.missing is not None
 
     @property
     def label(self) -> str:
         """A few words for a label track: `recall 82 %, about 14 dB`, or `check: about 1 dB expected`."""
-        about = None if self.expected_snr is None else f"about {self.expected_snr:z.0f} dB"
-        if self.doubtful:
+        if self.expected_snr is None:
+            return "check: not predicted"
+        about = f"about {self.expected_snr:z.0f} dB"
+        if self.expected_snr < DOUBTFUL:
             return f"check: {about} expected"
+        if self.missing is not None:
+            low, high = (f"{hertz / 1000:.2g}" for hertz in self.missing)
+            return f"check: too quiet from {low} to {high} kHz, {about}"
         name, share = max(self.weights.items(), key=lambda item: item[1])
-        return f"{name} {100 * share:.0f} %" + (f", {about}" if about else "")
+        return f"{name} {100 * share:.0f} %, {about}"
+
+    def about(self, gap: Gap) -> "Explanation":
+        """Return the same of one of several gaps that were filled together."""
+        return replace(self.moved(gap.start - self.gap.start), gap=gap)
 
     def moved(self, by: int) -> "Explanation":
         """The same with all positions `by` samples later."""

@@ -1,13 +1,15 @@
 """The gaps of a recording over all cores: each is restored by itself, so that no bit depends on how many there are."""
 
-import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from multiprocessing import current_process, get_context
 
 import torch
+
+from audio_inpaint.methods.progress import advanced
+from audio_inpaint.processes import serve
 
 _work: Callable | None = None  # what this process was started for
 
@@ -36,10 +38,10 @@ def on_cores(work: Callable, items: Sequence, cores: int) -> list:
         cores: processes, at most.
     """
     if min(cores, len(items)) < 2 or sys.platform != "linux" or current_process().daemon:
-        return [work(item) for item in items]
+        return _followed(map(work, items), len(items))
     pool = ProcessPoolExecutor(min(cores, len(items)), get_context("fork"), _begin, (work,))
     try:
-        return list(pool.map(_do, items))
+        return _followed(pool.map(_do, items), len(items))
     except BaseException:
         for process in list((pool._processes or {}).values()):
             process.terminate()
@@ -48,9 +50,18 @@ def on_cores(work: Callable, items: Sequence, cores: int) -> list:
         pool.shutdown(cancel_futures=True)
 
 
+def _followed(results: Iterable, total: int) -> list:
+    """Collect results, and say how many of them there are."""
+    done = []
+    for result in results:
+        done.append(result)
+        advanced(len(done) / total)
+    return done
+
+
 def _begin(work: Callable) -> None:
     global _work
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends the work
+    serve()
     torch.set_num_threads(1)
     _work = work
 

@@ -52,7 +52,7 @@ def _shares(item: Item, method: str, own: list[tuple[int, Explanation]]) -> str:
     if any(one.errors for _, one in own):
         note += ", and its SNR on rehearsals beside the gap"
     if any(one.doubtful for _, one in own):
-        note += f'. <span class="check">check</span> less than {DOUBTFUL:g} dB expected'
+        note += f'. <span class="check">check</span> less than {DOUBTFUL:g} dB expected, nothing, or an octave missing'
     return f'<div>{share_table(item, method, own)}<p class="quiet">{note}</p></div>'
 
 
@@ -82,7 +82,7 @@ def _gap_data(place: int, one: Explanation) -> dict:
         "label": one.label,
         "doubtful": one.doubtful,
         "sources": [
-            [source.start, round(source.score, 4), [round(gain, 4) for gain in source.gains]]
+            [source.start, round(source.score, 4), [round(gain, 4) for gain in source.gains], source.name]
             for source in sorted(one.sources, key=lambda source: source.start)
         ],
     }

@@ -13,6 +13,8 @@ from typing import Self
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
+from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.report.explanations import share_tables, timeline_data, timelines, to_check
 from audio_inpaint.report.gap_tables import gap_table
 from audio_inpaint.report.item import LSD, SNR, Item, Scores, check, facts, lost_ms, player_data, score, snr_notes
@@ -71,6 +73,7 @@ class Report:
     def __init__(self, path: str | Path):
         self.path = Path(path)
         self.items: list[_Counts] = []
+        self.lists: list[dict] = []
         try:
             self._sections, self._players = (
                 TemporaryFile("w+", encoding="utf-8", errors="replace", dir=self.path.parent)  # noqa: SIM115
@@ -104,6 +107,30 @@ class Report:
             raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
         self.items.append(_Counts(item.name, len(item.gaps), lost_ms([item]), to_check(item)))
 
+    def list_gaps(self, name: str, sample_rate: int, gaps: Sequence[Gap], told: Sequence[Explanation]) -> None:
+        """List all gaps of a recording, shown or not, to be judged on the page.
+
+        Args:
+            name: of the recording, with which the names of its items begin.
+            sample_rate: Hz.
+            gaps: in samples of the recording.
+            told: how they were filled.
+        """
+        known = {(one.gap.start, one.gap.stop, one.gap.channel): one for one in told}
+        rows = []
+        for gap in gaps:
+            one = known.get((gap.start, gap.stop, gap.channel)) or known.get((gap.start, gap.stop, None))
+            rows.append(
+                {
+                    "start": gap.start,
+                    "stop": gap.stop,
+                    "channel": gap.channel,
+                    "label": one.label if one else "",
+                    "doubtful": bool(one and one.doubtful),
+                }
+            )
+        self.lists.append({"name": name, "rate": sample_rate, "gaps": rows})
+
     def write(
         self, command: str = "", title: str = "Audio inpainting report", details: Mapping[str, str] | None = None
     ) -> None:
@@ -116,13 +143,14 @@ class Report:
         body = filled(
             "restorations.html",
             title=escape(title),
-            summary=_summary(self.items),
+            summary=_summary(self.items, self.lists),
             contents=_contents(self.items),
+            lists="".join(f'<section class="panel" id="list-{n + 1}"></section>' for n in range(len(self.lists))),
             items=sections,
             details=details_list({"Command": command, **(details or {}), "Versions": versions()}),
         )
-        styles, scripts = ["page.css", "explanations.css"], [*PLAYER_SCRIPTS, "timeline.js", "start.js"]
-        page = frame(title, body, {"items": [players]}, styles, scripts)
+        styles, scripts = ["page.css", "explanations.css"], [*PLAYER_SCRIPTS, "timeline.js", "start.js", "judging.js"]
+        page = frame(title, body, {"items": [players], "lists": self.lists}, styles, scripts)
         before, rest = page.split(sections)
         middle, after = rest.split(f'"{players}"')
         with (
@@ -158,7 +186,15 @@ def _section(place: int, item: Item, scores: Scores) -> str:
 </article>"""
 
 
-def _summary(items: Sequence[_Counts]) -> str:
+def _summary(items: Sequence[_Counts], lists: Sequence[Mapping]) -> str:
+    if lists:
+        listed = [
+            gap | {"ms": 1000 * (gap["stop"] - gap["start"]) / one["rate"]} for one in lists for gap in one["gaps"]
+        ]
+        lost, doubtful = sum(gap["ms"] for gap in listed), sum(gap["doubtful"] for gap in listed)
+        shown = sum(item.gaps for item in items)
+        gaps = count(len(listed), "gap") + (f" ({shown:,} shown)" if shown < len(listed) else "")
+        return f"{count(len(lists), 'recording')}, {gaps}, {lost:.0f} ms of lost sound{_to_check(doubtful)}"
     gaps = count(sum(item.gaps for item in items), "gap")
     lost, doubtful = sum(item.lost for item in items), _to_check(sum(item.doubtful for item in items))
     return f"{count(len(items), 'recording')}, {gaps}, {lost:.0f} ms of lost sound{doubtful}"

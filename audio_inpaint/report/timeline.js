@@ -1,5 +1,6 @@
 const STRIP = 46; // px: the recording itself, under the arcs
 const ROOM = 6; // px: above the highest arc
+const STEM = 34; // px: over a gap, for what was heard in another channel or recording at the same time
 
 /** A file from end to end, with an arc from each gap to every place that was heard for it. */
 class Timeline {
@@ -63,13 +64,15 @@ class Timeline {
     return drawn("rect", { class: kind, x: left, y: this.base, width, height: STRIP });
   }
 
-  height(gap, [start]) { // not in proportion to the distance, so that near ones are seen too
+  height(gap, [start, , , name]) { // not in proportion to the distance, so that near ones are seen too
+    if (name) return STEM;
     const apart = (Math.abs(start - gap.start) / this.item.rate / this.total) * this.width;
     return clamp(Math.sqrt(apart / this.width) * clamp(0.2 * this.width, 90, 170), 10, Math.max(10, 0.6 * apart));
   }
 
   curve(gap, source) {
     const half = (gap.stop - gap.start) / 2, from = this.place(gap.start + half), to = this.place(source[0] + half);
+    if (source[3]) return `M${from} ${this.base}V${this.base - STEM}`;
     return `M${from} ${this.base}A${Math.abs(to - from) / 2} ${this.height(gap, source)} 0 0 ${to > from ? 1 : 0} ${to} ${this.base}`;
   }
 
@@ -84,8 +87,8 @@ class Timeline {
   /** The arcs of the chosen gap: each tells of its source, and goes there. */
   bright(gap) {
     const arcs = gap.sources.map((source) => {
-      const d = this.curve(gap, source), [start] = source, words = this.words(gap, source);
-      const foot = drawn("circle", { class: "foot", cx: this.place(start + (gap.stop - gap.start) / 2), cy: this.base, r: 3 });
+      const d = this.curve(gap, source), [start, , , name] = source, words = this.words(gap, source);
+      const foot = drawn("circle", { class: "foot", cx: this.place(start + (gap.stop - gap.start) / 2), cy: this.base - (name ? STEM : 0), r: 3 });
       const arc = drawn("g", { class: "arc", tabindex: -1, role: "button", "aria-label": words, style: `--strength: ${strength(source)}` },
         this.band(gap, start, "heard"), drawn("path", { class: "touch", d }), drawn("path", { class: "line", d }), foot);
       for (const event of ["pointerenter", "focus"]) arc.addEventListener(event, () => showTip(words, foot));
@@ -114,7 +117,8 @@ class Timeline {
 
   isHere(start) { return start >= 0 && start / this.item.rate < this.item.duration; }
 
-  words(gap, [start, score, gains]) {
+  words(gap, [start, score, gains, name]) {
+    if (name) return `heard in ${name} at the same time${channelOf(gap)}; ${Math.round(100 * gains[0])} % of the fill; correlation ${shown(score)}`;
     const at = this.item.data.offset + start / this.item.rate, away = (start - gap.start) / this.item.rate;
     return [
       `heard at ${seconds(at)}${channelOf(gap)}`,

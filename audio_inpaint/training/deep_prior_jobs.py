@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import FORMATS
-from audio_inpaint.files.paths import Paths, inputs, partners, writable
+from audio_inpaint.files.inputs import inputs, partners, writable
+from audio_inpaint.files.paths import Paths
 from audio_inpaint.training.deep_prior_fit import RECORD
 
 REPORT, SCORES = "report.html", "scores.json"
@@ -54,7 +55,7 @@ def jobs(
     """
     if not source:
         raise InputError("no input is named: add --input FILE or --input FOLDER")
-    files, _ = inputs([source])
+    files = [one.file for one in inputs([source])[0]]
     amounts = Counter(file.stem for file in files)
     if twins := [file.name for file in files if amounts[file.stem] > 1]:
         raise InputError(f"{', '.join(twins)} would share a folder of results: restore them into different outputs")

@@ -15,9 +15,11 @@ from torch import Tensor, nn
 
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import extrapolate, known_run
+from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Range, checked
-from audio_inpaint.methods.recall.recall import Recall, Scene
+from audio_inpaint.methods.recall.recall import Recall
 from audio_inpaint.methods.recall.rehearsal import Trial
+from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.refiner.evidence import REACH, Evidence
 from audio_inpaint.methods.refiner.noise_floor import floor_noise
 from audio_inpaint.methods.refiner.refinement import refined
@@ -30,6 +32,10 @@ from audio_inpaint.nn.checkpoints import load_refiner
 CONSTANT = -2.79
 SLOPES = (0.342, 0.495, 0.223)
 EDGE = (-0.59, 1.057)
+# The same of what gaps reached that are left to Janssen elsewhere: long ones, close ones, and those nothing is like.
+ELSEWHERE = (-0.59, 1.057)
+# The same where other channels were listened to, fitted by `python benchmarks/guides.py FOLDER --split validation`.
+GUIDED = (-3.46, 0.326, 0.471, 0.212)
 # The power of the inverse squared error in the mix that evidence is taken of: in a sharper one too few are heard.
 _DULL = 3.5
 # dB. Nothing that is heard, or learnt, lies beyond.
@@ -65,8 +71,9 @@ class Auto(Recall):
     refiner: Path | None = None
 
     def finished(self, scene: Scene, run: Gap, trial: Trial) -> Tensor:
-        """Refine a fill, (channel, lost)."""
-        if not self.refine:
+        """Refine a fill, (channel, lost), but for one of close gaps, or one that was rehearsed on shorter ones."""
+        alike = {fills.shape[-1] for fills in (trial.fills, *trial.rehearsals)} == {len(run)}
+        if not self.refine or not alike:
             return trial.mix
         net = network(self.refiner) if self.natural else None
         return refined(self.evidence(scene, run, trial), net, self.natural)
@@ -97,10 +104,13 @@ class Auto(Recall):
     def expected(self, scene: Scene, run: Gap, trial: Trial | None) -> float | None:
         """Expect a signal-to-noise ratio of a fill, in dB; None where nothing can be rehearsed."""
         if trial is not None:
-            known = zip(SLOPES, evidence(trial, scene.width // 4), strict=True)
-            return _within(CONSTANT + sum(slope * value for slope, value in known))
-        rehearsed = at_the_end(scene, run)
-        return None if rehearsed is None else _within(EDGE[0] + EDGE[1] * rehearsed)
+            constant, *slopes = GUIDED if trial.sketch.guided else (CONSTANT, *SLOPES)
+            known = zip(slopes, evidence(trial, scene.width // 4), strict=True)
+            return _within(constant + sum(slope * value for slope, value in known))
+        at_an_end = run.start == 0 or run.stop == len(scene.gap)
+        constant, slope = EDGE if at_an_end else ELSEWHERE
+        rehearsed = at_the_end(scene, run) if at_an_end else beside(scene, run)
+        return None if rehearsed is None else _within(constant + slope * rehearsed)
 
 
 @cache
@@ -126,7 +136,7 @@ def evidence(trial: Trial, beside: int) -> tuple[float, ...]:
     apart = (trial.fills - mix).square().sum((1, 2))
     before = sketch.rest[..., max(0, sketch.hole.start - beside) : sketch.hole.start].square().mean((1, 2))
     after = sketch.rest[..., sketch.hole.stop : sketch.hole.stop + beside].square().mean((1, 2))
-    left = before + after
+    left = before.nan_to_num(0) + after.nan_to_num(0)  # at an end of the recording there is one side
     return (
         float(trial.rehearsed_snr(shares).clamp(LOWEST, HIGHEST).mean()),
         _decibels(mix.square().sum(), shares @ apart),
@@ -153,6 +163,28 @@ def at_the_end(scene: Scene, run: Gap) -> float | None:
             break
         truth, fill = audio[:, start:stop], extrapolate(audio[:, first:start], scene.order, size)
         found.append(_decibels(truth.square().sum(), (fill - truth).square().sum()))
+    return sum(found) / len(found) if found else None
+
+
+def beside(scene: Scene, run: Gap) -> float | None:
+    """Rehearse what is left to Janssen, long gaps and close ones, with the losses around it moved to what is known.
+
+    Returns:
+        dB that `Janssen` reached, in the mean of up to one place before and one after; None if there is none.
+    """
+    start, stop = max(0, run.start - scene.width), min(len(scene.gap), run.stop + scene.width)
+    lost, hole, size, found = scene.gap[start:stop], slice(run.start - start, run.stop - start), stop - start, []
+    for side in (-1, 1):
+        for step in range(5):
+            first = start + side * (size + step * scene.width)
+            if first < 0 or first + size > len(scene.gap):
+                break
+            audio = scene.known[:, first : first + size].double()
+            truth = audio[:, hole]
+            if not scene.gap[first : first + size].any() and truth.any():
+                fill = Janssen().restore(audio.masked_fill(lost, 0), lost, scene.sample_rate)[:, hole]
+                found.append(_decibels(truth.square().sum(), (fill - truth).square().sum()))
+                break
     return sum(found) / len(found) if found else None
 
 

@@ -16,31 +16,42 @@ _RIDGE = 0.1
 
 
 def recollection(
-    known: Tensor, gap: Tensor, run: Gap, context: Gap, matches: list[Match], size: int, sample_rate: int
+    known: Tensor,
+    gap: Tensor,
+    run: Gap,
+    context: Gap,
+    matches: list[Match],
+    size: int,
+    sample_rate: int,
+    lost: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Add up matches as they fit the surroundings of a gap.
 
     Args:
         known: the recording, (channel, time), lost samples zero.
         gap: true = lost, (time,).
-        run: the gap, which may be a rehearsed one whose samples are known: none of them is looked at.
+        run: the gap, which may be a rehearsed one whose samples are known.
         context: from the first to the last sample around it that is recalled.
         matches: segments that are like it.
         size: samples on each side of the gap to which the gains are fitted.
         sample_rate: Hz.
+        lost: of the context, the samples that are not looked at, (time,): the gap, if left out.
 
     Returns:
         the sum over the whole context, (channel, time), and the gains, (channel, match).
     """
     hole = slice(run.start - context.start, run.stop - context.start)
+    if lost is None:
+        lost = torch.zeros(context.stop - context.start, dtype=torch.bool)
+        lost[hole] = True
     target = known[:, context.start : context.stop].to(torch.float64, copy=True)
-    target[:, hole] = 0
+    target[:, lost] = 0
     places = [Gap(context.start + match.lag, context.stop + match.lag) for match in matches]
     missing = torch.stack([gap[place.start : place.stop] for place in places])
-    for lost, place in zip(missing, places, strict=True):
-        lost[_inside(run, place)] = True
-    rows = ~missing.any(0)
-    rows[hole], rows[: max(0, hole.start - size)], rows[hole.stop + size :] = False, False, False
+    for unknown, place in zip(missing, places, strict=True):
+        unknown[_inside(run, place)] = True
+    rows = ~missing.any(0) & ~lost
+    rows[: max(0, hole.start - size)], rows[hole.stop + size :] = False, False
     if not rows.any():
         return torch.zeros_like(target), target.new_zeros(len(target), len(matches))
     segments = aligned(known, run, places, [match.fraction for match in matches])
@@ -54,7 +65,8 @@ def recollection(
     total = torch.where(doubt > 0, target - rest * sure / (sure + doubt), total)
     near = round(_BESIDE * sample_rate)
     before, after = max(0, hole.start - near), min(target.shape[-1], hole.stop + near)
-    return coherent(total, target, (slice(before, hole.start), slice(hole.stop, after)), sample_rate), gains
+    beside = slice(before, hole.start), slice(hole.stop, after)
+    return coherent(total, target, beside, sample_rate, ~lost), gains
 
 
 def aligned(known: Tensor, run: Gap, places: list[Gap], fractions: list[float]) -> Tensor:

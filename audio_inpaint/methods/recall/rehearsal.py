@@ -1,16 +1,21 @@
 """What was tried for a gap: the fills it could have, and how such fills did where the truth is known."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.template_search import Match
+from audio_inpaint.methods.recall.islands import reach
+from audio_inpaint.methods.recall.ways import Way
 
 # The power of the inverse squared error that candidates are weighted by: all but the best one, or those alike. A lower
 # one gains 0.05 dB and loses 0.01 in ODG: what is averaged is muffled.
 _SHARPNESS = 8
+# The same where something plays meanwhile: more is known, by candidates that err apart.
+_SHARPNESS_GUIDED = 3
 # Errors further below the truth (-120 dB) are equal to each other.
 _EXACT = 1e-12
 
@@ -22,18 +27,41 @@ class Sketch:
     Args:
         hole: the gap in its context.
         recalled: (way, channel, lost).
-        rest: of the context, what is not explained, zero in the hole, (way, channel, time).
+        rest: of the context, what is not explained, zero where that is not known, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
+        guided: whether a guide was heard.
+        doubt: of each way, how much of the guides in the gap their own recollection leaves over, by energy, (way,).
+        missing: what is not known of the context, (time,): the hole, if left out; less than it where gaps are so close
+            that they are filled together, more where others are in the context.
+        least: samples that are known at both ends of a context that has other gaps in it.
     """
 
     hole: slice
     recalled: Tensor
     rest: Tensor
     found: list[tuple[list[Match], Tensor]]
+    guided: bool = False
+    doubt: Tensor | None = None
+    missing: Tensor | None = None
+    least: int = 0
+
+    @property
+    def unknown(self) -> Tensor:
+        """What is not known of the context, (time,)."""
+        if self.missing is not None:
+            return self.missing
+        unknown = torch.zeros(self.rest.shape[-1], dtype=torch.bool)
+        unknown[self.hole] = True
+        return unknown
 
     def known_beside(self, width: int) -> tuple[int, int]:
         """How much of the context, at most `width` samples, lies before and after the gap."""
-        return min(self.hole.start, width), min(self.rest.shape[-1] - self.hole.stop, width)
+        before, after = self.unknown[: self.hole.start].flip(0), self.unknown[self.hole.stop :]
+        return reach(before, width, self.least), reach(after, width, self.least)
+
+    def unknown_around(self, before: int, after: int) -> Tensor:
+        """What is not known with so many samples before and after the gap, (time,)."""
+        return self.unknown[self.hole.start - before : self.hole.stop + after]
 
     def around(self, before: int, after: int) -> Tensor:
         """The rest with so many samples before and after the gap, (way, channel, time)."""
@@ -49,12 +77,14 @@ class Trial:
         fills: of the gap, (way, channel, lost).
         rehearsals: the same of each rehearsed gap.
         truths: what stood in each of these, (channel, lost).
+        ways: in which it was filled.
     """
 
     sketch: Sketch
     fills: Tensor
     rehearsals: list[Tensor]
     truths: list[Tensor]
+    ways: Sequence[Way] = ()
 
     @cached_property
     def errors(self) -> Tensor:
@@ -62,14 +92,30 @@ class Trial:
         errors = [_errors(fills, truth) for fills, truth in zip(self.rehearsals, self.truths, strict=True)]
         return torch.stack(errors).log().mean(0).exp()
 
+    @property
+    def contradiction(self) -> Tensor | float:
+        """How much louder a recollection makes the guides in the gap that it is taken from, a factor from 1, (way,).
+
+        What is recalled from the wrong place is no part of what the guides play.
+        """
+        return 1.0 if self.sketch.doubt is None else self.sketch.doubt.clamp_min(1)
+
     def shares(self, power: float) -> Tensor:
         """Share of each way in a mix by this power of the inverse squared error, (way,)."""
-        return torch.softmax(-power * self.errors.log(), 0)
+        return torch.softmax(-power * (self.errors * self.contradiction).log(), 0)
 
     @cached_property
     def weights(self) -> Tensor:
         """Share of each way in the fill, (way,)."""
-        return self.shares(_SHARPNESS)
+        return self.shares(_SHARPNESS_GUIDED if self.sketch.guided else _SHARPNESS)
+
+    def without_guides(self) -> "Trial":
+        """The same with the ways left out that listen to guides."""
+        own = [number for number, way in enumerate(self.ways) if not way.guide]
+        sketch = replace(self.sketch, guided=False, doubt=None)
+        rehearsals = [fills[own] for fills in self.rehearsals]
+        ways = [self.ways[number] for number in own]
+        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways)
 
     @cached_property
     def mix(self) -> Tensor:

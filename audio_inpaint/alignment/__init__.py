@@ -1,0 +1,1 @@
+"""Alignment: where another recording of the same programme plays what this one plays, to a fraction of a sample."""

@@ -1,0 +1,134 @@
+"""What `inpaint` does with one file: find its gaps, repair it, list what was filled, and say so."""
+
+import argparse
+import contextlib
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_inpaint.commands import records
+from audio_inpaint.commands.choice import Choice, chosen
+from audio_inpaint.commands.console import counted, progress
+from audio_inpaint.commands.inpaint_plan import Job
+from audio_inpaint.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_inpaint.files.recording import Reader
+    from audio_inpaint.methods.contract import Method
+    from audio_inpaint.methods.explanation import Explanation
+    from audio_inpaint.repairing import FileRepair
+    from audio_inpaint.report import Report
+
+
+def repair_job(
+    job: Job,
+    arguments: argparse.Namespace,
+    method: "Method",
+    references: "list[Reader]",
+    device: str | None,
+    several: bool,
+    report: "Report | None",
+    choice: Choice,
+) -> bool:
+    """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
+    from audio_inpaint.files.recording import Reader
+    from audio_inpaint.repairing import repair_recording
+
+    name = arguments.method
+    with Reader(job.file) as reader, _truth(job, reader) as truth:
+        if _is_judged(job):
+            gaps, rejected = records.judged(job.gaps, reader)
+        else:
+            gaps, rejected = chosen(job.file, job.gaps, reader, choice), []
+        if not gaps:
+            if not several:
+                raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
+            print(f"{job.file}: no gap, nothing written")
+            return False
+        if choice.dry:
+            lost = 1000 * sum(map(len, gaps)) / reader.sample_rate
+            print(f"{job.file}: would fill {counted(len(gaps), 'gap')} ({lost:.0f} ms) with {name} -> {job.output}")
+            return True
+        show = progress() if sys.stderr.isatty() else None
+        with _output(job) as output:
+            repair = repair_recording(
+                reader, output, gaps, method, references=references, device=device, progress=show, rejected=rejected
+            )
+        if not job.done:
+            records.leave(arguments, reader, repair, rejected)
+        if job.labels is not None:
+            _write_labels(job.labels, repair, name)
+        _tell(job, repair, name)
+        if report is not None:
+            from audio_inpaint.report.excerpts import report_items
+
+            report.list_gaps(reader.path.name, repair.sample_rate, repair.gaps, repair.explanations)
+            for item in report_items(reader, repair, name, truth):
+                report.add(item)
+    return True
+
+
+def _is_judged(job: Job) -> bool:
+    """Whether there is a judged list for a file; what is missing in a folder of them is told as with other lists."""
+    if job.judged and not os.path.exists(job.gaps):
+        raise InputError(f"there is no file {job.gaps}: name a label file that says which gaps to accept")
+    return job.judged and not os.path.isdir(job.gaps)
+
+
+@contextlib.contextmanager
+def _output(job: Job) -> Iterator[Path]:
+    """Give the file to write, for a time only where the output is there and stays."""
+    if not job.done:
+        yield job.output
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / job.output.name
+
+
+@contextlib.contextmanager
+def _truth(job: Job, reader: "Reader"):
+    """Open the undamaged file, which must be as long as the damaged one; None if there is none."""
+    from audio_inpaint.files.recording import Reader
+
+    if job.truth is None:
+        yield None
+        return
+    if os.path.isdir(job.truth):
+        raise InputError(f"{job.truth} holds nothing for {job.file.name}: expected a file of that name")
+    with Reader(job.truth) as truth:
+        if (truth.sample_rate, truth.channels, truth.length) != (reader.sample_rate, reader.channels, reader.length):
+            raise InputError(f"{truth.path} has another rate, number of channels or length than {job.file}")
+        yield truth
+
+
+def _write_labels(path: Path, repair: "FileRepair", name: str) -> None:
+    from audio_inpaint.gap_files import write_gaps
+
+    labels = [(one.gap, one.label) for one in repair.explanations] or [(gap, name) for gap in repair.gaps]
+    write_gaps(path, *zip(*labels, strict=True), repair.sample_rate)
+
+
+def _tell(job: Job, repair: "FileRepair", name: str) -> None:
+    lost = 1000 * sum(map(len, repair.gaps)) / repair.sample_rate
+    seconds = repair.length / repair.sample_rate
+    made = f"{job.labels}, {job.output} is as it was" if job.done else job.output
+    print(
+        f"{job.file}: {counted(len(repair.gaps), 'gap')} ({lost:.0f} ms of {seconds:.1f} s) filled with "
+        f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}",
+        flush=True,
+    )
+    for fit in repair.references:
+        print(f"  {fit}", flush=True)
+    for note in () if job.done else repair.notes:
+        print(f"{job.output}: {note}", flush=True)
+
+
+def _to_check(explanations: "Sequence[Explanation]") -> str:
+    """Return how many gaps somebody should listen to; nothing if the method does not explain its fills."""
+    if not explanations:
+        return ""
+    # once where channels that were restored apart have lost the same
+    return f", {len({one.gap.start for one in explanations if one.doubtful}) or 'none'} to check"

@@ -1,0 +1,124 @@
+"""What `inpaint` leaves beside its output if asked: a log for programs, and what its fills replaced."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from audio_inpaint import __version__
+from audio_inpaint.errors import InputError
+
+if TYPE_CHECKING:
+    from audio_inpaint.files.paths import Paths
+    from audio_inpaint.files.recording import Reader
+    from audio_inpaint.gaps import Gap
+    from audio_inpaint.repairing import FileRepair
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options of what is left beside an output."""
+    parser.add_argument(
+        "--keep-original",
+        action="store_true",
+        help="leave OUT.original too: what the fills replaced, for `audio-inpaint revert`",
+    )
+    parser.add_argument("--log", action="store_true", help="leave OUT.json too: what was done, for programs")
+
+
+def log_of(output: Path) -> Path:
+    """Name the log of an output."""
+    return output.with_name(f"{output.name}.json")
+
+
+def check(arguments: argparse.Namespace, output: Path, paths: Paths, kept: bool) -> None:
+    """Add what is left beside an output to the files of the command."""
+    from audio_inpaint.files.difference import difference_of
+
+    if arguments.keep_original:
+        paths.writes(difference_of(output), "the kept original", kept=kept)
+    if arguments.log:
+        paths.writes(log_of(output), "the log", kept=kept)
+
+
+def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> None:
+    """Write what was asked for.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    from audio_inpaint.files.atomic import replacing
+    from audio_inpaint.files.difference import difference_of, keep_difference
+
+    if arguments.keep_original:
+        kept = difference_of(repair.path)
+        size = keep_difference(reader.path, repair.path, kept)
+        if size > reader.path.stat().st_size / 2:
+            print(f"{kept}: {size / 1e6:.1f} MB, all of the original, since its format is encoded anew", flush=True)
+    if arguments.log:
+        with replacing(log_of(repair.path)) as temporary:
+            text = json.dumps(_content(arguments, reader, repair, rejected), indent=1, allow_nan=False)
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
+    told = {(one.gap.start, one.gap.stop, one.gap.channel): one for one in repair.explanations}
+    gaps = []
+    for gap in repair.gaps:
+        one = told.get((gap.start, gap.stop, gap.channel)) or told.get((gap.start, gap.stop, None))
+        entry = {
+            "start": gap.start,
+            "stop": gap.stop,
+            "channel": None if gap.channel is None else gap.channel + 1,
+            "seconds": [gap.start / repair.sample_rate, gap.stop / repair.sample_rate],
+            "filled": not any(gap.inside(other) for other in rejected),
+        }
+        if one is not None:
+            entry["expected_snr"] = one.expected_snr
+            entry["check"] = one.doubtful
+            entry["label"] = one.label
+            entry["weights"] = {name: round(float(share), 6) for name, share in one.weights.items()}
+        gaps.append(entry)
+    return {
+        "audio_inpaint": __version__,
+        "command": arguments.line,
+        "method": arguments.method,
+        "input": _file(reader.path),
+        "output": _file(repair.path),
+        "sample_rate": repair.sample_rate,
+        "channels": reader.channels,
+        "samples": repair.length,
+        "processing_seconds": round(repair.seconds, 3),
+        "gaps": gaps,
+        "notes": list(repair.notes),
+    }
+
+
+def _file(path: Path) -> dict[str, str]:
+    try:
+        with open(path, "rb") as file:
+            return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def judged(path: str, reader: Reader) -> tuple[list[Gap], list[Gap]]:
+    """Read a list of gaps that somebody has judged: all of them, and those whose label does not begin with `accept`.
+
+    Raises:
+        InputError: it cannot be read, or accepts no gap.
+    """
+    from audio_inpaint.gap_files import read_labels
+    from audio_inpaint.gaps import check_gaps
+
+    labels = read_labels(path, reader.sample_rate, reader.length)
+    if not labels:
+        raise InputError(f"{path} holds no gap: save the labels of the report's page, or name the gaps with --gaps")
+    gaps = check_gaps([gap for gap, _ in labels], reader.length, reader.channels, reader.sample_rate)
+    rejected = [gap for gap, text in labels if not text.lower().startswith("accept")]
+    if len(rejected) == len(labels):
+        raise InputError(f"{path} accepts no gap: let the labels of those that are to be filled begin with accept")
+    return gaps, rejected

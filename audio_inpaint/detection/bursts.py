@@ -1,0 +1,57 @@
+"""Bursts: noise at a steady level in the place of the sound, as when a file's bytes are lost or out of step."""
+
+import numpy as np
+
+from audio_inpaint.detection.blocks import Block
+from audio_inpaint.detection.found import Detection
+from audio_inpaint.detection.levels import rise
+from audio_inpaint.gaps import Gap
+
+_HOP_S = 0.001
+_SIDE = 10  # hops that are compared on each side
+_LONGEST = 500
+_STEP = 10.0  # dB
+
+
+def find(block: Block, channel: int) -> list[Detection]:
+    """Find noise of 4 to 500 ms that begins and ends within a millisecond, at a level that does not move between.
+
+    A cymbal begins as suddenly, but dies away; a consonant ends as suddenly, but grows. Of the first difference, in
+    which noise is louder than most sound, the level has to be 10 dB above both sides and steady to about 2 dB.
+
+    Args:
+        block: of the recording.
+        channel: to look at.
+    """
+    hop = max(4, block.samples(_HOP_S))
+    steps = np.diff(block.audio[channel])
+    steps = steps[: len(steps) // hop * hop].reshape(-1, hop)
+    if len(steps) < 3 * _SIDE:
+        return []
+    level = 10 * np.log10(np.einsum("ij,ij->i", steps, steps) / hop + 1e-10)
+    windows = np.lib.stride_tricks.sliding_window_view(level, _SIDE).max(axis=1)
+    # level[k] against the ten hops before the one that may hold the edge
+    risen = level[_SIDE + 1 :] - windows[: len(level) - _SIDE - 1]
+    found, taken = [], 0
+    for begin in (np.flatnonzero(risen > _STEP) + _SIDE + 1).tolist():
+        if begin < taken or not block.owns(begin * hop):
+            continue
+        inside = np.median(level[begin : begin + 4])
+        low = np.flatnonzero(level[begin : begin + _LONGEST] < inside - _STEP / 2)
+        end = begin + int(low[0]) if len(low) else 0
+        if end - begin < 4 or end + 1 + _SIDE > len(level):
+            continue
+        taken = end
+        steady = float(np.std(level[begin : end - 1]))
+        middle = float(np.median(level[begin:end]))
+        fallen = middle - windows[end + 1]
+        confidence = rise(min(risen[begin - _SIDE - 1], fallen), _STEP, 1.0) * rise(-steady, -2.2, 0.2)
+        found.append(Detection(Gap(_edge(steps, begin, hop), (end + 1) * hop, channel), "bursts", confidence))
+    return found
+
+
+def _edge(steps: np.ndarray, begin: int, hop: int) -> int:
+    """Return the first sample, in the hop before `begin` or in it, of steps as large as those that follow."""
+    usual = np.sqrt(np.mean(steps[begin : begin + 4] ** 2))
+    loud = np.flatnonzero(np.abs(steps[begin - 1 : begin + 1].ravel()) > usual / 2)
+    return (begin - 1) * hop + int(loud[0])

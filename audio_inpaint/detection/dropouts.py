@@ -1,0 +1,113 @@
+"""Dropouts: stretches where the level falls and comes back."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from audio_inpaint.detection.blocks import Block, hop_length
+from audio_inpaint.detection.dips import dips
+from audio_inpaint.detection.edges import FAR_S, cut, with_smear
+from audio_inpaint.detection.found import Detection
+from audio_inpaint.detection.levels import logistic
+from audio_inpaint.gaps import Gap
+
+_SHORTEST_S = 0.005
+_QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
+_AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
+
+# Mean, deviation, weight and weight of the square for each of dips.FEATURES: by
+# benchmarks/dropout_weights.py, on music, speech and effects of the open corpus; 0.7 was added to the constant.
+_CONSTANT = -6.531
+_WEIGHTS = np.array(
+    [
+        [18.261, 8.628, 1.351, -0.349],  # depth
+        [1.714, 0.814, -0.033, -0.034],  # sides
+        [2.459, 0.540, -1.350, -0.299],  # slower edge
+        [1.732, 0.618, -0.110, -0.530],  # faster edge
+        [1.893, 0.610, 0.089, 0.268],  # bands apart
+        [1.187, 0.668, -0.455, -0.056],  # bands together
+        [2.161, 0.617, -0.360, -0.040],  # spectra
+        [4.035, 0.668, 0.220, -0.049],  # length
+        [6.697, 12.391, 1.963, -0.524],  # steadiness
+        [1.438, 0.496, -0.013, 0.058],  # unrest
+        [1.448, 0.538, -0.440, 0.065],  # unrest inside
+        [9.511, 3.914, 0.092, 0.308],  # uneven
+        [5.491, 3.071, -0.006, 0.280],  # even
+        [9.738, 10.943, 0.836, 0.061],  # most
+        [1.017, 11.173, 0.433, 0.410],  # least
+        [1.987, 0.866, -0.497, -0.173],  # edges
+    ]
+)
+
+
+def find(block: Block, channel: int) -> list[Detection]:
+    """Find stretches in which the level falls and comes back, as on tape that has left the head.
+
+    Cuts from 5 ms on, of 36 dB or more, are told by their edges, like runs of zeros. Dips with soft edges, from 12 dB
+    and up to 0.3 s, are told from pauses of the sound by logistic regression: in a dropout all bands fall and rise at
+    once and by as much, within some milliseconds, and the recording on both sides is the same.
+
+    Args:
+        block: of the recording.
+        channel: to look at.
+    """
+    x, rate = block.audio[channel], block.sample_rate
+    found = []
+    for start, stop in _abrupt(x, rate):
+        if (stop == len(x) and not block.at_end) or (start == 0 and not block.at_start) or stop - start == len(x):
+            continue
+        if block.lossy:
+            start, stop = with_smear(x, start, stop, rate)
+        found.append(Detection(Gap(start, stop, channel), "dropouts", cut(x, start, stop, rate, noisy=True)))
+    found += [
+        Detection(Gap(dip.start, dip.stop, channel), "dropouts", logistic(dip.features, _CONSTANT, _WEIGHTS))
+        for dip in dips(x, rate)
+    ]
+    return _surest(found)
+
+
+def _surest(found: list[Detection]) -> list[Detection]:
+    """Return those that meet no surer one."""
+    kept: list[Detection] = []
+    for one in sorted(found, key=lambda one: -one.confidence):
+        if all(one.gap.stop <= other.gap.start or other.gap.stop <= one.gap.start for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _abrupt(x: np.ndarray, sample_rate: int) -> Iterator[tuple[int, int]]:
+    """Stretches whose peak-to-peak falls at once to `_QUIET` of what it was in the 8 ms before, clicks included."""
+    hop = hop_length(sample_rate)
+    hops = x[: len(x) // hop * hop].reshape(-1, hop)
+    spread = hops.max(axis=1, initial=-np.inf) - hops.min(axis=1, initial=np.inf)
+    loudest = spread
+    for step in (1, 2, 4, 8):  # running maximum over 16 hops
+        loudest = np.maximum(loudest, np.concatenate([np.zeros(step), loudest])[: len(loudest)])
+    prior = np.concatenate([[0.0], loudest])[:-1]
+    taken = 0
+    for begin in np.flatnonzero((spread <= _QUIET * prior) & (prior > _AUDIBLE)).tolist():
+        if begin < taken:
+            continue
+        limit = _QUIET * prior[begin]
+        louder = np.flatnonzero(spread[begin:] > limit)
+        end = begin + int(louder[0]) if len(louder) else len(spread)
+        taken = end
+        middle = np.median(x[begin * hop : end * hop])
+        first, last = max(begin - 2, 0) * hop, min((end + 2) * hop, len(x))
+        before = np.flatnonzero(np.abs(x[first : begin * hop] - middle) > limit)
+        after = np.flatnonzero(np.abs(x[end * hop : last] - middle) > limit)
+        start = first + int(before[-1]) + 1 if len(before) else first
+        stop = end * hop + int(after[0]) if len(after) else last
+        if stop - start >= _SHORTEST_S * sample_rate:
+            yield _with_clicks(x, start, stop, sample_rate)
+
+
+def _with_clicks(x: np.ndarray, start: int, stop: int, sample_rate: int) -> tuple[int, int]:
+    """The stretch together with a click of up to 1 ms at either edge: it was not recorded either."""
+    reach, far = round(0.001 * sample_rate), round(FAR_S * sample_rate)
+    widened = []
+    for side in (x[max(start - far, 0) : start][::-1], x[stop : stop + far]):
+        steps = np.abs(np.diff(side))
+        loud = np.flatnonzero(steps[:reach] > 2.5 * steps[reach:].max(initial=0.0))
+        widened.append(int(loud[-1]) + 1 if len(loud) and len(side) > 4 * reach else 0)
+    return start - widened[0], stop + widened[1]

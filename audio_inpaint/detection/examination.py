@@ -1,0 +1,118 @@
+"""Finding damage: block by block, each search looks at each channel, and what they say is joined."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from audio_inpaint.detection import bursts, clicks, constant, dropouts, repetitions
+from audio_inpaint.detection.blocks import Block, blocks
+from audio_inpaint.detection.found import Detection, apart, join_channels
+from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
+from audio_inpaint.detection.kinds import Search, search
+from audio_inpaint.detection.levels import weighed
+from audio_inpaint.files.recording import Reader
+
+# Constant runs are always looked for: their edges would else pass for other kinds.
+_SEARCHES = {
+    constant.find: (),
+    repetitions.find: ("repeats",),
+    dropouts.find: ("dropouts",),
+    clicks.find: ("clicks",),
+    bursts.find: ("bursts",),
+}
+_MEET_S = 0.001  # what is nearer belongs together
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What a search found.
+
+    Attributes:
+        damage: in the order of time.
+        deliberate: runs of zeros that look meant: gates, stopped notes, synthesised pauses.
+    """
+
+    damage: list[Detection] = field(default_factory=list)
+    deliberate: list[Detection] = field(default_factory=list)
+
+
+def detect(
+    source: str | Path | Reader,
+    kinds: str | Iterable[str] | None = None,
+    *,
+    preset: str | None = None,
+    sensitivity: float | Mapping[str, float] = 0.5,
+    min_confidence: float = 0.5,
+    min_ms: float | None = None,
+    max_ms: float | None = None,
+) -> list[Detection]:
+    """Find the damage in an audio file, read block by block.
+
+    Stretches at the same place in all channels become one detection with channel None. Silence that looks meant is not
+    listed: pauses between fades, and many runs of zeros where a gate closed or notes were stopped.
+
+    Args:
+        source: an audio file, or an open one.
+        kinds: what to look for, as "zeros,held" or a list; None for digital damage and dropouts.
+        preset: kinds for a medium: "digital", "tape", "vinyl", "voip" or "speech".
+        sensitivity: from 0 to 1, of all kinds or {kind: sensitivity}; 0.1 more makes the odds of damage three times as
+            large.
+        min_confidence: the least probability of damage that is reported. A gap with one edge in the file stays below
+            0.6.
+        min_ms: the shortest stretch; None for each kind's.
+        max_ms: the longest stretch, an hour at most; None for each kind's.
+
+    Raises:
+        InputError: the file cannot be read, there is no such kind or preset, or a number is out of range.
+
+    >>> import numpy as np, soundfile
+    >>> tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) / 2
+    >>> soundfile.write("damaged.wav", np.where(np.arange(16000) // 500 == 16, 0, tone), 16000)
+    >>> [(found.kind, found.gap) for found in detect("damaged.wav")]
+    [('zeros', Gap(start=8000, stop=8500, channel=None))]
+    """
+    wanted = search(kinds, preset, sensitivity, min_confidence, min_ms, max_ms)
+    if isinstance(source, Reader):
+        return examine(source, wanted).damage
+    with Reader(source) as reader:
+        return examine(reader, wanted).damage
+
+
+def examine(reader: Reader, wanted: Search) -> Findings:
+    """Find the damage in an open recording, and the silence in it that looks meant.
+
+    Args:
+        reader: the recording.
+        wanted: as `search` returns it.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    found: list[Detection] = []
+    runs: list[Pause] = []
+    levels = Levels()
+    for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000):
+        levels.add(block)
+        per_channel = [_in_channel(block, channel, wanted) for channel in range(reader.channels)]
+        joined = join_channels(per_channel, tolerance=max(2, block.samples(_MEET_S)))
+        runs += pauses(block, joined)
+        found += [
+            one.moved(block.offset)
+            for one in joined
+            if one.kind in wanted.kinds and one.confidence >= wanted.min_confidence
+        ]
+    meant = deliberate(runs, levels)
+    return Findings(*([one for one in found if (one in meant) == silent] for silent in (False, True)))
+
+
+def _in_channel(block: Block, channel: int, wanted: Search) -> list[Detection]:
+    """Return what begins in a block, weighed, of the lengths wanted, one kind for each place."""
+    found = []
+    for find, kinds in _SEARCHES.items():
+        if kinds and not set(kinds) & set(wanted.kinds):
+            continue
+        for one in find(block, channel):
+            least, most = (limit * block.sample_rate / 1000 for limit in wanted.lengths[one.kind])
+            if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
+                found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
+    return apart(found, margin=0)

@@ -1,0 +1,81 @@
+"""What a search for damage gives: detections, and their order and agreement between kinds and channels."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from audio_inpaint.gaps import Gap
+
+_MOSTLY = 0.8  # of a stretch: what fills less of it is a part of something larger
+
+
+@dataclass(frozen=True)
+class Detection:
+    """A stretch that looks damaged: its gap, its kind, one of `KINDS`, and the probability that it is damage.
+
+    >>> Detection(Gap(8000, 8500), "zeros", 0.9).gap
+    Gap(start=8000, stop=8500, channel=None)
+    """
+
+    gap: Gap
+    kind: str
+    confidence: float
+
+    def moved(self, by: int) -> "Detection":
+        """Return the same detection `by` samples later."""
+        return replace(self, gap=self.gap.moved(by))
+
+
+def apart(detections: Sequence[Detection], margin: int) -> list[Detection]:
+    """Return the detections of one channel with one kind for each place, in the order of time.
+
+    Where two meet, the digital kind stays that fills most of the other, otherwise the longer one: the edges of a gap
+    sound like clicks, and a few zeros in a dropout are a part of it.
+
+    Args:
+        detections: of one channel, in any order.
+        margin: samples; nearer ones meet.
+    """
+    kept: list[Detection] = []
+    for one in sorted(detections, key=lambda one: (one.gap.start, -len(one.gap))):
+        while kept and one.gap.start <= kept[-1].gap.stop + margin:
+            if kept[-1].kind == one.kind and one.gap.start > kept[-1].gap.stop:
+                break
+            one = _stronger(kept.pop(), one)
+        kept.append(one)
+    return kept
+
+
+def _stronger(one: Detection, other: Detection) -> Detection:
+    longer, shorter = sorted((one, other), key=lambda each: -len(each.gap))
+    if (longer.confidence >= 0.5) != (shorter.confidence >= 0.5):
+        return max(one, other, key=lambda each: each.confidence)
+    exact = shorter.kind in ("zeros", "held", "nan") and longer.kind not in ("zeros", "held", "nan")
+    return shorter if exact and len(shorter.gap) >= _MOSTLY * len(longer.gap) else longer
+
+
+def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) -> list[Detection]:
+    """Return the detections of all channels, sorted; those at the same place in all channels become one.
+
+    Args:
+        per_channel: the detections of each channel.
+        tolerance: samples by which edges may differ.
+    """
+    joined = []
+    others = [list(detections) for detections in per_channel[1:]]
+    for detection in per_channel[0]:
+        twins = [next((d for d in channel if _same(d, detection, tolerance)), None) for channel in others]
+        if None in twins:
+            joined.append(detection)
+            continue
+        for channel, twin in zip(others, twins, strict=True):
+            channel.remove(twin)
+        group = [detection, *twins]
+        whole = Gap(min(d.gap.start for d in group), max(d.gap.stop for d in group))
+        joined.append(replace(max(group, key=lambda d: d.confidence), gap=whole))
+    joined += [detection for channel in others for detection in channel]
+    return sorted(joined, key=lambda d: (d.gap.start, d.gap.stop, -1 if d.gap.channel is None else d.gap.channel))
+
+
+def _same(one: Detection, other: Detection, tolerance: int) -> bool:
+    distance = max(abs(one.gap.start - other.gap.start), abs(one.gap.stop - other.gap.stop))
+    return one.kind == other.kind and distance <= tolerance

@@ -1,0 +1,124 @@
+"""Repetitions: samples that were played a second time, by a drive that read them twice or to conceal a lost packet."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from audio_inpaint.detection.blocks import Block
+from audio_inpaint.detection.found import Detection
+from audio_inpaint.detection.levels import rise
+from audio_inpaint.detection.prediction import breaks
+from audio_inpaint.gaps import Gap, mask_gaps
+
+_SHORTEST_S, _LONGEST_S = 0.003, 0.5
+_DOUBLINGS = 5  # words of 32 samples must be equal before a copy is looked at
+_ONE_IN = 4  # bits: of 16 words one is compared, the same in a passage and in its copy
+_PACKETS_S = (0.01, 0.02, 0.03, 0.04, 0.06)  # of the usual speech coders
+_HOP_S = 0.001
+_ALIKE = 0.9995
+_AUDIBLE = 1e-3  # root mean square: below -60 dBFS everything is alike
+_WHOLE = 5.0  # dB that a copy as long as its distance is worth
+_MULTIPLIER = 0x9E3779B97F4A7C15
+
+
+def find(block: Block, channel: int) -> list[Detection]:
+    """Find stretches that are, sample for sample, what was played immediately before them.
+
+    Words of samples are told by a rolling hash, as for content-defined chunks (Rabin, 1981, "Fingerprinting by random
+    polynomials"); of equal ones, the copy is followed to both sides. Sound that repeats of itself, a synthesiser's or
+    a loop's, is periodic before and after too and has no seam: where the copy begins, a fault breaks the waveform.
+
+    Args:
+        block: of the recording.
+        channel: to look at.
+    """
+    x = block.audio[channel]
+    copies, taken = [], 0
+    for first, second in _equal_words(x, round(_LONGEST_S * block.sample_rate)):
+        if second < taken:
+            continue
+        lag = second - first
+        start, stop = _extent(x, second, lag)
+        taken = stop
+        long_enough = stop - start >= _SHORTEST_S * block.sample_rate
+        if long_enough and block.owns(start) and start > lag and stop < len(x):
+            copies.append((start, stop, lag))
+    copies += [copy for copy in _concealed(x, block.sample_rate) if block.owns(copy[0])]
+    return [
+        Detection(Gap(start, stop, channel), "repeats", _confidence(x, start, stop, lag, block.sample_rate))
+        for start, stop, lag in copies
+    ]
+
+
+def _equal_words(x: np.ndarray, longest: int) -> list[tuple[int, int]]:
+    """Pairs of positions, at most `longest` samples apart, at which equal words begin, in the order of the second."""
+    words = x.view(np.uint32).astype(np.uint64)
+    words *= np.uint64(_MULTIPLIER)
+    for doubling in range(_DOUBLINGS):
+        step = 1 << doubling
+        factor = np.uint64(pow(_MULTIPLIER, step, 1 << 64))
+        words = words[:-step] * factor + words[step:]
+    chosen = np.flatnonzero(words >> np.uint64(64 - _ONE_IN) == 0)
+    chosen = chosen[(x[chosen] != x[chosen + 1]) | (x[chosen] != x[chosen + 2]) | (x[chosen] != x[chosen + 15])]
+    order = chosen[np.argsort(words[chosen], kind="stable")]
+    equal = (words[order[1:]] == words[order[:-1]]) & (order[1:] - order[:-1] <= longest)
+    pairs = np.stack([order[:-1][equal], order[1:][equal]], axis=1)
+    return pairs[np.argsort(pairs[:, 1])].tolist()
+
+
+def _extent(x: np.ndarray, position: int, lag: int) -> tuple[int, int]:
+    """Return [start, stop) around a position in which every sample equals the one `lag` before."""
+    return position - _equal(x[:position][::-1], x[: position - lag][::-1]), position + _equal(
+        x[position:], x[position - lag :]
+    )
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> int:
+    """Return how many samples are equal from the first on."""
+    size, step = min(len(one), len(other)), 1024
+    for begin in range(0, size, step):
+        differs = np.flatnonzero(one[begin : min(begin + step, size)] != other[begin : min(begin + step, size)])
+        if len(differs):
+            return begin + int(differs[0])
+    return size
+
+
+def _concealed(x: np.ndarray, sample_rate: int) -> Iterator[tuple[int, int, int]]:
+    """(start, stop, lag) of packets of the usual lengths that sound as the one before does, but for the level.
+
+    Two stretches are alike where their normalised correlation is nearly 1; what differs is then rounding.
+    """
+    hop = max(4, round(_HOP_S * sample_rate))
+    energy = np.concatenate([[0.0], np.cumsum(np.square(x, dtype=np.float64))])
+    for lag in (round(seconds * sample_rate) for seconds in _PACKETS_S):
+        count = (len(x) - lag) // hop
+        if count < 1:
+            continue
+        ends = lag + hop * np.arange(count + 1)
+        later, earlier = np.diff(energy[ends]), np.diff(energy[ends - lag])
+        product = np.einsum(
+            "ij,ij->i", x[lag : ends[-1]].reshape(count, hop), x[: count * hop].reshape(count, hop), dtype=np.float64
+        )
+        alike = (product > _ALIKE * np.sqrt(later * earlier)) & (later > hop * _AUDIBLE**2) & (later < 4 * earlier)
+        for gap in mask_gaps(alike):
+            if (lag - 3 * hop) <= hop * len(gap) <= lag + hop:
+                first, last = int(ends[gap.start]), int(ends[gap.stop])
+                gain = product[gap.start : gap.stop].sum() / earlier[gap.start : gap.stop].sum()
+                begin, end = max(lag, first - 2 * hop), min(last + 2 * hop, len(x))
+                off = np.abs(x[begin:end] - gain * x[begin - lag : end - lag])
+                limit = 6 * np.sqrt(np.mean(off[first - begin : last - begin] ** 2)) + 1e-9
+                before = np.flatnonzero(off[: first - begin] > limit)
+                after = np.flatnonzero(off[last - begin :] > limit)
+                if len(before) and len(after):
+                    yield begin + int(before[-1]) + 1, last + int(after[0]), lag
+
+
+def _confidence(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int) -> float:
+    """How little a copy looks like sound that repeats of itself, from 0 to 1.
+
+    Where a fault repeats, the waveform breaks; where a drum or a period of a tone comes again, it does now what it did
+    before. A fault repeats what it has just played, so that the copy is as long as its distance from the original.
+    """
+    seam = breaks(x, start, sample_rate) - breaks(x, start - lag, sample_rate)
+    whole = abs(stop - start - lag) <= max(2, round(0.02 * lag))
+    return rise(seam + (_WHOLE if whole else 0.0), 8.0, 1.5)

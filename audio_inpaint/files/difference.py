@@ -1,0 +1,165 @@
+"""What a repair replaced, as a small file from which the damaged original comes back, bit for bit.
+
+WAV, AIFF and AU files are repaired in place, so a few ranges of bytes say all. Formats that are encoded anew, such as
+FLAC, differ everywhere: of these the whole original is kept.
+
+The file is a ZIP archive of two members, `about.json` (names, sizes, SHA-256 sums, ranges) and `bytes` (what stood in
+the ranges of the original).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import replacing
+
+SUFFIX = ".original"  # after the whole name of the repaired file
+_BLOCK = 1 << 20
+_NEAR = 64  # bytes: differences nearer than this are one range
+_FORMAT = 1
+
+
+def difference_of(repaired: str | Path) -> Path:
+    """Name the difference file of a repaired file.
+
+    >>> difference_of("fixed.wav").name
+    'fixed.wav.original'
+    """
+    path = Path(repaired)
+    return path.with_name(path.name + SUFFIX)
+
+
+def keep_difference(original: Path, repaired: Path, output: Path) -> int:
+    """Write what turns a repaired file into the original again, and return its size in bytes.
+
+    Args:
+        original: the damaged file.
+        repaired: the file that was made of it.
+        output: the difference file, written at once or not at all.
+
+    Raises:
+        InputError: a file cannot be read, or the output cannot be written.
+    """
+    try:
+        ranges = list(_ranges(original, repaired))
+        about = {
+            "format": _FORMAT,
+            "original": {"name": original.name, **_sum(original)},
+            "repaired": {"name": repaired.name, **_sum(repaired)},
+            "ranges": ranges,
+        }
+        with replacing(output) as temporary:
+            with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+                archive.writestr("about.json", json.dumps(about, indent=1))
+                with archive.open("bytes", "w", force_zip64=True) as kept, open(original, "rb") as file:
+                    for start, length in ranges:
+                        _copy(file, kept, start, length)
+            return temporary.stat().st_size
+    except OSError as error:
+        raise InputError(f"the original of {repaired} cannot be kept: {error.strerror or error}") from error
+
+
+def revert(repaired: Path, difference: Path, output: Path) -> str:
+    """Write the original of a repaired file, and return its SHA-256 sum, which is checked.
+
+    Args:
+        repaired: a file that `audio-inpaint inpaint --keep-original` wrote, as it was written.
+        difference: what was kept.
+        output: the file to write, at once or not at all.
+
+    Raises:
+        InputError: the difference is damaged, or belongs to another file, or the repaired file was changed since.
+    """
+    try:
+        with zipfile.ZipFile(difference) as archive:
+            about = _about(archive, difference)
+            found = _sum(repaired)
+            if found["sha256"] != about["repaired"]["sha256"]:
+                raise InputError(
+                    f"{repaired} is not the file that {difference} belongs to: another file, or changed since"
+                )
+            with replacing(output) as temporary:
+                with open(repaired, "rb") as file, archive.open("bytes") as kept, open(temporary, "wb") as made:
+                    _rebuild(file, kept, made, about)
+                found = _sum(temporary)
+                if found != {name: about["original"][name] for name in found}:
+                    raise InputError(f"{difference} is damaged: what it gives is not the original")
+            return found["sha256"]
+    except FileNotFoundError as error:
+        raise InputError(f"there is no file {error.filename}") from None
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError, zlib.error, EOFError, NotImplementedError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{difference} is damaged, or no difference file of audio-inpaint") from error
+    except OSError as error:
+        raise InputError(f"{repaired} cannot be reverted: {error.strerror or error}") from error
+
+
+def _ranges(original: Path, repaired: Path) -> Iterator[list[int]]:
+    """Yield [first byte, length] of what differs in the original; all of it where the sizes differ."""
+    size = original.stat().st_size
+    if size != repaired.stat().st_size:
+        yield [0, size]
+        return
+    start = stop = -1
+    with open(original, "rb") as one, open(repaired, "rb") as other:
+        for place in range(0, size, _BLOCK):
+            mine, theirs = (np.frombuffer(file.read(_BLOCK), np.uint8) for file in (one, other))
+            unlike = np.flatnonzero(mine != theirs) + place
+            if not len(unlike):
+                continue
+            ends = np.flatnonzero(np.diff(unlike) > _NEAR)
+            firsts, lasts = unlike[np.r_[0, ends + 1]], unlike[np.r_[ends, len(unlike) - 1]] + 1
+            for first, last in zip(firsts.tolist(), lasts.tolist(), strict=True):
+                if start >= 0 and first - stop > _NEAR:
+                    yield [start, stop - start]
+                    start = -1
+                start, stop = first if start < 0 else start, last
+    if start >= 0:
+        yield [start, stop - start]
+
+
+def _rebuild(file: IO[bytes], kept: IO[bytes], made: IO[bytes], about: dict) -> None:
+    """Copy a repaired file with the ranges of the original in their places."""
+    place, size = 0, about["original"]["bytes"]
+    for start, length in about["ranges"]:
+        if not (isinstance(start, int) and isinstance(length, int) and place <= start and start + length <= size):
+            raise ValueError
+        _copy(file, made, place, start - place)
+        _copy(kept, made, None, length)
+        place = start + length
+    _copy(file, made, place, size - place)
+
+
+def _copy(source: IO[bytes], target: IO[bytes], start: int | None, length: int) -> None:
+    if start is not None:
+        source.seek(start)
+    while length:
+        block = source.read(min(_BLOCK, length))
+        if not block:
+            raise EOFError
+        target.write(block)
+        length -= len(block)
+
+
+def _sum(path: Path) -> dict[str, object]:
+    with open(path, "rb") as file:
+        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+
+
+def _about(archive: zipfile.ZipFile, path: Path) -> dict:
+    if archive.getinfo("about.json").file_size > 1 << 26:
+        raise ValueError
+    about = json.loads(archive.read("about.json"))
+    if about["format"] != _FORMAT:
+        raise InputError(f"{path} was written by a newer version: update audio_inpaint")
+    return about

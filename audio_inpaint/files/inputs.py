@@ -1,0 +1,173 @@
+"""What a command works on: the files that the user named, and for each its output and what belongs to it."""
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import reason
+from audio_inpaint.files.formats import FORMATS
+from audio_inpaint.files.media import installed, is_media
+from audio_inpaint.files.paths import Paths
+
+
+@dataclass(frozen=True)
+class Input:
+    """An audio file that the user named, by itself or by a folder.
+
+    Attributes:
+        file: where it is.
+        folder: the folder between the named one and the file, for outputs in a tree of the same form.
+    """
+
+    file: Path
+    folder: Path = Path()
+
+
+def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], bool]:
+    """Find the audio files that the user named, folders meaning the audio files in them.
+
+    Args:
+        names: files and folders.
+        recursive: folders mean those in their subfolders too; links to folders are not followed.
+
+    Returns:
+        The files, and whether they are treated as several (more than one, or a folder).
+
+    Raises:
+        InputError: a folder without audio files, or one that cannot be read.
+    """
+    found: list[Input] = []
+    folder = False
+    for name in map(Path, names):
+        if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
+            found.append(Input(name))
+            continue
+        folder = True
+        own = list(_in_folder(name, recursive))
+        found += own
+        if not own:
+            below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)}){below}")
+    return found, folder or len(found) > 1
+
+
+def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
+    def refuse(error: OSError) -> None:
+        raise InputError(f"the folder {error.filename} cannot be read: {reason(error)}")
+
+    for place, folders, files in os.walk(name, onerror=refuse):
+        folders[:] = sorted(one for one in folders if not one.startswith(".")) if recursive else []
+        # Hidden files are other programs' leavings, such as the ._ files of macOS.
+        for file in sorted(Path(place, one) for one in files if not one.startswith(".")):
+            if (file.suffix.lower() in FORMATS or (is_media(file) and installed())) and file.is_file():
+                yield Input(file, file.parent.relative_to(name))
+
+
+def _subfolders(name: Path) -> bool:
+    return any(one.is_dir() and not one.name.startswith(".") for one in name.iterdir())
+
+
+def outputs(files: Sequence[Input], output: str, several: bool, paths: Paths, suffix: str = "") -> list[Path]:
+    """Name the output of every input.
+
+    Args:
+        files: the inputs.
+        output: a file for one input; a folder, whose files keep the inputs' names and folders.
+        several: whether `output` must be a folder.
+        paths: gets the folders that are to be made.
+        suffix: put between the name and the ending of files in a folder.
+
+    Raises:
+        InputError: there is no such place, or the suffix cannot be part of a name.
+    """
+    if os.sep in suffix or "/" in suffix:
+        raise InputError(f"a suffix is a part of a file's name, such as _repaired, not {suffix!r}")
+    place = _folder(output, several, paths)
+    if place is None:
+        if suffix:
+            raise InputError("--suffix is for outputs in a folder: name a folder, or leave it out")
+        return [Path(output)]
+    names = [Path(writable(one.file)) for one in files]
+    return [
+        _in_tree(place, one, paths) / f"{name.stem}{suffix}{name.suffix}"
+        for one, name in zip(files, names, strict=True)
+    ]
+
+
+def _in_tree(place: Path, one: Input, paths: Paths) -> Path:
+    if one.folder != Path():
+        paths.makes(place / one.folder)
+    return place / one.folder
+
+
+def label_files(files: Sequence[Input], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
+    """Name the label file of every input.
+
+    Args:
+        files: the inputs.
+        labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
+        several: whether `labels` must be a folder.
+        paths: gets the folders that are to be made.
+
+    Raises:
+        InputError: there is no such place.
+    """
+    if labels is None:
+        return [None] * len(files)
+    place = _folder(labels, several, paths)
+    return [Path(labels)] if place is None else [_in_tree(place, one, paths) / f"{one.file.stem}.txt" for one in files]
+
+
+def partners(
+    files: Sequence[Path], given: str | None, suffixes: Sequence[str], same: bool = False
+) -> list[Path | None]:
+    """Find the file that belongs to each input: the one that is named, or that of the same stem in a folder.
+
+    Args:
+        files: the inputs.
+        given: a file, or a folder of files; None for none.
+        suffixes: looked for in a folder.
+        same: look for the input's own suffix before them.
+
+    Returns:
+        A file for each input, None where the folder lacks it.
+    """
+    if given is None:
+        return [None] * len(files)
+    if not os.path.isdir(given):  # unlike Path's, it does not mind a list of gaps that is too long for a name
+        return [Path(given)] * len(files)
+    return [_partner(Path(given), file, (file.suffix, *suffixes) if same else suffixes) for file in files]
+
+
+def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
+    names = (folder / (file.stem + suffix) for suffix in suffixes)
+    return next((name for name in names if name.is_file()), None)
+
+
+def _folder(name: str, several: bool, paths: Paths) -> Path | None:
+    """Return the folder that outputs of that name go to; None where it names a file."""
+    if not name:
+        raise InputError("the output has an empty name: name a file or a folder")
+    place = Path(name)
+    if os.path.isdir(place):
+        return place
+    if several:
+        if os.path.exists(place):
+            raise InputError(f"the output {place} must be a folder for several files, and is a file")
+        paths.makes(place)
+        return place
+    parent = place if name.endswith(("/", "\\")) else place.parent
+    if not os.path.isdir(parent):
+        raise InputError(f"the folder {parent} of the output does not exist: create it first")
+    return None
+
+
+def writable(file: Path) -> str:
+    """Return the file's own name, or one ending in .wav if its format can be read but not written."""
+    import soundfile
+
+    container = FORMATS.get(file.suffix.lower())
+    can = container is None or soundfile.check_format(container, soundfile.default_subtype(container))
+    return file.name if can else file.with_suffix(".wav").name

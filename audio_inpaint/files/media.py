@@ -1,0 +1,152 @@
+"""Audio that libsndfile does not read, and the sound of videos, by ffmpeg where it is installed.
+
+The first audio stream is decoded once, to a temporary WAV file; an output gets the repaired sound in its place, encoded
+about as it was, and everything else of the input as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+
+SUFFIXES = (
+    ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".wma", ".wmv", ".aac", ".ac3", ".ape",
+    ".wv", ".tta", ".amr", ".mpc", ".mp2", ".3gp",
+)  # fmt: skip
+MEDIA = "FFMPEG"  # the format of such files, beside libsndfile's names
+# Bit/s of what has no rate of its own, for each channel.
+_RATE = 128_000
+# What ffmpeg can encode of what it decodes; others get the container's own choice.
+_ENCODERS = {
+    "aac": "aac", "ac3": "ac3", "eac3": "eac3", "alac": "alac", "flac": "flac", "mp2": "mp2", "mp3": "libmp3lame",
+    "opus": "libopus", "vorbis": "libvorbis", "wmav1": "wmav2", "wmav2": "wmav2", "tta": "tta", "wavpack": "wavpack",
+}  # fmt: skip
+_LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
+
+
+def is_media(path: str | Path) -> bool:
+    """Whether a file's name is that of a format that ffmpeg reads for us."""
+    return Path(path).suffix.lower() in SUFFIXES
+
+
+def installed() -> bool:
+    """Whether ffmpeg and ffprobe are there."""
+    return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
+
+
+@contextmanager
+def decoded(path: Path) -> Iterator[Path]:
+    """Decode the first audio stream of a file to a temporary WAV file, which lives as long as the block.
+
+    Raises:
+        InputError: ffmpeg is missing, or cannot read the file, or there is no sound in it.
+    """
+    if not installed():
+        raise InputError(
+            f"{path} is read by ffmpeg, which is not installed: install it, or convert the file to WAV elsewhere"
+        )
+    streams(path)
+    with tempfile.TemporaryDirectory() as folder:
+        wav = Path(folder) / "decoded.wav"
+        _run(["-i", _name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
+        yield wav
+
+
+def streams(path: Path) -> list[dict]:
+    """Return what ffprobe says of the streams of a file: codec_type, codec_name, bit_rate and so on.
+
+    Raises:
+        InputError: the file cannot be read, or there is no sound in it.
+    """
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", _name(path)]
+    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    try:
+        found = json.loads(done.stdout).get("streams", [])
+    except ValueError:
+        found = []
+    if done.returncode:
+        raise InputError(f"{path} cannot be read, by ffmpeg either: {_reason(done.stderr)}")
+    if not any(one["codec_type"] == "audio" for one in found):
+        raise InputError(f"{path} has no sound: name a file with an audio stream")
+    return found
+
+
+def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list[str]]:
+    """Choose how the repaired sound is written.
+
+    Args:
+        source: the input, which need not be such a file.
+        output: the file; its suffix names the format.
+        channels: of the sound.
+
+    Returns:
+        Arguments of ffmpeg, whose first input is the source and whose second one is the sound; and a line that the user
+        should read about what is encoded anew.
+
+    Raises:
+        InputError: ffmpeg is missing, or cannot write this.
+    """
+    if not installed():
+        raise InputError(f"{output.suffix} files are written by ffmpeg, which is not installed: name a .wav output")
+    if output.suffix.lower() != source.suffix.lower():
+        said = [f"the sound is encoded by ffmpeg ({output.suffix[1:]}), which changes all samples a little"]
+        return ["-map", "1:a:0", "-map_metadata", "0", "-b:a", str(_RATE * channels)], said
+    found = streams(source)
+    own = next(one for one in found if one["codec_type"] == "audio")
+    codec = own["codec_name"]
+    encoder = codec if codec.startswith("pcm_") else _ENCODERS.get(codec)
+    if encoder is None:
+        raise InputError(f"ffmpeg does not write {codec}: name an output ending in .wav or .m4a")
+    arguments = ["-map_metadata", "0", "-c", "copy", "-c:a:0", encoder]
+    for one in found:  # everything in its place
+        if one is own:
+            arguments += ["-map", "1:a:0"]
+        elif one["codec_type"] in ("video", "audio", "subtitle", "attachment"):
+            arguments += ["-map", f"0:{one['index']}"]
+    if language := own.get("tags", {}).get("language"):
+        arguments += ["-metadata:s:a:0", f"language={language}"]
+    if codec.startswith(_LOSSLESS):
+        return [*arguments, *(["-sample_fmt:a:0", own["sample_fmt"]] if own.get("sample_fmt") else [])], []
+    rate = int(own.get("bit_rate") or 0) or _RATE * channels
+    said = [f"the sound is encoded anew ({codec}), which changes all samples a little: a .wav output keeps them"]
+    return [*arguments, "-b:a:0", str(max(rate, 16_000 * channels))], said
+
+
+def remuxed(source: Path, wav: Path, output: Path, arguments: list[str]) -> None:
+    """Write a file with repaired sound, and with everything else of the source if it is such a file too.
+
+    Args:
+        source: the input, whose other streams, tags and chapters are copied.
+        wav: the repaired sound.
+        output: the file.
+        arguments: as `encoding` has them.
+
+    Raises:
+        InputError: ffmpeg cannot write this.
+    """
+    _run(["-i", _name(source), "-i", str(wav), *arguments, str(output)], source)
+
+
+def _run(arguments: list[str], path: Path) -> None:
+    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments]
+    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise InputError(f"ffmpeg cannot do this with {path}: {_reason(done.stderr)}")
+
+
+def _name(path: Path) -> str:
+    """Return a file's name as ffmpeg takes it, never for an option or a protocol."""
+    return f"file:{os.fspath(path.absolute())}"
+
+
+def _reason(said: bytes) -> str:
+    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
+    return lines[-1][:200] if lines else "it does not say why"

@@ -1,0 +1,241 @@
+"""One recording with its gaps: each is recalled, and rehearsed beside itself, in every way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audio_inpaint.dsp.template_search import Match, TemplateSearch
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
+from audio_inpaint.methods.burg import known_run, model_size
+from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.recall.completion import completed
+from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
+from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard
+from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
+from audio_inpaint.methods.recall.recollection import MARGIN, recollection
+from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
+from audio_inpaint.methods.recall.ways import (
+    BESIDE_RECALL,
+    Way,
+    continuing_ways,
+    crossing_ways,
+    guided_ways,
+    plain_ways,
+    recalling_ways,
+)
+
+if TYPE_CHECKING:
+    from audio_inpaint.methods.recall.recall import Recall
+
+JANSSEN = Janssen()
+# Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
+_LEAST = 0.25
+# Contexts that a gap may be long: the equations of every candidate grow with its square.
+_LONGEST = 2
+# How often a rehearsal of guides may be halved to find a place.
+_HALVED = 4
+# Seconds between two matches, at least; nearer ones are one match.
+_APART = 0.002
+
+
+class Scene:
+    """One recording with its gaps: what the restoration of each of them needs.
+
+    Args:
+        recall: the method.
+        known: audio (channel, time), lost samples zero; what is cut out of it is handled in double precision.
+        gap: true = lost, (time,).
+        sample_rate: Hz.
+        guides: what is known of other channels.
+    """
+
+    def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int, guides: Guides | None = None):
+        self.recall, self.known, self.gap, self.sample_rate, self.guides = recall, known, gap, sample_rate, guides
+        self.order, self.width = model_size(JANSSEN.order, JANSSEN.context, sample_rate)
+        self.least = max(2, round(_LEAST * self.width))
+        self.apart = max(1, round(_APART * sample_rate))
+        self.reach = min(len(gap), math.ceil(min(recall.context * sample_rate, len(gap))))
+        plain = plain_ways(recall.contexts, self.order, self.width, JANSSEN.iterations, sample_rate)
+        names = guides.names if guides else ()
+        guided = guided_ways(names, recall.responses, recall.templates, self.order, self.width)
+        self.ways = plain + recalling_ways(recall.templates, self.order, self.width) + guided
+        self.continuing_ways = continuing_ways(guided, self.order, self.width)
+        self.widest = max(way.width for way in self.ways)
+        self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
+        longest = max(map(len, self.problems(mask_gaps(gap)))) + 2 * max(self.sizes.values())
+        self.search = TemplateSearch(known, gap, sample_rate, longest)
+
+    def problems(self, runs: Sequence[Gap]) -> list[Gap]:
+        """Join gaps that are too close for each to have surroundings of its own."""
+        return together(runs, self.least, _LONGEST * self.width)
+
+    def restore(self, run: Gap) -> tuple[np.ndarray | None, Explanation]:
+        """Fill one gap, or what is lost of some that are close, (channel, lost); None leaves it to Janssen."""
+        trial = self.trial(run)
+        expected = self.recall.expected(self, run, trial)
+        if trial is None:
+            return None, left_to_janssen(run, expected)
+        return self.recall.finished(self, run, trial).numpy(), explanation(run, trial, expected)
+
+    def trial(self, run: Gap) -> Trial | None:
+        """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
+        ways = self.ways if run.stop - run.start <= _LONGEST * self.width and self.has_surroundings(run) else []
+        heard = self.guides is not None and self.guides.any_known(run)
+        places = self.rehearsals(run, heard) if ways or heard else []
+        if heard and not places:
+            heard, places = False, self.rehearsals(run) if ways else []
+        if not heard:
+            ways = [way for way in ways if not way.guide]
+        before, after = slice(max(0, run.start - self.width), run.start), slice(run.stop, run.stop + self.width)
+        if ways and (self.gap[before].any() or self.gap[after].any()):
+            ways = ways + crossing_ways(self.order, self.width, JANSSEN.iterations)
+        ways = ways or self.continuing_ways
+        truths = [
+            self.known[:, place.start : place.stop][:, pattern(self.gap, run, place)].double() for place in places
+        ]
+        audible = [number for number, truth in enumerate(truths) if truth.any()]
+        if not audible:
+            return None
+        within = Gap(max(0, run.start - self.reach), min(len(self.gap), run.stop + self.reach))
+        sketch = self.sketch(run, within, ways)
+        if not sketch.guided and not any(matches for matches, _ in sketch.found):
+            return None
+        sides = run.start > 0, run.stop < len(self.gap)
+        rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
+        fills, *rehearsals = completed([sketch, *rehearsed], ways)
+        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+
+    def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
+        """How many samples, at most `width`, are known before and after a gap."""
+        return known_run(self.gap[: run.start], width), known_run(self.gap[run.stop :].flip(0), width)
+
+    def has_surroundings(self, run: Gap) -> bool:
+        """Whether enough is known on both sides."""
+        return min(self.surroundings(run, self.least)) >= self.least
+
+    def rehearsals(self, run: Gap, heard: bool = False) -> list[Gap]:
+        """Gaps of the same length before and after a gap: known, and no nearer than a context, so that all differs.
+
+        Args:
+            run: the gap.
+            heard: whether guides must be known as well; they can be judged by less than a long gap.
+        """
+        size = run.stop - run.start
+        for halved in range(1 + _HALVED * heard):
+            places = list(filter(None, (self.rehearsal(run, side, size >> halved, heard) for side in (-1, 1))))
+            if places or size >> halved <= self.width:
+                break
+        return places or ([] if heard else rehearsals_elsewhere(self.gap, run, self.width, self.least, self.reach))
+
+    def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
+        """The nearest gap of a length that can be rehearsed before (-1) or after (1) a gap."""
+        for step in range(5):
+            apart = self.width + step * self.least
+            start = run.stop + apart if side > 0 else run.start - apart - size
+            place = Gap(start, start + size)
+            if start < 0 or place.stop > len(self.gap):
+                return None
+            known = not self.gap[start : place.stop].any() and self.has_surroundings(place)
+            if known and (not heard or self.guides.any_known(place)):
+                return place
+        return None
+
+    def sketch(
+        self,
+        run: Gap,
+        within: Gap,
+        ways: list[Way] | None = None,
+        sides: tuple[bool, bool] = (True, True),
+        model: Gap | None = None,
+    ) -> Sketch:
+        """Recall a gap, or a rehearsed one, in several ways.
+
+        Args:
+            run: the gap.
+            within: the part of the recording that is searched.
+            ways: all of the scene's if left out.
+            sides: whether what comes before it, and after it, is looked at.
+            model: the gap that it rehearses.
+        """
+        ways = self.ways if ways is None else ways
+        widest = max(self.widest, *(way.width for way in ways))
+        wide, missing = unknown(self.gap, run, model or run, widest)
+        beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
+        sizes = [context_beside(each, widest, self.width, self.least) for each in beside]
+        before, after = (size * side for size, side in zip(sizes, sides, strict=True))
+        context, hole = Gap(run.start - before, run.stop + after), slice(before, before + run.stop - run.start)
+        missing = missing[context.start - wide.start : context.stop - wide.start]
+        target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
+        target[:, missing] = 0
+        recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
+        heard = self.predict(run, context, sides, ways, recalled)
+        unlike = {}
+        for sum_of_matches, way in zip(recalled, ways, strict=True):
+            matches, gains = [], target.new_zeros(len(target), 0)
+            if way.template:
+                near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
+                if way.template not in searched:  # all that recall have the same width
+                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template])
+                matches = searched[way.template]
+            if matches:
+                inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
+                signal = self.known, self.gap, run, near
+                total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
+                if way.guide in heard:
+                    whole = heard[way.guide].cut(inner)
+                    besides = self.guides.besides(whole, matches, run, near, size, self.sample_rate)
+                    unlike[way.template] = besides.share(whole, run, near)
+                    total += besides.predictions(target[:, inner] - total, lost_in(near, run), [way.length])[0]
+                sum_of_matches[:, inner] = total
+            found.append((matches, gains))
+        rest = target - recalled
+        rest[..., missing] = 0
+        recalled = recalled[..., hole][..., missing[hole]]
+        doubt = target.new_tensor([unlike.get(way.template, 1.0) for way in ways])
+        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
+
+    def predict(
+        self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor
+    ) -> dict[str, Heard]:
+        """Predict a gap and its context from its guides alone, in the ways that do, and return what was heard of them.
+
+        Args:
+            run: the gap.
+            context: from the first to the last sample around it that is predicted.
+            sides: as `sketch` has them.
+            ways: of filling it.
+            predicted: (way, channel, time) of the context, written to.
+        """
+        names = dict.fromkeys(way.guide for way in ways if way.guide)
+        near = [round(NEAR * self.sample_rate) * side for side in sides]
+        first, last = min(context.start, run.start - near[0]), max(context.stop, run.stop + near[1])
+        span, found = Gap(max(0, first), min(len(self.gap), last)), {}
+        lost = self.gap[span.start : span.stop] | lost_in(span, run)
+        target = self.known[:, span.start : span.stop].double().masked_fill(lost, 0)
+        inner = slice(context.start - span.start, context.stop - span.start)
+        for name in names:
+            own = [number for number, way in enumerate(ways) if way.guide == name and not way.template]
+            lengths = [ways[number].length for number in own]
+            longest = max(*lengths, BESIDE_RECALL)
+            if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
+                predicted[own] = heard.predictions(target, lost, lengths)[..., inner]
+                found[name] = heard.cut(inner)
+        return found
+
+    def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
+        """Find the segments that are like a gap's surroundings and have a whole context."""
+        span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
+        lags = within.start - context.start + MARGIN, within.stop - context.stop - MARGIN
+        return self.search(span, run, lags, self.recall.matches, self.apart)
+
+
+def lost_in(context: Gap, run: Gap) -> Tensor:
+    """Return the mask (time,) of a gap in its context."""
+    return gap_mask([Gap(run.start - context.start, run.stop - context.start)], context.stop - context.start)[0]

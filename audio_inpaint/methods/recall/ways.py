@@ -1,0 +1,93 @@
+"""The ways in which a gap can be filled, which are rehearsed against each other."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from audio_inpaint.methods.recall.guides import CHANNELS
+
+# Up to this rate there is time for all contexts; above it, for the first two.
+_UNHURRIED = 16000
+# Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
+_AFTER_RECALL = 1
+# Coefficients of the response to what guides play besides what is recalled.
+BESIDE_RECALL = 33
+
+# Contexts on each side of a gap that are looked at across others: Janssen's interpolation does so with chains of gaps.
+_CROSSED = 4
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to fill a gap.
+
+    Args:
+        template: seconds of the surroundings compared on each side; 0 recalls nothing.
+        order: of the model of what is left over.
+        width: samples of context on each side that the model is fitted to.
+        iterations: of fit and interpolation; 0 continues both sides into the gap instead, or the one that there is.
+        continues: whether these start from the fill of the first way, not from zeros.
+        guide: the kind of evidence that predicts the gap; none is asked if it is empty.
+        length: of its response, in samples.
+    """
+
+    template: float
+    order: int
+    width: int
+    iterations: int
+    continues: bool = False
+    guide: str = ""
+    length: int = 1
+
+    @property
+    def evidence(self) -> str:
+        """What the fill is made of, in a word or two."""
+        return " + ".join(filter(None, ("recall" * bool(self.template), self.guide))) or "janssen"
+
+
+def plain_ways(contexts: Sequence[float], order: int, width: int, iterations: int, sample_rate: int) -> list[Way]:
+    """Return Janssen's interpolation with several contexts, his own first: the longer, the higher the order.
+
+    Args:
+        contexts: in his own.
+        order: of his model.
+        width: samples of his context.
+        iterations: his.
+        sample_rate: Hz.
+    """
+    ways = []
+    for share in contexts if sample_rate <= _UNHURRIED else contexts[:2]:
+        own = max(2, round(width * share))
+        # A longer context costs most and has little to add to the first fill, so it begins there.
+        longer = share > 1
+        size = max(1, min(round(order * max(1.0, share)), own // 2))
+        ways.append(Way(0.0, size, own, 1 if longer else iterations, longer))
+    return ways
+
+
+def recalling_ways(templates: Sequence[float], order: int, width: int) -> list[Way]:
+    """Return recall with every template. Orders take turns, so that no two err alike."""
+    orders = [order * (1 + i % 2) for i in range(len(templates))]
+    return [Way(*pair, width, _AFTER_RECALL) for pair in zip(templates, orders, strict=True)]
+
+
+def guided_ways(
+    names: Iterable[str], lengths: Sequence[int], templates: Sequence[float], order: int, width: int
+) -> list[Way]:
+    """Return responses to each kind of guides, and to what other channels play besides what is recalled.
+
+    What other recordings play need not be known where this one repeats itself.
+    """
+    plain, names = Way(0.0, order, width, _AFTER_RECALL), list(names)
+    ways = [replace(plain, guide=name, length=length) for name in names for length in lengths]
+    besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL)
+    return ways + [replace(besides, template=template) for template in templates if CHANNELS in names]
+
+
+def crossing_ways(order: int, width: int, iterations: int) -> list[Way]:
+    """Return the way to add where other gaps are in the context: as much of it must be known as without them."""
+    return [Way(0.0, order, _CROSSED * width, iterations)]
+
+
+def continuing_ways(guided: Sequence[Way], order: int, width: int) -> list[Way]:
+    """Return the ways for a gap that is too long, or has too little beside it, to be interpolated."""
+    return [Way(0.0, order, width, 0)] + [replace(way, iterations=0) for way in guided if not way.template]

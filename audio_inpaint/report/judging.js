@@ -1,0 +1,78 @@
+/** All gaps of a recording, those to check first: to be heard, accepted or rejected, and saved as labels. */
+class Judging {
+  constructor(list, holder) {
+    Object.assign(this, { list, holder });
+    const order = list.gaps.map((gap, i) => i).sort((a, b) => list.gaps[b].doubtful - list.gaps[a].doubtful || a - b);
+    this.rows = order.map((i) => this.row(list.gaps[i], i));
+    const shown = this.rows.filter((row) => row.there).length;
+    const words = shown < list.gaps.length ? `${shown} of ${list.gaps.length} shown` : `${list.gaps.length} gaps`;
+    const next = element("button", { type: "button", class: "act" }, "next to check");
+    next.addEventListener("click", () => this.next());
+    next.disabled = !this.rows.some((row) => row.there && row.gap.doubtful);
+    const save = element("button", { type: "button", class: "act" }, "save labels");
+    save.addEventListener("click", () => this.save());
+    const heads = ["gap", "start (s)", "length (ms)", "channel", "what", "judgement", "note"].map((head) => element("th", { scope: "col" }, head));
+    holder.append(
+      element("h2", {}, list.name),
+      element("p", { class: "quiet" }, `${words}; `, next, " ", save, " for audio-inpaint inpaint --accept, which fills those that are accepted"),
+      element("div", { class: "scroll" }, element("table", { class: "gap-list" },
+        element("thead", {}, element("tr", {}, ...heads)), element("tbody", {}, ...this.rows.map((row) => row.line)))));
+  }
+
+  row(gap, i) {
+    const { rate } = this.list, there = this.find(gap);
+    const go = element("button", { type: "button" }, String(i + 1));
+    go.disabled = !there;
+    const judgement = element("select", { "aria-label": `judgement of gap ${i + 1}` });
+    for (const word of ["", "accept", "reject"]) judgement.add(new Option(word || "–", word));
+    const note = element("input", { type: "text", "aria-label": `note on gap ${i + 1}`, maxlength: 200 });
+    const mark = gap.doubtful ? [" ", element("span", { class: "check" }, "check")] : [];
+    const cells = [(gap.start / rate).toFixed(3), ((1000 * (gap.stop - gap.start)) / rate).toFixed(1), gap.channel === null ? "all" : gap.channel + 1, gap.label];
+    const line = element("tr", {}, element("th", { scope: "row" }, go, ...mark), ...cells.map((cell) => element("td", {}, String(cell))),
+      element("td", {}, judgement), element("td", {}, note));
+    const row = { gap, there, judgement, note, line };
+    go.addEventListener("click", () => this.show(row));
+    return row;
+  }
+
+  /** Where on the page a gap is: an excerpt of its recording, and its place there. */
+  find(gap) {
+    for (const item of items) {
+      if (!item.section.querySelector("h2").textContent.startsWith(this.list.name)) continue;
+      const first = Math.round(item.data.offset * item.data.rate);
+      const place = item.data.gaps.findIndex(([start, , channel]) => start + first === gap.start && channel === gap.channel);
+      if (place >= 0) return { item, place };
+    }
+    return null;
+  }
+
+  show({ there }) {
+    there.item.section.scrollIntoView();
+    there.item.open();
+    Item.active = there.item;
+    there.item.choose(there.place);
+  }
+
+  next() {
+    const doubtful = this.rows.filter((row) => row.there && row.gap.doubtful);
+    this.at = ((this.at ?? -1) + 1) % doubtful.length;
+    this.show(doubtful[this.at]);
+  }
+
+  labels() {
+    const plain = (text) => text.replace(/\s+/g, " ").trim();
+    const { rate } = this.list, rows = [...this.rows].sort((a, b) => a.gap.start - b.gap.start);
+    return rows.map(({ gap, judgement, note }) => {
+      const text = [judgement.value || "undecided", plain(note.value), `(${plain(gap.label)})`, gap.channel === null ? "" : `ch${gap.channel + 1}`];
+      return `${(gap.start / rate).toFixed(9)}\t${(gap.stop / rate).toFixed(9)}\t${text.filter(Boolean).join(" ")}\n`;
+    }).join("");
+  }
+
+  save() {
+    const address = URL.createObjectURL(new Blob([this.labels()], { type: "text/plain" }));
+    element("a", { href: address, download: `${this.list.name.replace(/\.[^.]*$/, "")}.txt` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 1000);
+  }
+}
+
+const judgings = (page.lists ?? []).map((list, i) => new Judging(list, document.getElementById(`list-${i + 1}`)));

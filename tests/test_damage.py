@@ -1,0 +1,223 @@
+"""Each kind of damage is found in several sounds, and what is no damage is left alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from scipy.signal import lfilter
+
+from audio_inpaint.detection import detect, examine, search
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import Reader
+from audio_inpaint.gaps import Gap
+
+RATE = 32000
+SECONDS = 8
+
+
+def pad(rng):
+    """Chords of detuned harmonics that swell."""
+    time = np.arange(SECONDS * RATE) / RATE
+    signal = np.zeros(len(time))
+    for pitch in 110 * 2 ** (rng.integers(0, 30, 4) / 12):
+        for harmonic in range(1, 9):
+            detuned = pitch * harmonic * (1 + 0.002 * rng.standard_normal())
+            signal += np.sin(2 * np.pi * detuned * time + rng.uniform(0, 6)) / harmonic
+    return signal * (1 + 0.3 * np.sin(2 * np.pi * 0.7 * time))
+
+
+def plucks(rng):
+    """Notes that are struck four times a second over a bass."""
+    time = np.arange(SECONDS * RATE) / RATE
+    signal = 0.5 * np.sin(2 * np.pi * 82 * time)
+    for onset in np.arange(0, SECONDS, 0.25):
+        since = np.clip(time - onset, 0, None)
+        envelope = np.clip(since / 0.004, 0, 1) * np.exp(-3 * since)
+        pitch = 150 * 2 ** (rng.integers(0, 30) / 12)
+        for harmonic in range(1, 8):
+            signal += envelope * np.sin(2 * np.pi * pitch * harmonic * since) / harmonic
+    return signal
+
+
+def voice(rng):
+    """A buzz through three formants that glide, with breath."""
+    pitch = 110 + 20 * np.cumsum(rng.standard_normal(SECONDS * RATE)) / np.sqrt(SECONDS * RATE)
+    buzz = (np.diff(np.cumsum(pitch) / RATE % 1, prepend=0) < -0.5) + 0.01 * rng.standard_normal(SECONDS * RATE)
+    signal = buzz
+    for formant, width in ((600, 80), (1300, 110), (2600, 160)):
+        pole = np.exp(-np.pi * width / RATE) * np.exp(2j * np.pi * formant / RATE)
+        signal = lfilter([1.0], np.real(np.poly([pole, pole.conj()])), signal)
+    return signal
+
+
+def surf(rng):
+    """Coloured noise."""
+    return lfilter([1.0], [1.0, -1.5, 0.7], rng.standard_normal(SECONDS * RATE))
+
+
+SOUNDS = {"pad": pad, "plucks": plucks, "voice": voice, "surf": surf}
+
+
+def sound(name, seed):
+    rng = np.random.default_rng(seed)
+    signal = SOUNDS[name](rng)
+    return 0.4 * signal / np.abs(signal).max() + 3e-5 * rng.standard_normal(len(signal))
+
+
+@pytest.fixture
+def damaged(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    from damage import damaged
+
+    return damaged
+
+
+def found(folder, audio, subtype="PCM_16", **options):
+    path = folder / "damaged.wav"
+    soundfile.write(path, np.clip(np.atleast_2d(audio), -1, 1).T, RATE, subtype=subtype)
+    return detect(path, **options)
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+@pytest.mark.parametrize(
+    ("kind", "kinds", "least"),
+    [
+        ("zeros", None, 0.9),
+        ("held", None, 0.9),
+        ("repeats", None, 0.9),
+        ("repeats, concealed", None, 0.9),
+        ("dropouts", None, 0.7),
+        ("clicks, 1-3 samples", "clicks", 0.9),
+        ("clicks, 1-5 ms", "clicks", 0.7),
+        ("bursts", "bursts", 0.9),
+    ],
+)
+def test_damage_is_found_where_it_was_made_and_nowhere_else(tmp_path, damaged, name, kind, kinds, least):
+    made, hits, wrong = 0, 0, 0
+    for seed in (1, 2):
+        audio, faults = damaged(sound(name, seed)[None], kind, seed, RATE, count=9)
+        near = RATE // 500
+        detections = found(tmp_path, audio, kinds=kinds)
+        over = [[f for f in faults if d.gap.start <= f[1] + near and f[0] - near <= d.gap.stop] for d in detections]
+        made, hits = made + len(faults), hits + len({f for each in over for f in each})
+        wrong += sum(not each for each in over)
+    assert made >= 14
+    assert hits >= least * made
+    assert wrong <= 1
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_undamaged_sound_is_left_alone_by_default(tmp_path, name):
+    for seed in (5, 6):
+        assert found(tmp_path, sound(name, seed)) == []
+
+
+def test_gaps_at_the_start_and_at_the_end_of_a_file_are_found(tmp_path):
+    audio = sound("pad", 3)
+    audio[:2000] = 0
+    audio[-2000:] = 0
+    assert [one.gap for one in found(tmp_path, audio)] == [Gap(0, 2000), Gap(len(audio) - 2000, len(audio))]
+
+
+def test_a_gap_of_three_seconds_is_found_wherever_blocks_end(tmp_path):
+    audio = np.concatenate([sound("surf", seed) for seed in range(4)])
+    start = round(9.2 * RATE)
+    audio[start : start + 3 * RATE] = 0
+    assert [one.gap for one in found(tmp_path, audio)] == [Gap(start, start + 3 * RATE)]
+
+
+def test_samples_that_are_no_numbers_are_gaps(tmp_path):
+    audio = np.stack([sound("pad", 3), sound("surf", 3)])
+    audio[0, 5000:5400] = np.nan
+    audio[:, 90_000] = np.inf
+    path = tmp_path / "nan.wav"
+    soundfile.write(path, audio.T, RATE, subtype="FLOAT")
+    assert [(one.kind, one.gap) for one in detect(path)] == [
+        ("nan", Gap(5000, 5400, 0)),
+        ("nan", Gap(90_000, 90_001)),
+    ]
+
+
+def gated(rng):
+    """Speech through a hard gate: zeros wherever the smoothed level is low."""
+    signal = sound("voice", int(rng.integers(100)))
+    envelope = np.abs(np.sin(2 * np.pi * 1.7 * np.arange(len(signal)) / RATE + 0.3)) ** 2 + 0.002
+    return np.where(envelope > 0.05, signal * envelope, 0)
+
+
+def drum_machine(rng):
+    """Strokes that are cut off before the next one, with nothing between."""
+    signal, step = np.zeros(SECONDS * RATE), RATE // 4
+    for start in range(0, len(signal), step):
+        time = np.arange(round(rng.uniform(0.1, 0.2) * RATE)) / RATE
+        stroke = np.exp(-12 * time) * (
+            np.sin(2 * np.pi * rng.choice([60, 180]) * time) + 0.3 * rng.standard_normal(len(time))
+        )
+        signal[start : start + len(stroke)] = 0.5 * stroke
+    return signal
+
+
+@pytest.mark.parametrize("make", [gated, drum_machine])
+def test_silence_between_gated_or_stopped_sounds_is_meant(tmp_path, make):
+    for seed in range(3):
+        audio = make(np.random.default_rng(seed))
+        path = tmp_path / "gated.wav"
+        soundfile.write(path, audio, RATE, subtype="PCM_16")
+        with Reader(path) as reader:
+            findings = examine(reader, search())
+        assert findings.damage == []
+
+
+def test_the_same_number_of_cuts_at_random_places_is_damage(tmp_path, damaged):
+    audio, faults = damaged(sound("voice", 4)[None], "zeros", 4, RATE, count=9)
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, audio.T, RATE, subtype="PCM_16")
+    with Reader(path) as reader:
+        findings = examine(reader, search())
+    assert len(findings.damage) == len(faults)
+    assert findings.deliberate == []
+
+
+def test_a_sequencer_that_plays_the_same_samples_again_is_no_repetition(tmp_path):
+    rng = np.random.default_rng(0)
+    time = np.arange(round(0.125 * RATE)) / RATE
+    strokes = [np.exp(-20 * time) * np.sin(2 * np.pi * pitch * time) for pitch in (110, 165, 220)]
+    audio = np.concatenate([strokes[place] for place in np.repeat(rng.integers(0, 3, 32), 2)])
+    square = 0.3 * np.sign(np.sin(2 * np.pi * 200 * (np.arange(3 * RATE) + 0.5) / RATE))
+    assert found(tmp_path, 0.5 * audio) == []
+    assert found(tmp_path, square) == []
+
+
+def test_sensitivity_moves_confidences_and_keeps_their_order(tmp_path, damaged):
+    audio, _ = damaged(sound("plucks", 4)[None], "dropouts", 4, RATE, count=9)
+    low, high = (found(tmp_path, audio, sensitivity=each, min_confidence=0.0) for each in (0.3, 0.7))
+    places = {one.gap: one.confidence for one in low}
+    assert all(one.confidence > places[one.gap] for one in high if one.gap in places and 0.01 < one.confidence < 0.99)
+    assert len(found(tmp_path, audio, sensitivity={"dropouts": 0.9})) >= len(found(tmp_path, audio))
+
+
+def test_lengths_and_kinds_choose(tmp_path):
+    audio = sound("surf", 3)
+    audio[20_000:20_400] = 0
+    audio[60_000:61_600] = 0.1
+    assert [one.kind for one in found(tmp_path, audio)] == ["zeros", "held"]
+    assert [one.kind for one in found(tmp_path, audio, kinds="held,dropouts")] == ["held"]
+    assert [one.kind for one in found(tmp_path, audio, max_ms=20)] == ["zeros"]
+    assert [one.kind for one in found(tmp_path, audio, min_ms=20)] == ["held"]
+    assert found(tmp_path, audio, preset="vinyl") == []
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"kinds": "zeros,scratches"}, "no kind of damage 'scratches': choose from zeros"),
+        ({"preset": "wire"}, "no preset 'wire': choose from digital"),
+        ({"sensitivity": 2}, "sensitivity is a number from 0 to 1"),
+        ({"sensitivity": {"hum": 0.5}}, "no kind of damage 'hum'"),
+        ({"min_ms": 5, "max_ms": 2}, "nothing is both longer and shorter"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_refused(options, said):
+    with pytest.raises(InputError, match=said):
+        search(**options)

@@ -1,0 +1,141 @@
+"""Files that libsndfile does not read go through ffmpeg, the sound of videos among them."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+import soundfile
+from test_cli import run
+
+RATE, START, STOP = 44100, 44100, 44100 + 882
+needs_ffmpeg = pytest.mark.skipif(not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="needs ffmpeg")
+
+
+def ffmpeg(*arguments):
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *map(str, arguments)], check=True, stdin=subprocess.DEVNULL)
+
+
+def probed(path):
+    command = ["ffprobe", "-v", "error", "-show_streams", "-show_format", "-of", "json", path]
+    return json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+
+
+def packets(path, kind):
+    """The encoded packets of the streams of a kind."""
+    command = ["ffmpeg", "-v", "error", "-i", path, "-map", f"0:{kind}", "-c", "copy", "-f", "streamhash", "-"]
+    return subprocess.run(command, capture_output=True, check=True).stdout
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a damaged recording of two channels, as WAV."""
+    monkeypatch.chdir(tmp_path)
+    time = np.arange(3 * RATE) / RATE
+    audio = np.stack([0.3 * np.sin(2 * np.pi * f * time) for f in (440, 550)], 1)
+    audio[START:STOP] = 0
+    soundfile.write("plain.wav", audio, RATE, subtype="PCM_16")
+    return tmp_path
+
+
+def decoded(path):
+    ffmpeg("-i", path, "-map", "0:a:0", "-c:a", "pcm_f32le", "decoded.wav")
+    return soundfile.read("decoded.wav")[0]
+
+
+def filled(path):
+    """Whether the gap holds about as much sound as what is around it."""
+    audio = decoded(path)
+    level = np.sqrt(np.mean(audio[START:STOP] ** 2)) / np.sqrt(np.mean(audio[START - RATE // 2 : START - 2000] ** 2))
+    return 0.5 < level < 1.5  # some codecs are late, and smear
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".m4a", "aac"), (".wma", "wmav2"), (".mka", "libopus"), (".mp2", "mp2"), (".ac3", "ac3")]
+)
+def test_a_lossy_file_is_repaired_with_its_tags_and_about_its_rate(here, capsys, suffix, codec):
+    ffmpeg("-i", "plain.wav", "-c:a", codec, "-b:a", "160k", "-metadata", "title=Air", f"in{suffix}")
+    assert run("inpaint", f"in{suffix}", "-o", f"out{suffix}", "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert "the sound is encoded anew" in capsys.readouterr().out
+    assert filled(f"out{suffix}")
+    before, after = probed(f"in{suffix}"), probed(f"out{suffix}")
+    assert after["streams"][0]["codec_name"] == before["streams"][0]["codec_name"]
+    assert 0.7 < (here / f"out{suffix}").stat().st_size / (here / f"in{suffix}").stat().st_size < 1.4
+    title = before["format"].get("tags", {}).get("title") or before["format"].get("tags", {}).get("TITLE")
+    assert (after["format"].get("tags", {}).get("title") or after["format"].get("tags", {}).get("TITLE")) == title
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("suffix", "codec"), [(".m4a", "alac"), (".wv", "wavpack"), (".tta", "tta")])
+def test_a_lossless_file_keeps_its_known_samples(here, suffix, codec):
+    ffmpeg("-i", "plain.wav", "-c:a", codec, "-sample_fmt", "s16p" if codec != "tta" else "s16", f"in{suffix}")
+    assert run("inpaint", f"in{suffix}", "-o", f"out{suffix}", "--gaps", f"{START}:{STOP}", "--method", "janssen") == 0
+    before, after = decoded(f"in{suffix}"), decoded(f"out{suffix}")
+    same = (before == after).all(1)
+    assert same[:START].all()
+    assert same[STOP:].all()
+    assert not same[START:STOP].all()
+
+
+@needs_ffmpeg
+def test_a_video_gets_its_sound_repaired_and_keeps_all_else(here):
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc=duration=3:size=64x48:rate=10", "-i", "plain.wav", "-i", "plain.wav"),
+        *("-map", "0:v", "-map", "1:a", "-map", "2:a", "-c:v", "mpeg4", "-c:a", "aac"),
+        *("-metadata:s:a:0", "language=fra", "-metadata", "title=Film", "in.mp4"),
+    )
+    assert run("inpaint", "in.mp4", "-o", "out.mp4", "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert filled("out.mp4")
+    assert packets("out.mp4", "v") == packets("in.mp4", "v")
+    assert packets("out.mp4", "a:1") == packets("in.mp4", "a:1")
+    assert [one["codec_type"] for one in probed("out.mp4")["streams"]] == ["video", "audio", "audio"]
+    assert probed("out.mp4")["streams"][1]["tags"]["language"] == "fra"
+    assert probed("out.mp4")["format"]["tags"]["title"] == "Film"
+
+
+@needs_ffmpeg
+def test_such_files_are_found_in_folders_and_go_to_other_formats(here):
+    (here / "in").mkdir()
+    ffmpeg("-i", "plain.wav", "-c:a", "aac", "in/a.m4a")
+    assert run("inpaint", "in", "-o", "out", "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert [path.name for path in (here / "out").iterdir()] == ["a.m4a"]
+    assert run("inpaint", "in/a.m4a", "-o", "a.wav", "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert soundfile.info("a.wav").subtype == "FLOAT"
+    assert run("inpaint", "plain.wav", "-o", "b.m4a", "--gaps", f"{START}:{STOP}", "--method", "janssen") == 0
+    assert filled("b.m4a")
+    assert run("detect", "in/a.m4a") == 0
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("silent.mp4", None, "has no sound: name a file with an audio stream"),
+        ("junk.m4a", b"junk" * 100, "cannot be read, by ffmpeg either"),
+        ("empty.m4a", b"", "is empty (0 bytes)"),
+        ("-i.m4a", b"junk", "cannot be read, by ffmpeg either"),
+    ],
+)
+def test_what_ffmpeg_cannot_read_is_said_in_one_line(here, capsys, name, content, words):
+    if content is None:
+        ffmpeg("-f", "lavfi", "-i", "testsrc=duration=1:size=64x48:rate=5", "-c:v", "mpeg4", name)
+    else:
+        (here / name).write_bytes(content)
+    assert run("inpaint", f"./{name}", "-o", "out.wav", "--gaps", "0.1-0.2") == 2
+    said = capsys.readouterr().err
+    assert words in said
+    assert said.count("\n") == 1
+
+
+def test_without_ffmpeg_it_is_named(here, monkeypatch, capsys):
+    monkeypatch.setattr("audio_inpaint.files.media.shutil.which", lambda name: None)
+    (here / "in.m4a").write_bytes(b"whatever")
+    before = hashlib.sha256((here / "in.m4a").read_bytes()).digest()
+    assert run("inpaint", "in.m4a", "-o", "out.wav", "--gaps", "0.1-0.2") == 2
+    assert "in.m4a is read by ffmpeg, which is not installed: install it, or convert" in capsys.readouterr().err
+    assert run("inpaint", "plain.wav", "-o", "out.m4a", "--gaps", "0.1-0.2") == 2
+    assert ".m4a files are written by ffmpeg, which is not installed: name a .wav output" in capsys.readouterr().err
+    assert hashlib.sha256((here / "in.m4a").read_bytes()).digest() == before
