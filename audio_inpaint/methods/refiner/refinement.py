@@ -93,6 +93,7 @@ def refined(evidence: Evidence, net: nn.Module | None, natural: float = 1.0, see
     if net is not None:
         observation = whole.float()
         answer = net(observation.maps.unsqueeze(0))[0]
-        change = changed(answer, observation, natural * doubt(evidence.expected), white(observation.spectrum.shape, seed + 1))
+        noise, much = white(observation.spectrum.shape, seed + 1), natural * doubt(evidence.expected)
+        change = changed(answer, observation, much, noise)
         audio = audio + in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate).double()
     return audio[:, hole.start : hole.stop]
