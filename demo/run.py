@@ -4,7 +4,8 @@
 
 Protocol `time`: gaps of 20 to 80 ms, 250 ms in all, are cut into 2.5 seconds of each recording, and the methods see
 zeros there. The damaged and repaired WAV files and the gaps, as Audacity labels, are left in demo/output; what is done
-here by files is what `audio-inpaint inpaint` does.
+here by files is what `audio-inpaint inpaint` does. A stereo clip is also repaired from its other channel, and from a
+lossy copy of it, as by `--reference`.
 """
 
 import argparse
@@ -17,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
@@ -37,33 +39,53 @@ FIT, STEPS, FITTED = "dpai_fast", 200, "music_16k"  # all of its 700 steps take 
 STRETCH = 2.5  # seconds that hold all gaps of a recording: a deep prior is fitted to them and a second around them
 
 
-def damage(clip: Path, seed: list[int]) -> tuple[Path, Path]:
-    """Write a copy of a clip with zeros in random gaps, and the gaps as labels; returns both files."""
+def damage(clip: Path, seed: list[int], name: str, channel: int | None = None) -> tuple[Path, Path]:
+    """Write a copy of a clip with zeros in random gaps, of a channel or of all, and the gaps as labels.
+
+    Returns:
+        both files.
+    """
     truth, rate = read(clip)
     rng = np.random.default_rng(seed)
     stretch = min(round(STRETCH * rate), truth.shape[-1])
     first = int(rng.integers(truth.shape[-1] - stretch + 1))
     places = random_gaps(stretch, rate, TOTAL_MS, rng, SHORTEST_MS, LONGEST_MS)
-    gaps = [Gap(first + gap.start, first + gap.stop) for gap in places]
-    damaged, labels = OUTPUT / f"{clip.stem}.damaged.wav", OUTPUT / f"{clip.stem}.gaps.txt"
-    write(damaged, truth.masked_fill(gap_mask(gaps, truth.shape[-1]), 0), rate, "PCM_16")
+    gaps = [Gap(first + gap.start, first + gap.stop, channel) for gap in places]
+    damaged, labels = OUTPUT / f"{name}.damaged.wav", OUTPUT / f"{name}.gaps.txt"
+    write(damaged, truth.masked_fill(gap_mask(gaps, truth.shape[-1], len(truth)), 0), rate, "PCM_16")
     write_labels(labels, gaps, rate)
     return damaged, labels
 
 
-def repair(clip: Path, damaged: Path, labels: Path, methods: dict[str, Method]) -> Item:
-    """Fill the gaps of a damaged file by each method, file to file."""
+def repair(
+    clip: Path, damaged: Path, labels: Path, methods: dict[str, Method], references: dict[str, list[Path]] | None = None
+) -> Item:
+    """Fill the gaps of a damaged file by each method, file to file, with references for those that have some."""
     truth, rate = read(clip)
-    item = Item(clip.stem, rate, read(damaged)[0], {}, resolve_gaps(str(labels), rate, truth.shape[-1]), truth)
+    stem = damaged.name.removesuffix(".damaged.wav")
+    item = Item(stem, rate, read(damaged)[0], {}, resolve_gaps(str(labels), rate, truth.shape[-1]), truth)
     for name, restore in methods.items():
-        repaired = OUTPUT / f"{clip.stem}.{name}.wav"
-        result = repair_file(damaged, repaired, item.gaps, restore, overwrite=True)
+        repaired = OUTPUT / f"{stem}.{name}.wav"
+        others = (references or {}).get(name, [])
+        result = repair_file(damaged, repaired, item.gaps, restore, references=others, overwrite=True)
         item.seconds[name], item.explanations[name] = result.seconds, result.explanations
         item.restored[name] = read(repaired)[0]
-        print(f"{clip.stem}: {len(item.gaps)} gaps filled by {name} in {item.seconds[name]:.1f} s", flush=True)
+        print(f"{stem}: {len(item.gaps)} gaps filled by {name} in {item.seconds[name]:.1f} s", flush=True)
     if clip.stem.startswith("speech") and find_spec("pesq"):
         item.scores = {name: {"PESQ": speech_score(item, audio)} for name, audio in item.restored.items()}
     return item
+
+
+def with_company(clip: Path, seed: list[int]) -> Iterator[Item]:
+    """Repair a stereo clip from its other channel, and from another recording: a lossy copy that begins earlier."""
+    name = f"{clip.stem}_one_channel"
+    yield repair(clip, *damage(clip, seed, name, channel=0), {one: method(one) for one in ("auto", "janssen")})
+    truth, rate = read(clip)
+    other = OUTPUT / f"{clip.stem}.copy.mp3"
+    write(other, torch.nn.functional.pad(0.7 * truth, (rate // 2, 0)), rate)
+    name = f"{clip.stem}_reference"
+    methods = {"with_the_copy": method("auto"), "auto": method("auto")}
+    yield repair(clip, *damage(clip, seed, name), methods, {"with_the_copy": [other]})
 
 
 def speech_score(item: Item, audio: Tensor) -> float:
@@ -80,13 +102,13 @@ def table(items: list[Item]) -> Iterator[str]:
         scores.append(score(replace(item, restored=restored, scores=extra | item.scores)))
     metrics = list(dict.fromkeys(metric for rows in scores for row in rows.values() for metric in row))
     heads = [*metrics, "time (s)"]
-    yield f"{'recording':<14}{'method':<19}" + "".join(f"  {head}" for head in heads)
+    yield f"{'recording':<22}{'method':<19}" + "".join(f"  {head}" for head in heads)
     for item, rows in zip(items, scores, strict=True):
         for name, row in rows.items():
             values = [*(row.get(metric) for metric in metrics), item.seconds.get(name)]
             cells = ("" if value is None else f"{round(value, 2) + 0.0:.2f}" for value in values)
             line = "".join(f"  {cell:>{len(head)}}" for head, cell in zip(heads, cells, strict=True))
-            yield f"{item.name:<14}{name:<19}{line}".rstrip()
+            yield f"{item.name:<22}{name:<19}{line}".rstrip()
 
 
 def main() -> int:
@@ -105,7 +127,10 @@ def main() -> int:
         for n, clip in enumerate(clips):
             fit = FIT if options.full else f"{FIT}:steps={STEPS}"
             fits = {FIT: method(fit)} if options.full or clip.stem == FITTED else {}
-            items.append(repair(clip, *damage(clip, [options.seed, n]), methods | fits))
+            items.append(repair(clip, *damage(clip, [options.seed, n], clip.stem), methods | fits))
+        for n, clip in enumerate(clips):
+            if len(read(clip)[0]) > 1:
+                items += with_company(clip, [options.seed, n])
         details = {
             "Seed": str(options.seed),
             "Protocol": f"time: {TOTAL_MS} ms lost in gaps of {SHORTEST_MS} to {LONGEST_MS} ms, all in {STRETCH} s",

@@ -195,6 +195,10 @@ def test_the_demonstration_repairs_every_recording(tmp_path, monkeypatch, capsys
         assert (repaired - truth).square().sum() < (damaged - truth).square().sum()
         assert clip.stem in page
         assert clip.stem in printed
+    for name, evidence in (("one_channel", "auto"), ("reference", "with_the_copy")):
+        lines = [line.split() for line in printed.splitlines() if line.startswith(f"music_44k_{name} ")]
+        scores = {method: float(snr) for _, method, snr, *_ in lines if "gaps" not in method}
+        assert max(scores, key=scores.get) == evidence
     monkeypatch.setattr(sys, "argv", ["run.py", "--methods", "magic"])
     assert demonstration.main() == 2
     assert "magic" in capsys.readouterr().err
