@@ -22,7 +22,7 @@ _LOWEST = 44.0  # Hz
 def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> tuple[float, float] | None:
     """Return the lowest and the highest Hz of the octaves in which a fill is over 10 dB under both of its sides.
 
-    Of sides, and of the middle half of a long fill, the median of short windows counts.
+    Of sides, and of the middle of a long fill, the median of short windows counts.
 
     Args:
         audio: filled, (channel, time).
