@@ -79,7 +79,7 @@ FAULTS = {
     "slopes": Fault(A, "(-2.79, 0.342, 0.495, 0.223)", "(-2.79, 0.495, 0.342, 0.223)", EXPECTED),
     "slopes-last": Fault(A, "(-2.79, 0.342, 0.495, 0.223)", "(-2.79, 0.342, 0.223, 0.495)", EXPECTED),
     "constant": Fault(A, "(-2.79, 0.342", "(2.79, 0.342", EXPECTED),
-    "edge": Fault(A, '"end": (-0.68, 0.417)', '"end": (15, 0.417)', EXPECTED),
+    "edge": Fault(A, '"end": (-0.10, 0.469)', '"end": (0.469, -0.10)', EXPECTED),
     "edge-once": Fault(A, "for stop in (end, end - size):", "for stop in (end,):", EXPECTED),
     "dull": Fault(A, "_DULL = 3.5", "_DULL = 8", EXPECTED),
     "iterations": Fault(J, "iterations: Count = 2", "iterations: Count = 1", PREDICTED),
