@@ -3,7 +3,8 @@
     python benchmarks/guides.py data/open/music [--limit 100] [--gap-ms 64] [--split test]
 
 Of each recording with several channels, at its own rate, one gap in one of them, both drawn from a seed. Both fills
-come from the same candidates and rehearsals, those that listen to other channels left out of one. Then what `auto`
+come from the same candidates and rehearsals, those that listen to other channels left out of one, and both are refined.
+Recordings come in random order, so that a part of the output is a sample. Then what `auto`
 expects of the fills, and for the validation split the constants of `audio_inpaint/methods/recall/auto.py` that fit.
 """
 
@@ -45,8 +46,9 @@ def measured(place: tuple[int, Recording, float]) -> Pair | None:
     trial = scene.trial(run)
     if trial is None:
         return None
-    fills = trial.without_guides().mix, trial.mix
-    row = Row(recording.kind, auto.evidence(trial, scene.width // 4), score(fills[1], truth))
+    fills = [scene.recall.finished(scene, run, each) for each in (trial.without_guides(), trial)]
+    known, evidence = auto.told(scene, run, trial)
+    row = Row(recording.kind, evidence, score(fills[1], truth), known, "channel")
     without, together = (score(fill, truth) for fill in fills)
     print(f"{recording.name} {without:.2f} {together:.2f}", file=sys.stderr, flush=True)
     return without, together, row
@@ -65,7 +67,8 @@ def main() -> int:
         print(f"guides: error: {error}", file=sys.stderr)
         return 2
     with one_thread() as cores:
-        places = [(index, recording, options.gap_ms) for index, recording in enumerate(found)]
+        order = np.random.default_rng(2).permutation(len(found)).tolist()
+        places = [(index, found[index], options.gap_ms) for index in order]
         pairs = [pair for pair in on_cores(measured, places, cores) if pair is not None]
     report(pairs, options.split == "validation")
     return 0
@@ -84,9 +87,10 @@ def report(pairs: list[Pair], fit: bool) -> None:
         f"  worse by 0.5 dB: {100 * (gain < -0.5).mean():.1f} %, by 3 dB: {(gain < -3).sum()}; worst {gain.min():+.2f}"
     )
     rows = [row for _, _, row in pairs]
-    constants = fitted(rows) if fit else np.array(auto.GUIDED)
+    constants = {name: np.array(values) for name, values in auto.EXPECTED.items()}
     if fit:
-        print(f"GUIDED = ({', '.join(f'{value:.3f}' for value in constants)})")
+        constants["guided"] = fitted([row for row in rows if row.known == "guided"])
+        print(f'"guided": ({", ".join(f"{value:.3f}" for value in constants["guided"])})')
     print(judged(rows, constants))
 
 

@@ -234,5 +234,5 @@ def test_the_calibration_prints_constants_that_fit(tmp_path, monkeypatch, capsys
     monkeypatch.setattr("sys.argv", ["calibration", str(tmp_path)])
     assert calibration.main() == 0
     printed = capsys.readouterr().out
-    assert "SLOPES = (" in printed
-    assert "\nall" in printed
+    assert '"trial": (' in printed
+    assert all(f"\n{situation} all" in printed for situation in calibration.SITUATIONS)

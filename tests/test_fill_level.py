@@ -37,6 +37,21 @@ def test_ten_decibels_are_the_limit(level, missing):
     assert (found is not None) == missing
 
 
+def test_loud_ends_do_not_hide_a_silent_middle():
+    run, audio = Gap(16_000, 32_000), noise(48_000)
+    gap = gap_mask([run], audio.shape[-1])[0]
+    assert missing_octaves(audio, run, gap, RATE) is None
+    audio[:, 20_500:27_500] *= 1e-3
+    assert missing_octaves(audio, run, gap, RATE) is not None
+
+
+def test_one_loud_moment_beside_a_fill_is_no_reason_to_miss_it():
+    run, audio = Gap(16_000, 32_000), 0.1 * noise(48_000)
+    audio[:, 12_000:12_800] *= 100
+    audio[:, 36_000:36_800] *= 100
+    assert missing_octaves(audio, run, gap_mask([run], audio.shape[-1])[0], RATE) is None
+
+
 def test_music_that_ends_in_the_gap_lacks_nothing_after_it():
     audio = noise(16_000)
     audio[:, RUN.start :] *= 1e-3

@@ -12,6 +12,8 @@ _UNDER = 10.0
 _INAUDIBLE = 6e-8
 # Seconds of each side that are compared, at most.
 _BESIDE = 0.5
+# Seconds that are looked at at once: in longer fills loud ends would hide that nothing is between them.
+_WINDOW = 0.128
 # Resolved are octaves that begin so many bins above zero.
 _RESOLVED = 2
 _LOWEST = 44.0  # Hz
@@ -19,6 +21,8 @@ _LOWEST = 44.0  # Hz
 
 def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> tuple[float, float] | None:
     """Return the lowest and the highest Hz of the octaves in which a fill is over 10 dB under both of its sides.
+
+    Of sides, and of the middle of a long fill, the median of short windows counts.
 
     Args:
         audio: filled, (channel, time).
@@ -32,12 +36,14 @@ def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> t
     """
     most = min(len(run), round(_BESIDE * sample_rate))
     before, after = known_run(gap[: run.start], most), known_run(gap[run.stop :].flip(0), most)
+    size = min(len(run), round(_WINDOW * sample_rate))
     sides = [
-        _octaves(part, sample_rate)
+        _octaves(part, size, sample_rate)
         for part in (audio[:, run.start - before : run.start], audio[:, run.stop : run.stop + after])
         if 2 * part.shape[-1] >= most
     ]
-    fill = _octaves(audio[:, run.start : run.stop], sample_rate)
+    end = min(len(run) // 4, (len(run) - size) // 2)
+    fill = _octaves(audio[:, run.start + end : run.stop - end], size, sample_rate)
     missing = [
         hertz for hertz, level in fill.items() if sides and all(_louder(side.get(hertz, 0.0), level) for side in sides)
     ]
@@ -48,15 +54,22 @@ def _louder(side: float, level: float) -> bool:
     return side > _INAUDIBLE and side > level * 10 ** (_UNDER / 10)
 
 
-def _octaves(x: Tensor, sample_rate: int) -> dict[float, float]:
-    """Mean square of audio (channel, time) in octaves, by the lowest Hz of each; those too low to resolve left out."""
-    size = x.shape[-1]
+def _octaves(x: Tensor, size: int, sample_rate: int) -> dict[float, float]:
+    """Mean square of audio (channel, time) in octaves, by the lowest Hz of each; those too low to resolve left out.
+
+    Args:
+        x: audio; it may be shorter than a window.
+        size: samples of a window.
+        sample_rate: Hz.
+    """
+    size = min(size, x.shape[-1])
     window = torch.hann_window(size, periodic=True, dtype=torch.float64)
-    power = (2 * torch.fft.rfft(x.double() * window).abs().square()).sum(0) / (size * window.square().sum())
+    windows = x.double().unfold(-1, size, max(1, size // 2)) * window
+    power = (2 * torch.fft.rfft(windows).abs().square()).sum(0) / (size * window.square().sum())
     levels, hertz = {}, _LOWEST
     while hertz < sample_rate / 2:
         first, last = (int(edge * size / sample_rate) for edge in (hertz, min(2 * hertz, sample_rate / 2)))
         if first >= _RESOLVED:
-            levels[hertz] = float(power[first : last + 1].sum())
+            levels[hertz] = float(power[:, first : last + 1].sum(1).quantile(0.5))
         hertz *= 2
     return levels

@@ -17,8 +17,9 @@ from audio_inpaint.nn.refiner import MAPS
 
 # Nothing is quieter than this, to the surroundings' mean power (-90 dB), and no ratio beyond these nepers is told.
 _FLOOR, _MOST = 1e-9, 4.0
-# The power of the inverse squared error in the mix that the candidates' spread is taken of, to that in the fill.
-_DULL = 0.25
+# The power of the inverse squared error in the mix that the candidates' spread is taken of. The fill's own is 8, but 3
+# where other channels are listened to: dulled in proportion, that spread is of candidates that cannot hear them.
+_DULL = 2.0
 # How far a bin may move, to its expected error.
 _BOUND = 2.0
 
@@ -70,10 +71,10 @@ def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observati
     before, after = frames.sides(frames.spectrum(whole).abs().square())
     interpolated = frames.between(before, after)
     sides = to_rows(interpolated.sum(0))
-    shares = torch.softmax(_DULL * evidence.weights.clamp_min(1e-30).log(), 0)
+    rehearsed = _rehearsed(evidence, frames)
+    shares = torch.softmax(-_DULL * rehearsed.errors, 0)
     apart = frames.spectrum(frames.alone(evidence.fills - fill)).abs().square().sum(1)
     spread = torch.tensordot(shares.to(apart), to_rows(apart), 1)
-    rehearsed = _rehearsed(evidence, frames)
     if floor:
         # noise of the expected error's power would double it: the better a row is known, the less it may have
         doubt = spread.amax(-1) + rehearsed.error * sides.amax(-1)
@@ -112,7 +113,7 @@ def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observati
         "rehearsed_level": rehearsed.lack.unsqueeze(-1),
         "rehearsed_error": 0.5 * rehearsed.error.unsqueeze(-1).log(),
         "expected_error": level(wrong) - base,
-        "least_error": torch.tensor(rehearsed.least),
+        "least_error": 0.5 * rehearsed.errors.min(),
         "expected_snr": torch.tensor(evidence.expected / 20),
     }
     maps = torch.stack([told[name].to(base).clamp(-_MOST, _MOST).expand(base.shape) for name in MAPS])
@@ -140,11 +141,14 @@ def _frequencies(bins: int, sample_rate: int) -> dict[str, Tensor]:
 
 
 class _Rehearsed(NamedTuple):
-    """What rehearsals tell: nepers that a fill lacked, its squared error over energy, both (row,); the least error."""
+    """What rehearsals tell: nepers that a fill lacked, its squared error over energy, both (row,).
+
+    And the logarithm of each candidate's error, (way,).
+    """
 
     lack: Tensor
     error: Tensor
-    least: float
+    errors: Tensor
 
 
 def _rehearsed(evidence: Evidence, frames: Frames) -> _Rehearsed:
@@ -155,9 +159,9 @@ def _rehearsed(evidence: Evidence, frames: Frames) -> _Rehearsed:
     fill, truth, error = _smooth(to_rows(power.unsqueeze(-1))[..., 0])
     low = _FLOOR * truth.mean()
     errors = (evidence.rehearsals - truths.unsqueeze(1)).square().sum((2, 3)) / energy[:, None]
-    least = 0.5 * float(errors.clamp_min(1e-9).log().mean(0).min())
+    errors = errors.clamp_min(1e-9).log().mean(0)
     lack, error = 0.5 * ((fill + low) / (truth + low)).log(), ((error + low) / (truth + low)).clamp(1e-7, 4)
-    return _Rehearsed(lack, error, least)
+    return _Rehearsed(lack, error, errors)
 
 
 def _smooth(x: Tensor) -> Tensor:
