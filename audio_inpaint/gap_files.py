@@ -101,9 +101,27 @@ def write_csv(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Se
     for gap, text in zip(gaps, texts if texts is not None else [None] * len(gaps), strict=True):
         cells = [*_times(gap, sample_rate), "" if gap.channel is None else str(gap.channel + 1)]
         if text is not None:
-            cells.append('"' + " ".join(text.split()).replace('"', '""') + '"')
+            cells.append(_quoted(" ".join(text.split())))
         rows.append(",".join(cells) + "\n")
     _write_whole(path, "".join(rows))
+
+
+def write_table(path: str | Path, rows: Sequence[tuple[str, Gap, str, int]]) -> None:
+    """Write the gaps of several files as the CSV file,start,end,channel,text; channels count from 1.
+
+    Args:
+        path: of the CSV.
+        rows: the name of a file, its gap, a text, and the file's rate in Hz.
+    """
+    lines = ["file,start,end,channel,text\n"]
+    for file, gap, text, rate in rows:
+        cells = [_quoted(file), *_times(gap, rate), "" if gap.channel is None else str(gap.channel + 1), _quoted(text)]
+        lines.append(",".join(cells) + "\n")
+    _write_whole(path, "".join(lines))
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"'
 
 
 def write_gaps(path: str | Path, gaps: Sequence[Gap], texts: Sequence[str], sample_rate: int) -> None:

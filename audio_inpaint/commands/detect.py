@@ -11,6 +11,7 @@ from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
     from audio_inpaint.detection import Search
+    from audio_inpaint.gaps import Gap
 
 
 def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -26,7 +27,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "-o",
         "--output",
         metavar="LABELS",
-        help="write an Audacity label file, or a CSV if the name ends in .csv; a folder for several files",
+        help="write an Audacity label file, or a CSV if the name ends in .csv; for several files a folder, or "
+        "one CSV with a column for the file",
     )
     parser.add_argument("--recursive", action="store_true", help="folders mean the files in their subfolders too")
     parser.add_argument("--overwrite", action="store_true", help="replace label files that exist")
@@ -43,30 +45,41 @@ def run(arguments: argparse.Namespace) -> int:
     wanted = search_of(arguments)
     paths = Paths()
     found, several = inputs(arguments.input, arguments.recursive)
-    labels = label_files(found, arguments.output, several, paths)
     files = [one.file for one in found]
+    together = several and _is_csv(arguments.output)
+    labels = [None] * len(files) if together else label_files(found, arguments.output, several, paths)
+    if together:
+        paths.writes_no_audio(arguments.output, "the labels")
     for file, label in zip(files, labels, strict=True):
         paths.reads(file, "the input")
         if label is not None:
             paths.writes_no_audio(label, "the labels")
     paths.check(arguments.overwrite)
-    failed = []
+    failed, rows = [], []
     for file, label in zip(files, labels, strict=True):
         try:
             with about(file):
-                _list(file, label, wanted, arguments.json)
+                rows += _list(file, label, wanted, arguments.json)
         except InputError as error:
             if not several:
                 raise
             failed.append(file)
             complain(error)
+    if together:
+        from audio_inpaint.gap_files import write_table
+
+        write_table(arguments.output, rows)
     if failed:
         return complain(f"{len(failed)} of {len(files)} files not read: {', '.join(map(str, failed))}")
     return 0
 
 
-def _list(file: Path, labels: Path | None, wanted: "Search", as_json: bool) -> None:
-    """Print the damage detected in a file, and write it to a label or CSV file if one is named."""
+def _is_csv(output: str | None) -> bool:
+    return output is not None and output.lower().endswith(".csv") and not Path(output).is_dir()
+
+
+def _list(file: Path, labels: Path | None, wanted: "Search", as_json: bool) -> list[tuple[str, "Gap", str, int]]:
+    """Print the damage detected in a file, write it to a label or CSV file if one is named, and return its rows."""
     from audio_inpaint.detection import examine
     from audio_inpaint.files.recording import Reader
 
@@ -90,8 +103,9 @@ def _list(file: Path, labels: Path | None, wanted: "Search", as_json: bool) -> N
         print(f"{file}: {counted(len(found), 'gap')}")
         tell_silence(file, findings)
         print_table(found, rate)
+    texts = [f"{detection.kind} {detection.confidence:.2f}" for detection in found]
     if labels is not None:
         from audio_inpaint.gap_files import write_gaps
 
-        texts = [f"{detection.kind} {detection.confidence:.2f}" for detection in found]
         write_gaps(labels, [detection.gap for detection in found], texts, rate)
+    return [(str(file), one.gap, text, rate) for one, text in zip(found, texts, strict=True)]

@@ -120,7 +120,7 @@ def run(arguments: argparse.Namespace) -> int:
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0
-    with _report(page) as report, _references(arguments) as references:
+    with _report(None if choice.dry else page) as report, _references(arguments) as references:
         for job in jobs:
             try:
                 with about(job.file):

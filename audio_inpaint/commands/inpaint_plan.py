@@ -89,7 +89,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
         given = beside if arguments.report_to is None else arguments.report_to
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
-    paths.check(arguments.overwrite)
+    paths.check(arguments.overwrite, make=not arguments.dry_run)
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)

@@ -12,6 +12,7 @@ from audio_inpaint.detection.levels import logistic
 from audio_inpaint.gaps import Gap
 
 _SHORTEST_S = 0.005
+_STILL_S = 0.001
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
 
@@ -45,7 +46,8 @@ def find(block: Block, channel: int) -> list[Detection]:
 
     Cuts from 5 ms on, of 36 dB or more, are told by their edges, like runs of zeros. Dips with soft edges, from 12 dB
     and up to 0.3 s, are told from pauses of the sound by logistic regression: in a dropout all bands fall and rise at
-    once and by as much, within some milliseconds, and the recording on both sides is the same.
+    once and by as much, within some milliseconds, and the recording on both sides is the same. What stands still
+    is no dropout: a medium has hiss, and runs of one value are judged as such.
 
     Args:
         block: of the recording.
@@ -56,20 +58,31 @@ def find(block: Block, channel: int) -> list[Detection]:
     for start, stop in _abrupt(x, rate):
         if (stop == len(x) and not block.at_end) or (start == 0 and not block.at_start) or stop - start == len(x):
             continue
+        if not block.lossy and _stands_still(x[start:stop], (stop - start) // 2):
+            continue
         if block.lossy:
             start, stop = with_smear(x, start, stop, rate)
         found.append(Detection(Gap(start, stop, channel), "dropouts", cut(x, start, stop, rate, noisy=True)))
-    found += [
+    soft = [
         Detection(Gap(dip.start, dip.stop, channel), "dropouts", logistic(dip.features, _CONSTANT, _WEIGHTS))
         for dip in dips(x, rate)
+        if not _stands_still(x[dip.start : dip.stop], block.samples(_STILL_S))
     ]
-    return _surest(found)
+    # Abrupt ones know their edges to the sample, and stay.
+    sure, rest = ([one for one in found if (one.confidence >= 0.5) == likely] for likely in (True, False))
+    return _distinct(sure + sorted(rest + soft, key=lambda one: -one.confidence))
 
 
-def _surest(found: list[Detection]) -> list[Detection]:
-    """Return those that meet no surer one."""
+def _stands_still(x: np.ndarray, length: int) -> bool:
+    """Whether a run of one value has that length at least."""
+    moves = np.flatnonzero(np.diff(x, prepend=np.nan, append=np.nan))
+    return bool(np.diff(moves).max(initial=0) >= length)
+
+
+def _distinct(found: list[Detection]) -> list[Detection]:
+    """Return those that meet no earlier one of the list."""
     kept: list[Detection] = []
-    for one in sorted(found, key=lambda one: -one.confidence):
+    for one in found:
         if all(one.gap.stop <= other.gap.start or other.gap.stop <= one.gap.start for other in kept):
             kept.append(one)
     return kept

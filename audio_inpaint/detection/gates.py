@@ -22,7 +22,7 @@ _BINS = np.arange(-140.0, 41.0)  # dB
 
 @dataclass(frozen=True)
 class Pause:
-    """A run of zeros with the levels beside it, in dB."""
+    """A run of zeros with the levels beside it, in dB, NaN where the recording begins or ends."""
 
     detection: Detection
     before: float
@@ -53,10 +53,11 @@ def pauses(block: Block, found: Sequence[Detection]) -> list[Pause]:
     size = max(2, block.samples(_EDGE_S))
     listed = []
     for one in found:
-        if one.kind == "zeros" and size < one.gap.start and one.gap.stop + size < block.audio.shape[1]:
+        if one.kind == "zeros":
             x = block.audio[slice(None) if one.gap.channel is None else [one.gap.channel]]
-            before, after = x[:, one.gap.start - size : one.gap.start], x[:, one.gap.stop : one.gap.stop + size]
-            listed.append(Pause(one.moved(block.offset), *(_level(np.mean(side**2)) for side in (before, after))))
+            sides = x[:, max(one.gap.start - size, 0) : one.gap.start], x[:, one.gap.stop : one.gap.stop + size]
+            levels = (_level(np.mean(side**2)) if side.shape[1] == size else np.nan for side in sides)
+            listed.append(Pause(one.moved(block.offset), *levels))
     return listed
 
 
@@ -67,16 +68,18 @@ def deliberate(found: Sequence[Pause], levels: Levels) -> set[Detection]:
         found: all runs of zeros of a recording.
         levels: of the recording.
     """
-    if len(found) < _FEWEST:
+    within = [pause for pause in found if not np.isnan(pause.before + pause.after)]
+    if len(within) < _FEWEST:
         return set()
-    before, after = np.array([[levels.rank(pause.before), levels.rank(pause.after)] for pause in found]).T
-    quieter, count = np.minimum(before, after), len(found)
+    before, after = np.array([[levels.rank(pause.before), levels.rank(pause.after)] for pause in within]).T
+    quieter, count = np.minimum(before, after), len(within)
     # Of two uniform ranks the smaller is 1/3 on average with a deviation of 0.236, their difference 0 with 0.408.
     gated = (1 / 3 - quieter.mean()) / (0.236 / count**0.5) > _SURE and quieter.mean() < 0.2
     stopped = (after - before).mean() / (0.408 / count**0.5) > _SURE and (after - before).mean() > 0.25
     if not gated and not stopped:
         return set()
-    return {pause.detection for pause, rank in zip(found, quieter, strict=True) if stopped or rank < 0.5}
+    loud = {pause.detection for pause, rank in zip(within, quieter, strict=True) if rank >= 0.5 and not stopped}
+    return {pause.detection for pause in found} - loud
 
 
 def _level(power: np.ndarray) -> np.ndarray:

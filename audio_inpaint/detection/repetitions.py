@@ -18,6 +18,8 @@ _HOP_S = 0.001
 _ALIKE = 0.9995
 _AUDIBLE = 1e-3  # root mean square: below -60 dBFS everything is alike
 _WHOLE = 5.0  # dB that a copy as long as its distance is worth
+_NOVEL = 20.0  # dB that the original's first sample may stand out: more is an onset, and a copy of it another
+_VALUES = 16  # of one copy: coarse steps are alike by chance
 _MULTIPLIER = 0x9E3779B97F4A7C15
 
 
@@ -41,13 +43,27 @@ def find(block: Block, channel: int) -> list[Detection]:
         start, stop = _extent(x, second, lag)
         taken = stop
         long_enough = stop - start >= _SHORTEST_S * block.sample_rate
-        if long_enough and block.owns(start) and start > lag and stop < len(x):
+        if (
+            long_enough
+            and len(np.unique(x[start:stop])) >= _VALUES
+            and block.owns(start)
+            and start > lag
+            and stop < len(x)
+        ):
             copies.append((start, stop, lag))
     copies += [copy for copy in _concealed(x, block.sample_rate) if block.owns(copy[0])]
     return [
         Detection(Gap(start, stop, channel), "repeats", _confidence(x, start, stop, lag, block.sample_rate))
         for start, stop, lag in copies
+        if not _comes_again(x, start, stop, lag, round(_SHORTEST_S * block.sample_rate))
     ]
+
+
+def _comes_again(x: np.ndarray, start: int, stop: int, lag: int, length: int) -> bool:
+    """Whether something beside a copy is one too: the sound repeats of itself, and other damage lies between."""
+    sides = (max(lag, start - 2 * lag), start), (stop, min(stop + 2 * lag, len(x)))
+    equal = (x[first:last] == x[first - lag : last - lag] for first, last in sides)
+    return any(len(gap) >= length for side in equal for gap in mask_gaps(side))
 
 
 def _equal_words(x: np.ndarray, longest: int) -> list[tuple[int, int]]:
@@ -117,8 +133,10 @@ def _confidence(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int
     """How little a copy looks like sound that repeats of itself, from 0 to 1.
 
     Where a fault repeats, the waveform breaks; where a drum or a period of a tone comes again, it does now what it did
-    before. A fault repeats what it has just played, so that the copy is as long as its distance from the original.
+    before. A fault repeats what it has just played, so that the copy is as long as its distance from the original,
+    which begins anywhere; a sequencer's begins with an onset.
     """
-    seam = breaks(x, start, sample_rate) - breaks(x, start - lag, sample_rate)
+    onset = breaks(x, start - lag, sample_rate)
+    seam = breaks(x, start, sample_rate) - onset
     whole = abs(stop - start - lag) <= max(2, round(0.02 * lag))
-    return rise(seam + (_WHOLE if whole else 0.0), 8.0, 1.5)
+    return rise(seam + (_WHOLE if whole else 0.0), 8.0, 1.5) * rise(_NOVEL - onset, 0.0, 1.0)

@@ -114,11 +114,12 @@ class Paths:
         """Add a folder, such as "the folder of the shards", whose files the command names itself: none is read."""
         self._owned[folder] = what
 
-    def check(self, overwrite: bool = False) -> None:
+    def check(self, overwrite: bool = False, make: bool = True) -> None:
         """Compare all files, then make the folders.
 
         Args:
             overwrite: files that are there may be replaced.
+            make: whether the folders are made.
 
         Raises:
             InputError: a file that is written is also read, or written twice, or is there and may not be replaced, or
@@ -148,7 +149,7 @@ class Paths:
                 raise InputError(f"{what} and {written[key]} would both be written to {path}: name another file")
             written[key] = what
             self._check_place(path, what, overwrite or kept)
-        for folder in self._folders:
+        for folder in self._folders if make else ():
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
