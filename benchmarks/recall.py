@@ -1,13 +1,17 @@
 """What recall costs beside Janssen's interpolation: seconds a gap and memory, and many gaps on one core and on all.
 
-    python benchmarks/recall.py [FILE] [--seconds 180] [--gap-ms 64] [--gaps 100]
+    python benchmarks/recall.py [FILE] [--seconds 180] [--gap-ms 64] [--gaps 100] [--before CHECKOUT]
 
 The file (demo/clips/music_44k.flac, 44.1 kHz stereo, if none is named) is repeated to the length asked for, with noise
 at -60 dB so that no two places are equal, in single precision, as `inpaint` reads files of up to 24 bits. Memory is the
-peak beyond the audio itself. Times by the clock, so run it on an idle machine; the ratios are what to look at.
+peak beyond the audio itself. Times by the clock, so run it on an idle machine; the ratios are what to look at. With --before, the folder of another
+version of this project, the same is measured by that one in the same run.
 """
 
 import argparse
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -43,7 +47,18 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=180.0)
     parser.add_argument("--gap-ms", type=float, default=64.0)
     parser.add_argument("--gaps", type=int, default=100)
+    parser.add_argument("--before", type=Path, metavar="CHECKOUT")
     options = parser.parse_args()
+    measure(options)
+    if options.before is not None:
+        print(f"the same by {options.before}:", flush=True)
+        place = sys.argv.index("--before")
+        again = [sys.executable, __file__, *sys.argv[1:place], *sys.argv[place + 2 :]]
+        subprocess.run(again, env={**os.environ, "PYTHONPATH": str(options.before.resolve())}, check=True)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Print what one gap and many cost."""
     audio, rate = long(options.file, options.seconds)
     size = round(options.gap_ms * rate / 1000)
     cores = torch.get_num_threads()
@@ -69,7 +84,7 @@ def main() -> None:
         times.append(time.perf_counter() - began)
         each = times[-1] / options.gaps
         print(f"  {options.gaps} gaps    recall  {times[-1]:8.1f} s   {each:.2f} s a gap on {threads} of {cores} cores")
-    print(f"  x{times[0] / times[1]:.2f} faster on all cores")
+    print(f"  x{times[0] / times[1]:.2f} faster on all cores", flush=True)
 
 
 if __name__ == "__main__":
