@@ -4,8 +4,8 @@
 
 The file (demo/clips/music_44k.flac, 44.1 kHz stereo, if none is named) is repeated to the length asked for, with noise
 at -60 dB so that no two places are equal, in single precision, as `inpaint` reads files of up to 24 bits. Memory is the
-peak beyond the audio itself. Times by the clock, so run it on an idle machine; the ratios are what to look at. With --before, the folder of another
-version of this project, the same is measured by that one in the same run.
+peak beyond the audio itself. Times by the clock, so run it on an idle machine; the ratios are what to look at. With
+--before, the folder of another version of this project, the same is measured by that one in the same run.
 """
 
 import argparse
