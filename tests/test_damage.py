@@ -113,7 +113,7 @@ def found(folder, audio, subtype="PCM_16", **options):
 )
 def test_damage_is_found_where_it_was_made_and_nowhere_else(tmp_path, damaged, name, kind, kinds):
     made, hits, wrong = 0, 0, 0
-    for seed in (11, 12):  # nothing was tuned on these
+    for seed in (11, 12):  # no weight was fitted on these
         audio, faults = damaged(sound(name, seed)[None], kind, seed, RATE, count=9)
         near = RATE // 500
         detections = found(tmp_path, audio, kinds=kinds)
