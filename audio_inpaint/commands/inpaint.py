@@ -51,8 +51,16 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         epilog=NOTES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("input", nargs="+", metavar="INPUT", help="audio files, or folders of them")
-    parser.add_argument("-o", "--output", required=True, metavar="OUT", help="the file to write; a folder for several")
+    parser.add_argument(
+        "input", nargs="+", metavar="INPUT", help="audio files, or folders of them; - for standard input"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="the file to write; a folder for several; - for standard output",
+    )
     parser.add_argument(
         "--gaps",
         metavar="SPEC",
@@ -107,7 +115,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; returns the exit code, 2 where some files could not be repaired."""
+    """Run the command, from standard input or to standard output too; returns the exit code, 2 if not all is done."""
+    from audio_inpaint.commands.streams import in_a_pipe
+
+    return in_a_pipe(repair_files, arguments)
+
+
+def repair_files(arguments: argparse.Namespace) -> int:
+    """Repair all files; returns the exit code, 2 where some could not be repaired."""
     from audio_inpaint.commands.inpaint_file import repair_job
     from audio_inpaint.commands.inpaint_plan import plan
     from audio_inpaint.methods.device import checked_device

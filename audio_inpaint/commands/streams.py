@@ -1,0 +1,71 @@
+"""`-` for standard input and standard output, so that `inpaint` can stand in a pipe."""
+
+import argparse
+import contextlib
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from audio_inpaint.errors import InputError
+
+# First bytes of files, the place where they stand, and the suffix that libsndfile or ffmpeg knows them by.
+_HEADS = (
+    (b"RIFF", 0, ".wav"), (b"RF64", 0, ".wav"), (b"fLaC", 0, ".flac"), (b"OggS", 0, ".ogg"), (b"FORM", 0, ".aiff"),
+    (b".snd", 0, ".au"), (b"caff", 0, ".caf"), (b"riff", 0, ".w64"), (b"ID3", 0, ".mp3"), (b"\xff\xfb", 0, ".mp3"),
+    (b"\xff\xf3", 0, ".mp3"), (b"ftyp", 4, ".m4a"), (b"\x1aE\xdf\xa3", 0, ".mka"),
+)  # fmt: skip
+
+
+def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+    """Run a command whose input or output may be `-`; what it prints goes to standard error if its output is.
+
+    Args:
+        run: the command.
+        arguments: with `input`, a list, and `output`.
+
+    Returns:
+        its exit code; standard output gets nothing if that is not 0.
+
+    Raises:
+        InputError: nothing comes in, or an option needs the name of a file.
+    """
+    reads, writes = "-" in arguments.input, arguments.output == "-"
+    if not (reads or writes):
+        return run(arguments)
+    if len(arguments.input) > 1:
+        raise InputError("- is one file: name no other input or output beside it")
+    beside = [name for name in ("report", "log", "keep_original") if getattr(arguments, name)]
+    if writes and beside:
+        option = beside[0].replace("_", "-")
+        raise InputError(f"--{option} is left beside the output, and - has no place: name an output")
+    with tempfile.TemporaryDirectory() as folder:
+        if reads:
+            arguments.input = [str(_taken(Path(folder)))]
+        if not writes:
+            return run(arguments)
+        made = Path(folder) / f"repaired{Path(arguments.input[0]).suffix or '.wav'}"
+        arguments.output = str(made)
+        with contextlib.redirect_stdout(sys.stderr):
+            code = run(arguments)
+        if code == 0:
+            with open(made, "rb") as file:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+        return code
+
+
+def _taken(folder: Path) -> Path:
+    """Copy standard input to a file that can be read in any order."""
+    if sys.stdin is None or sys.stdin.isatty():
+        raise InputError("- reads standard input, and nothing comes in: send a file to it, as in `< damaged.wav`")
+    head = sys.stdin.buffer.read(16)
+    if not head:
+        raise InputError("nothing came in from standard input")
+    suffix = next((suffix for start, place, suffix in _HEADS if head[place:].startswith(start)), ".wav")
+    path = folder / f"standard_input{suffix}"
+    with open(path, "wb") as file:
+        file.write(head)
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    return path

@@ -1,0 +1,67 @@
+"""`inpaint` in a pipe."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile
+from test_cli import damaged
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+COMMAND = [sys.executable, "-m", "audio_inpaint", "inpaint"]
+
+
+def piped(content, *arguments, **options):
+    return subprocess.run(
+        [*COMMAND, *arguments], input=content, capture_output=True, check=False, env=ENVIRONMENT, **options
+    )
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac"])
+def test_what_comes_in_goes_out_repaired(tmp_path, suffix):
+    damaged(tmp_path / "in.wav")
+    audio, rate = soundfile.read(tmp_path / "in.wav")
+    soundfile.write(tmp_path / f"in{suffix}", audio, rate)
+    content = (tmp_path / f"in{suffix}").read_bytes()
+    options = ["--gaps", "6000:6480", "--method", "janssen"]
+    done = piped(content, "-", "-o", "-", *options, cwd=tmp_path)
+    assert done.returncode == 0
+    assert b"1 gap (30 ms" in done.stderr
+    named = subprocess.run(
+        [*COMMAND, f"in{suffix}", "-o", f"out{suffix}", *options], cwd=tmp_path, env=ENVIRONMENT, check=True
+    )
+    assert named.returncode == 0
+    (tmp_path / f"piped{suffix}").write_bytes(done.stdout)
+    one, other = (soundfile.read(tmp_path / f"{name}{suffix}")[0] for name in ("piped", "out"))
+    assert np.array_equal(one, other)
+    assert not np.array_equal(one, soundfile.read(tmp_path / f"in{suffix}")[0])
+
+
+def test_a_file_goes_to_standard_output_and_standard_input_to_a_file(tmp_path):
+    damaged(tmp_path / "in.wav")
+    options = ["--gaps", "6000:6480", "--method", "silence"]
+    done = piped(b"", "in.wav", "-o", "-", *options, cwd=tmp_path)
+    assert done.stdout == (tmp_path / "in.wav").read_bytes()  # its gap was silent
+    done = piped(done.stdout, "-", "-o", "out.wav", *options, cwd=tmp_path)
+    assert b"out.wav" in done.stdout
+    assert (tmp_path / "out.wav").is_file()
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "words"),
+    [
+        (b"", ["-", "-o", "-"], b"nothing came in from standard input"),
+        (b"junk" * 100, ["-", "-o", "-"], b"cannot be read as audio"),
+        (b"RIFF", ["-", "-", "-o", "-"], b"- is one file"),
+        (b"RIFF", ["-", "-o", "-", "--report"], b"--report is left beside the output, and - has no place"),
+        (b"RIFF", ["-", "-o", "-", "--keep-original"], b"--keep-original is left beside the output"),
+    ],
+)
+def test_what_cannot_be_done_gives_one_line_and_no_output(tmp_path, content, arguments, words):
+    done = piped(content, *arguments, "--gaps", "0.1-0.2", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stdout == b""
+    assert words in done.stderr
+    assert done.stderr.count(b"\n") == 1
