@@ -109,8 +109,8 @@ def test_a_context_reaches_over_other_gaps_to_where_enough_is_known():
     assert reach(beside, 35, 20) == 30
     assert reach(one_mask([Gap(0, 40)], 50), 50, 20) == 0
     assert context_beside(beside, 60, 30, 20) == 30
-    assert context_beside(beside, 60, 31, 20) == 30
-    assert context_beside(beside, 100, 60, 20) == 60
+    assert context_beside(beside, 60, 31, 20) == 60
+    assert context_beside(beside, 100, 60, 20) == 100
 
 
 def test_the_shortest_island_is_one_between_problems():
