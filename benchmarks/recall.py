@@ -66,9 +66,11 @@ def measure(options: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     took = {}
     for name in ("janssen", "recall", "auto"):
-        gap = gap_mask([places(audio.shape[-1], size, 3)[1]], audio.shape[-1], len(audio))
+        place = places(audio.shape[-1], size, 3)[1]
+        gap = gap_mask([place], audio.shape[-1], len(audio))
         restore, damaged = method(name), audio.masked_fill(gap, 0)
-        restore(damaged[:, : 4 * rate], gap[:, : 4 * rate], rate)  # imports, plans
+        near = slice(place.start - 2 * rate, place.stop + 2 * rate)
+        restore(damaged[:, near], gap[:, near], rate)  # imports, plans, what is compiled
         with measured() as cost:
             restore(damaged, gap, rate)
         took[name] = cost[0].seconds

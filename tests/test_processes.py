@@ -13,7 +13,7 @@ import os, signal, sys, time
 from {place} import {name}
 
 def work(item):
-    os.write(1, f"{os.getpid()}\\n".encode())  # at once, so that no two mix
+    os.write(1, b"%d\\n" % os.getpid())  # at once, so that no two mix
     time.sleep(600)
 
 if __name__ == "__main__":
