@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import zipfile
 
 import numpy as np
@@ -119,6 +120,23 @@ def test_the_log_says_what_was_done(here):
         (9000, 9100, True),
     ]
     assert all(isinstance(gap["label"], str) for gap in log["gaps"])
+
+
+def test_a_gap_that_was_explained_channel_by_channel_is_in_the_log_and_on_the_page(here):
+    """As one of all channels is beside a gap of one channel."""
+    stereo(here / "in.wav")
+    (here / "gaps.txt").write_text("0.375\t0.405\n0.7\t0.72\tch2\n")
+    assert (
+        run("inpaint", "in.wav", "-o", "out.wav", "--gaps", "gaps.txt", "--method", "recall", "--log", "--report") == 0
+    )
+    whole, one = json.loads((here / "out.wav.json").read_text())["gaps"]
+    assert (whole["channel"], one["channel"]) == (None, 2)
+    assert whole["label"]
+    assert one["label"]
+    data = re.search(r'id="page-data">(.*?)</script>', (here / "out.html").read_text(), re.DOTALL)[1]
+    listed = json.loads(data)["lists"][0]["gaps"]
+    assert [gap["label"] for gap in listed] == [whole["label"], one["label"]]
+    assert [gap["doubtful"] for gap in listed] == [whole["check"], one["check"]]
 
 
 @pytest.mark.parametrize(("option", "name"), [("--log", "out.wav.json"), ("--keep-original", "out.wav.original")])

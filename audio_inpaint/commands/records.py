@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,10 +64,10 @@ def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rej
 
 
 def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
-    told = {(one.gap.start, one.gap.stop, one.gap.channel): one for one in repair.explanations}
+    from audio_inpaint.methods.explanation import told
+
     gaps = []
-    for gap in repair.gaps:
-        one = told.get((gap.start, gap.stop, gap.channel)) or told.get((gap.start, gap.stop, None))
+    for gap, one in zip(repair.gaps, told(repair.gaps, repair.explanations), strict=True):
         entry = {
             "start": gap.start,
             "stop": gap.stop,
@@ -98,9 +97,10 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
 
 
 def _file(path: Path) -> dict[str, str]:
+    from audio_inpaint.files.difference import checksum
+
     try:
-        with open(path, "rb") as file:
-            return {"path": str(path), "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+        return {"path": str(path), "sha256": checksum(path)}
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 

@@ -38,6 +38,12 @@ def difference_of(repaired: str | Path) -> Path:
     return path.with_name(path.name + SUFFIX)
 
 
+def checksum(path: Path) -> str:
+    """Return the SHA-256 sum of a file; an OSError where it cannot be read."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def keep_difference(original: Path, repaired: Path, output: Path) -> int:
     """Write what turns a repaired file into the original again, and return its size in bytes.
 
@@ -152,8 +158,7 @@ def _copy(source: IO[bytes], target: IO[bytes], start: int | None, length: int) 
 
 
 def _sum(path: Path) -> dict[str, object]:
-    with open(path, "rb") as file:
-        return {"sha256": hashlib.file_digest(file, "sha256").hexdigest(), "bytes": path.stat().st_size}
+    return {"sha256": checksum(path), "bytes": path.stat().st_size}
 
 
 def _about(archive: zipfile.ZipFile, path: Path) -> dict:

@@ -1,6 +1,7 @@
 """What a method can tell about a gap that it filled: from where, by which mix, and how close it expects to be."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from audio_inpaint.gaps import Gap
@@ -81,3 +82,30 @@ class Explanation:
         """What concerns the channel at `place` of those restored together, as the one of `channel` of a file alone."""
         sources = tuple(replace(source, gains=source.gains[place : place + 1]) for source in self.sources)
         return replace(self, gap=replace(self.gap, channel=channel), sources=sources)
+
+
+def told(gaps: Sequence[Gap], explanations: Iterable[Explanation]) -> list[Explanation | None]:
+    """Return how each gap was filled; None where nothing was said of it.
+
+    A gap of all channels may have been explained channel by channel: the one that most needs to be heard counts.
+
+    >>> channels = [Explanation(Gap(0, 9, channel), {"mine": 1.0}, expected_snr=5.0 - channel) for channel in (0, 1)]
+    >>> [one and one.expected_snr for one in told([Gap(0, 9), Gap(0, 9, 0), Gap(20, 30)], channels)]
+    [4.0, 5.0, None]
+    """
+    places: dict[tuple[int, int], list[Explanation]] = {}
+    for one in explanations:
+        places.setdefault((one.gap.start, one.gap.stop), []).append(one)
+    found = []
+    for gap in gaps:
+        own = [
+            one
+            for one in places.get((gap.start, gap.stop), [])
+            if None in (gap.channel, one.gap.channel) or gap.channel == one.gap.channel
+        ]
+        found.append(min(own, key=_needs_hearing, default=None))
+    return found
+
+
+def _needs_hearing(one: Explanation) -> tuple[bool, float]:
+    return not one.doubtful, -math.inf if one.expected_snr is None else one.expected_snr

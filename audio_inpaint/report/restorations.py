@@ -14,7 +14,7 @@ from typing import Self
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.explanation import Explanation, told
 from audio_inpaint.report.explanations import share_tables, timeline_data, timelines, to_check
 from audio_inpaint.report.gap_tables import gap_table
 from audio_inpaint.report.item import LSD, SNR, Item, Scores, check, facts, lost_ms, player_data, score, snr_notes
@@ -107,19 +107,17 @@ class Report:
             raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
         self.items.append(_Counts(item.name, len(item.gaps), lost_ms([item]), to_check(item)))
 
-    def list_gaps(self, name: str, sample_rate: int, gaps: Sequence[Gap], told: Sequence[Explanation]) -> None:
+    def list_gaps(self, name: str, sample_rate: int, gaps: Sequence[Gap], explanations: Sequence[Explanation]) -> None:
         """List all gaps of a recording, shown or not, to be judged on the page.
 
         Args:
             name: of the recording, with which the names of its items begin.
             sample_rate: Hz.
             gaps: in samples of the recording.
-            told: how they were filled.
+            explanations: how they were filled.
         """
-        known = {(one.gap.start, one.gap.stop, one.gap.channel): one for one in told}
         rows = []
-        for gap in gaps:
-            one = known.get((gap.start, gap.stop, gap.channel)) or known.get((gap.start, gap.stop, None))
+        for gap, one in zip(gaps, told(gaps, explanations), strict=True):
             rows.append(
                 {
                     "start": gap.start,
