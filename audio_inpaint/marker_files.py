@@ -4,6 +4,7 @@ A region is a gap; a point means a millisecond on each side of it.
 """
 
 import csv
+import io
 import json
 import math
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.containers import riff_chunks
 from audio_inpaint.gaps import Gap
 
 POINT = 0.001  # seconds on each side of a point
@@ -163,13 +165,20 @@ def _cues(file: BinaryIO, sample_rate: int) -> Iterator[Marker]:
     Source: Multimedia Programming Interface and Data Specifications 1.0, IBM and Microsoft, 1991, "cue " and "adtl".
     """
     points, lengths, labels = {}, {}, {}
-    for name, content in _chunks(file):
+    for name, place, size in riff_chunks(file):
+        if name not in (b"cue ", b"LIST") or size > _LARGEST:
+            continue
+        file.seek(place)
+        content = file.read(size)
         if name == b"cue ":
             for place in range(4, len(content) - 23, 24):
                 identity, *_, start = struct.unpack_from("<II4sIII", content, place)
                 points[identity] = start
-        elif name == b"LIST" and content[:4] == b"adtl":
-            for kind, part in _parts(content[4:]):
+        elif content[:4] == b"adtl":
+            inner = io.BytesIO(content)
+            for kind, start, length in riff_chunks(inner, 4):
+                inner.seek(start)
+                part = inner.read(length)
                 if kind == b"ltxt" and len(part) >= 8:
                     identity, size = struct.unpack_from("<II", part)
                     lengths[identity] = size
@@ -178,25 +187,3 @@ def _cues(file: BinaryIO, sample_rate: int) -> Iterator[Marker]:
     for identity, start in sorted(points.items(), key=lambda item: item[1]):
         size = lengths.get(identity)
         yield _marker(start, start + size if size else None, labels.get(identity, ""), sample_rate)
-
-
-def _chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the small chunks of a WAV file that could hold cue points."""
-    place = 12
-    while True:
-        file.seek(place)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        name, size = head[:4], struct.unpack("<I", head[4:])[0]
-        if name in (b"cue ", b"LIST") and size <= _LARGEST:
-            yield name, file.read(size)
-        place += 8 + size + size % 2
-
-
-def _parts(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    place = 0
-    while place + 8 <= len(content):
-        kind, size = content[place : place + 4], struct.unpack_from("<I", content, place + 4)[0]
-        yield kind, content[place + 8 : place + 8 + size]
-        place += 8 + size + size % 2

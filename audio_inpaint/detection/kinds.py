@@ -80,10 +80,8 @@ def search(
     else:
         named = kinds.split(",") if isinstance(kinds, str) else kinds
         chosen = tuple(dict.fromkeys(str(one).strip() for one in named))
-        if unknown := [one for one in chosen if one not in KINDS]:
-            raise InputError(f"there is no kind of damage {unknown[0]!r}: choose from {', '.join(KINDS)}")
     each = sensitivity if isinstance(sensitivity, Mapping) else dict.fromkeys(KINDS, sensitivity)
-    if unknown := [one for one in each if one not in KINDS]:
+    if unknown := [one for one in (*chosen, *each) if one not in KINDS]:
         raise InputError(f"there is no kind of damage {unknown[0]!r}: choose from {', '.join(KINDS)}")
     numbers = [("sensitivity", Share, one) for one in each.values()] + [("min_confidence", Share, min_confidence)]
     limits = (("min_ms", Shortest, min_ms), ("max_ms", Longest, max_ms))

@@ -2,6 +2,8 @@
 
 import shutil
 import struct
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,17 +40,27 @@ def first_sample(file: BinaryIO) -> tuple[int, str] | None:
     return None
 
 
-def _walk(file: BinaryIO, position: int, name: bytes, order: str) -> int | None:
-    """Byte position of the content of chunk `name` in a RIFF-like file whose first chunk is at `position`."""
+def riff_chunks(file: BinaryIO, position: int = 12, order: str = "LITTLE") -> Iterator[tuple[bytes, int, int]]:
+    """Yield (name, place of the content, size) of the chunks of a RIFF-like file, or of a list inside one.
+
+    Args:
+        file: open for reading; it may be read and moved between two chunks.
+        position: of the first chunk.
+        order: of the bytes of a size, "LITTLE" or "BIG".
+    """
     while True:
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
-            return None
-        if head[:4] == name:
-            return position + 8
+            return
         size = struct.unpack("<I" if order == "LITTLE" else ">I", head[4:])[0]
+        yield head[:4], position + 8, size
         position += 8 + size + size % 2
+
+
+def _walk(file: BinaryIO, position: int, name: bytes, order: str) -> int | None:
+    """Byte position of the content of chunk `name` in a RIFF-like file whose first chunk is at `position`."""
+    return next((place for found, place, _ in riff_chunks(file, position, order) if found == name), None)
 
 
 def _aiff_sample(file: BinaryIO) -> tuple[int, str] | None:
@@ -144,17 +156,11 @@ def other_chunks(file: BinaryIO) -> list[str]:
     head = file.read(12)
     if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
         return []
-    names, position = [], 12
-    while len(names) < 100:
-        file.seek(position)
-        head = file.read(12)
-        if len(head) < 8:
-            break
-        name = head[:4]
-        if name not in _WAV_KEPT and not (name == b"LIST" and head[8:] == b"INFO"):
+    names = []
+    for name, place, _ in islice(riff_chunks(file), 1000):
+        file.seek(place)
+        if name not in _WAV_KEPT and not (name == b"LIST" and file.read(4) == b"INFO"):
             names.append(name.decode("latin-1").strip())
-        size = struct.unpack("<I", head[4:8])[0]
-        position += 8 + size + size % 2
     return list(dict.fromkeys(names))
 
 

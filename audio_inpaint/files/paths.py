@@ -7,12 +7,12 @@ from pathlib import Path
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
 from audio_inpaint.files.formats import FORMATS, sound_name
+from audio_inpaint.files.media import SUFFIXES
 
-# Further suffixes of sound and of pictures with sound, which no text is written to.
+# Further suffixes of sound, and what `files.media` reads: no text is written to them.
 _SOUND = {
-    ".3gp", ".aac", ".ac3", ".aif", ".amr", ".ape", ".avi", ".avr", ".dff", ".dsf", ".htk", ".iff", ".ircam", ".m4a",
-    ".m4b", ".mat", ".mka", ".mkv", ".mov", ".mp1", ".mp2", ".mp4", ".mpc", ".nist", ".paf", ".pvf", ".ra", ".raw",
-    ".sd2", ".sds", ".sf", ".snd", ".sph", ".svx", ".tta", ".voc", ".vox", ".webm", ".wma", ".wv", ".wve", ".xi",
+    ".aif", ".avr", ".dff", ".dsf", ".htk", ".iff", ".ircam", ".mat", ".mp1", ".nist", ".paf", ".pvf", ".ra", ".raw",
+    ".sd2", ".sds", ".sf", ".snd", ".sph", ".svx", ".voc", ".vox", ".wve", ".xi", *SUFFIXES,
 }  # fmt: skip
 
 
