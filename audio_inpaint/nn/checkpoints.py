@@ -95,7 +95,10 @@ def load_refiner(path: Path | None = None) -> nn.Module:
 def _built_refiner(content: dict, path: Path) -> nn.Module:
     try:
         net = factory(content["hyper_parameters"]["net"])()
-        own = {name.removeprefix(_PART_PREFIX): value.float() for name, value in content["state_dict"].items()}
+        weights = content["state_dict"]
+        own = {
+            name.removeprefix(_PART_PREFIX): weights[name].float() for name in weights if name.startswith(_PART_PREFIX)
+        }
         net.load_state_dict(own)
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
         said = " ".join(str(error).split())[:150]
