@@ -25,10 +25,13 @@ _Loader.add_implicit_resolver(
 def find(name: str) -> Path:
     """The file that a config's name means: in the working directory first, then among those of the package.
 
+    A name without suffix and folder, such as dpai_fast, is the package's, whatever lies in the working directory.
+
     Raises:
         InputError: there is no such file; the message lists those that come with the package.
     """
-    for place in (Path(name), FOLDER / name, FOLDER / f"{name}.yaml"):
+    own = [FOLDER / name, FOLDER / f"{name}.yaml"]
+    for place in (*own, Path(name)) if re.fullmatch(r"[\w-]+", name) else (Path(name), *own):
         if place.is_file():
             return place
     known = ", ".join(sorted(path.name for path in FOLDER.glob("*.yaml")))
@@ -84,7 +87,7 @@ def _load(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], lis
 def _read(path: Path) -> dict[str, Any]:
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} is no config: its values need names, as in `model:`")

@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.atomic import replacing, temporary_folder
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
 from audio_inpaint.files.media import MEDIA, encoding, remuxed
@@ -93,7 +92,7 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     container, subtype = target(reader, output)
     if container == MEDIA:
         return _write_media(reader, output, fills)
-    with replacing(output) as temporary, open(reader.path, "rb") as source:
+    with replacing(output, like=reader.path) as temporary, open(reader.path, "rb") as source:
         if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
             source.seek(0)
             with open(temporary, "r+b") as copy:
@@ -109,8 +108,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
     arguments, notes = encoding(reader.path, output, reader.channels)
-    with replacing(output) as temporary, tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "repaired.wav"
+    with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
+        wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
             _stream(reader, source, wav, "RF64" if reader.length * reader.channels > 1 << 29 else "WAV", "FLOAT", fills)
         remuxed(reader.path, wav, temporary, arguments)
