@@ -10,6 +10,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.shipped import folder
 
 FOLDER = folder("configs")
+_MOST = 10_000  # values of a config: more of them are the aliases of a bomb
 BASE = "base"  # names the config of which a file gives the changes alone
 
 
@@ -91,4 +92,18 @@ def _read(path: Path) -> dict[str, Any]:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} is no config: its values need names, as in `model:`")
+    if not _is_finite(config):
+        raise InputError(f"{path} is no config: it contains itself, or more than {_MOST} values")
     return config
+
+
+def _is_finite(config: object) -> bool:
+    """Whether a config ends, aliases written out."""
+    left, count = [config], 0
+    while left and count <= _MOST:
+        value, count = left.pop(), count + 1
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return not left
