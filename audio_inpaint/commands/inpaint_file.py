@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,8 +83,10 @@ def _output(job: Job) -> Iterator[Path]:
     if not job.done:
         yield job.output
         return
-    with tempfile.TemporaryDirectory() as folder:
-        yield Path(folder) / job.output.name
+    from audio_inpaint.files.atomic import temporary_folder
+
+    with temporary_folder() as folder:
+        yield folder / job.output.name
 
 
 @contextlib.contextmanager

@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import temporary_folder
 
 SUFFIXES = (
     ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".wma", ".wmv", ".aac", ".ac3", ".ape",
@@ -54,8 +54,8 @@ def decoded(path: Path) -> Iterator[Path]:
             f"{path} is read by ffmpeg, which is not installed: install it, or convert the file to WAV elsewhere"
         )
     streams(path)
-    with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "decoded.wav"
+    with temporary_folder() as folder:
+        wav = folder / "decoded.wav"
         _run(["-i", _name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
         yield wav
 

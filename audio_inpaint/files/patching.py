@@ -4,7 +4,6 @@ import contextlib
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.atomic import replacing, temporary_folder
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
 from audio_inpaint.files.media import MEDIA, encoding, remuxed
@@ -82,7 +81,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         Lines that the user should read about what the output format could not keep.
 
     Raises:
-        InputError: either file cannot be used, or they are the same, or the output's format cannot hold known samples.
+        InputError: either file cannot be used, or they are the same, or the output's format cannot hold known samples,
+            or does not keep them.
     """
     output = Path(output)
     paths = Paths()
@@ -92,7 +92,7 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     container, subtype = target(reader, output)
     if container == MEDIA:
         return _write_media(reader, output, fills)
-    with replacing(output) as temporary, open(reader.path, "rb") as source:
+    with replacing(output, like=reader.path) as temporary, open(reader.path, "rb") as source:
         if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
             source.seek(0)
             with open(temporary, "r+b") as copy:
@@ -108,8 +108,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
     arguments, notes = encoding(reader.path, output, reader.channels)
-    with replacing(output) as temporary, tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "repaired.wav"
+    with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
+        wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
             _stream(reader, source, wav, "RF64" if reader.length * reader.channels > 1 << 29 else "WAV", "FLOAT", fills)
         remuxed(reader.path, wav, temporary, arguments)
@@ -127,10 +127,17 @@ def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
         other = ".flac" if container in ("WAV", "RF64") else ".wav"
         return [f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"]
-    bits = BITS.get(subtype)
-    if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
-        return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
+    if subtype in BITS and _rounds(reader, subtype):
+        said = f"the {reader.subtype} samples are rounded, a .wav output keeps them"
+        return [f"{container} holds {BITS[subtype]} bits: {said}"]
     return []
+
+
+def _rounds(reader: Reader, subtype: str) -> bool:
+    """Whether a sample format holds less than the input's."""
+    if subtype in BITS:
+        return reader.subtype not in BITS or BITS[reader.subtype] > BITS[subtype]
+    return subtype == "FLOAT" and reader.dtype == torch.float64
 
 
 def _samples_at(reader: Reader, source: BinaryIO) -> tuple[int, str] | None:
@@ -190,5 +197,24 @@ def _stream(
     if container == reader.format and container in _RETAGGED:
         with replacing(output) as retagged:
             _RETAGGED[container](source, output, retagged)
-    if soundfile.info(sound_name(output)).frames != reader.length:
-        raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")
+    _compare(reader, output, container, subtype, fills)
+
+
+def _compare(reader: Reader, output: Path, container: str, subtype: str, fills: Sequence[Fill]) -> None:
+    """Refuse an output of another length, or of other known samples: not every lossless encoder keeps what it gets."""
+    with soundfile.SoundFile(sound_name(output)) as file:
+        if file.frames != reader.length:
+            raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")
+        for start, block in reader.blocks() if subtype in LOSSLESS else ():
+            known = np.ones((block.shape[1], reader.channels), bool)
+            for fill in fills:
+                known[max(0, fill.gap.start - start) : max(0, fill.gap.stop - start), fill.channels] = False
+            wanted = block.T.numpy()
+            if _rounds(reader, subtype):
+                wanted = stored(wanted, subtype) / 2.0**31 if subtype in BITS else wanted.astype("f4")
+            kept = file.read(block.shape[1], dtype="float64", always_2d=True)
+            if not np.array_equal(kept[known], wanted[known], equal_nan=True):
+                raise InputError(
+                    f"{container} ({subtype}) is lossless, but its encoder changes known samples of {reader.path}: "
+                    "name an output ending in .wav"
+                )
