@@ -24,7 +24,9 @@ from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.files.room import Widened, with_silence
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
+from audio_inpaint.insertions import Insertion, checked_insertions, parted, with_room
 from audio_inpaint.methods.contract import Method, context_and_longest, restored
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.given import as_method
@@ -43,8 +45,9 @@ class Repair:
     """Repaired audio.
 
     Attributes:
-        audio: as it was given, array or tensor, of the same shape and type, its gaps filled.
-        gaps: sorted and merged, in samples.
+        audio: as it was given, array or tensor, of the same type, its gaps filled; of the same shape, unless something
+            was inserted.
+        gaps: sorted and merged, in samples of the repaired audio.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         references: how each of them fits, one line each.
 
@@ -74,7 +77,8 @@ def repair(
         audio: (channel, time) or (time,), floating point of 16, 32 or 64 bits, array or tensor; what it holds in the
             gaps is not looked at.
         gaps: a boolean mask of the audio's shape or (time,), true = lost; or a list of `Gap`s, of detections, or of
-            (start, stop) or (start, stop, channel) in samples; or one `Gap` or detection.
+            (start, stop) or (start, stop, channel) in samples; or one `Gap` or detection. A list may hold `Insertion`s,
+            which make the audio longer.
         sample_rate: Hz.
         method: a name that `methods` lists, with options if need be ("janssen:iterations=5"), the file of a trained
             network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
@@ -98,7 +102,13 @@ def repair(
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
     channels, length = samples.shape
+    insertions, gaps = parted(gaps)
     found = as_gaps(gaps, length, channels, sample_rate)
+    if insertions:
+        insertions = checked_insertions(insertions, length, sample_rate)
+        found = with_room(found, insertions, length, channels, sample_rate)
+        samples = with_silence(samples, insertions)
+        length = samples.shape[-1]
     shape = Shape(channels, length, int(sample_rate))
     gap = gap_mask(found, length, channels)
     for start in range(0, length, BLOCK):
@@ -124,11 +134,12 @@ class FileRepair:
         length: samples in the file.
         sample_rate: Hz.
         seconds: that the repair took.
-        gaps: sorted and merged, in samples.
+        gaps: sorted and merged, in samples of the repaired file.
         fills: what was put into them.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         notes: what the output's format could not keep, one line each.
         references: how each of them fits, one line each.
+        insertions: what makes the file longer than the damaged one, in samples of that one.
 
     >>> import soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
@@ -146,6 +157,7 @@ class FileRepair:
     explanations: list[Explanation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    insertions: list[Insertion] = field(default_factory=list)
 
 
 def repair_file(
@@ -164,8 +176,8 @@ def repair_file(
     Args:
         path: the damaged file.
         output: the file to write; its suffix names the format.
-        gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36"), the path of a label track or CSV file;
-            None detects them.
+        gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36", "2.0+0.015" for an insertion), the path of
+            a label track or CSV file; None detects them.
         method: as `repair` takes it.
         references: as `repair` takes them.
         device: as `repair` takes it.
@@ -192,14 +204,32 @@ def repair_file(
     paths.writes(output, "the output")
     paths.check(overwrite)
     with Reader(path) as reader:
-        found = gaps_of(reader, gaps)
+        recording, found = prepared(reader, gaps)
         if not found:
             raise InputError(f"no gap was found in {path}: name the gaps")
-        return repair_recording(reader, output, found, chosen, references=references, device=device, progress=progress)
+        return repair_recording(
+            recording, output, found, chosen, references=references, device=device, progress=progress
+        )
 
 
 def gaps_of(reader: Reader, given: Any) -> list[Gap]:
     """Return the gaps of a recording, in whatever form they are given; None detects them.
+
+    Raises:
+        InputError: they cannot be read, do not fit, or would make the recording longer.
+    """
+    recording, gaps = prepared(reader, given)
+    if recording.insertions:
+        raise InputError("only `inpaint` and `repair` make a recording longer: leave the insertions out")
+    return gaps
+
+
+def prepared(reader: Reader, given: Any) -> tuple[Reader, list[Gap]]:
+    """Return a recording with room for insertions, and its gaps, in whatever form they are given; None detects them.
+
+    Args:
+        reader: the damaged recording, which stays open as long as what is returned is read.
+        given: as `repair_file` takes them.
 
     Raises:
         InputError: they cannot be read, or do not fit.
@@ -212,7 +242,13 @@ def gaps_of(reader: Reader, given: Any) -> list[Gap]:
         from audio_inpaint.gap_files import resolve_gaps
 
         given = resolve_gaps(str(given), reader.sample_rate, reader.length)
-    return as_gaps(given, reader.length, reader.channels, reader.sample_rate)
+    shape = reader.length, reader.channels, reader.sample_rate
+    insertions, given = parted(given)
+    gaps = as_gaps(given, *shape)
+    if not insertions:
+        return reader, gaps
+    insertions = checked_insertions(insertions, reader.length, reader.sample_rate)
+    return Widened(reader, insertions), with_room(gaps, insertions, *shape)
 
 
 def repair_recording(
@@ -229,9 +265,9 @@ def repair_recording(
     """Fill the gaps of an open recording, and write it to a file with nothing else changed.
 
     Args:
-        reader: the damaged recording.
+        reader: the damaged recording, as `prepared` returns it.
         output: the file to write, or to replace.
-        gaps: as `gaps_of` returns them.
+        gaps: as `prepared` returns them.
         method: what restores.
         references: as `repair` takes them.
         device: where, if it can compute on a GPU.
@@ -247,7 +283,9 @@ def repair_recording(
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
     with aligned(references, Sound.of(reader, gaps), method) as others:
-        for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress, others):
+        for new, explained in filled(
+            reader.read, shape, reader.dtype, gaps, method, device, progress, others, rejected
+        ):
             fills += new
             explanations += explained
         fits = list(map(str, others))
@@ -255,9 +293,8 @@ def repair_recording(
     explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     notes = write_patched(reader, output, fills)
     seconds, explained = time.perf_counter() - began, _in_order(explanations)
-    return FileRepair(
-        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, explained, notes, fits
-    )
+    shape = reader.length, reader.sample_rate
+    return FileRepair(Path(output), *shape, seconds, list(gaps), fills, explained, notes, fits, list(reader.insertions))
 
 
 # -- the loop ----------------------------------------------------------------------------------------------------------
@@ -275,6 +312,7 @@ def filled(
     device: str | None = None,
     progress: Progress | None = None,
     references: Sequence[Reference] = (),
+    rejected: Sequence[Gap] = (),
 ) -> Iterator[tuple[list[Fill], list[Explanation]]]:
     """Fill the gaps of a recording by a method, span by span.
 
@@ -287,6 +325,7 @@ def filled(
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
         references: other recordings; those that fit are read around each gap, as further channels.
+        rejected: what of the gaps need not be filled.
 
     Yields:
         The fills of a span, and how they were made, in samples of the recording.
@@ -304,7 +343,7 @@ def filled(
         output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names)
         return output[: shape.channels], explanations
 
-    done, plan = 0, spans(gaps, shape, context, longest)
+    done, plan = 0, spans(gaps, shape, context, longest, rejected)
     total = sum(len(span.gaps) for span in plan)
     for span in plan:
         with counting(progress, done, len(span.gaps), total):

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,6 @@ from audio_inpaint.commands.damage import (
     add_search_options,
     by_kind,
     milliseconds,
-    print_table,
     search_of,
     searches,
     tell_silence,
@@ -19,7 +19,7 @@ from audio_inpaint.commands.damage import (
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
-    from audio_inpaint.detection import Search
+    from audio_inpaint.detection import Detection, Search
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.gaps import Gap
 
@@ -73,7 +73,24 @@ def choice_of(arguments: argparse.Namespace) -> Choice:
     return Choice(search_of(arguments), arguments.pad, arguments.max_gap, arguments.snap, arguments.dry_run)
 
 
-def chosen(file: Path, given: str | None, reader: "Reader", choice: Choice) -> "list[Gap]":
+@dataclass(frozen=True)
+class Chosen:
+    """What of a recording is filled.
+
+    Attributes:
+        recording: with room for insertions; all places are in its samples.
+        gaps: all that is lost.
+        rejected: what of it stays as it is.
+        damage: of which kind it is.
+    """
+
+    recording: "Reader"
+    gaps: "list[Gap]"
+    rejected: "list[Gap]"
+    damage: "list[Detection]"
+
+
+def chosen(file: Path, given: str | None, reader: "Reader", choice: Choice) -> Chosen:
     """Return the gaps that the user named, in whatever form, or those that the file seems to have; say what they are.
 
     Args:
@@ -85,19 +102,22 @@ def chosen(file: Path, given: str | None, reader: "Reader", choice: Choice) -> "
     Raises:
         InputError: gaps cannot be read, or do not fit.
     """
-    from audio_inpaint.detection import Detection, examine
-    from audio_inpaint.gaps import padded, snapped
-    from audio_inpaint.repairing import gaps_of
+    from audio_inpaint.detection import examine
+    from audio_inpaint.gaps import as_gaps, padded, snapped
+    from audio_inpaint.insertions import with_room
+    from audio_inpaint.repairing import prepared
 
+    recording = reader
     if given is not None:
         if os.path.isdir(given):  # unlike Path's, it does not mind a list that is too long for a name
             stem = file.stem
             raise InputError(f"{given} holds nothing for {file.name}: expected {stem}.txt or {stem}.csv")
-        gaps = gaps_of(reader, given)
+        recording, gaps = prepared(reader, given)
         if choice.snap:
             damage = [one.gap for one in examine(reader, choice.wanted).damage]
+            damage = with_room(damage, recording.insertions, reader.length, reader.channels, reader.sample_rate)
             gaps = snapped(gaps, damage, reach=round(_SNAP_S * reader.sample_rate))
-        found = [Detection(gap, "named", 1.0) for gap in gaps]
+        found = as_named(recording, gaps)
     else:
         findings = examine(reader, choice.wanted)
         tell_silence(file, findings)
@@ -108,11 +128,21 @@ def chosen(file: Path, given: str | None, reader: "Reader", choice: Choice) -> "
             print(f"{file}: {counted(len(found), 'gap')} detected ({by_kind(found)}), {span} % sure", flush=True)
     if choice.longest is not None:
         kept = [one for one in found if 1000 * len(one.gap) <= choice.longest * reader.sample_rate]
+        if any(one.kind == "inserted" for one in found if one not in kept):
+            raise InputError(f"more than --max-gap, {choice.longest:g} ms, would be inserted: leave one of them out")
         if len(kept) < len(found):
             number = counted(len(found) - len(kept), "gap")
             print(f"{file}: {number} longer than {choice.longest:g} ms left alone", flush=True)
         found = kept
-    if choice.dry:
-        print_table(found, reader.sample_rate)
     by = round(choice.pad * reader.sample_rate / 1000)
-    return gaps_of(reader, padded([one.gap for one in found], by, reader.length))
+    wider = padded([one.gap for one in found], by, recording.length)
+    return Chosen(recording, as_gaps(wider, recording.length, recording.channels, recording.sample_rate), [], found)
+
+
+def as_named(recording: "Reader", gaps: "Sequence[Gap]") -> "list[Detection]":
+    """Return gaps that somebody named as detections, those with something inserted by that kind."""
+    from audio_inpaint.detection import Detection
+    from audio_inpaint.insertions import inserted_of
+
+    kinds = ["inserted" if inserted_of(gap, recording.insertions) else "named" for gap in gaps]
+    return [Detection(gap, kind, 1.0) for gap, kind in zip(gaps, kinds, strict=True)]

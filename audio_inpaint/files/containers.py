@@ -2,7 +2,7 @@
 
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -48,12 +48,17 @@ def riff_chunks(file: BinaryIO, position: int = 12, order: str = "LITTLE") -> It
         position: of the first chunk.
         order: of the bytes of a size, "LITTLE" or "BIG".
     """
+    large = 0  # bytes of the samples of an RF64 file, whose own size has no room for them
     while True:
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
             return
         size = struct.unpack("<I" if order == "LITTLE" else ">I", head[4:])[0]
+        if head[:4] == b"ds64" and len(sizes := file.read(16)) == 16:
+            large = struct.unpack("<Q", sizes[8:])[0]
+        elif head[:4] == b"data" and size == 0xFFFFFFFF and large:
+            size = large
         yield head[:4], position + 8, size
         position += 8 + size + size % 2
 
@@ -88,19 +93,23 @@ def _walk_w64(file: BinaryIO) -> int | None:
         position += max(size + -size % 8, 24)
 
 
-def copy_flac_metadata(tagged: BinaryIO, encoded: str | Path, output: str | Path) -> None:
+def copy_flac_metadata(
+    tagged: BinaryIO, encoded: str | Path, output: str | Path, sheet: Callable[[bytes], bytes] = bytes
+) -> None:
     """Write a FLAC file with the tags, pictures and cue sheets of one file and the audio of another.
 
     Args:
         tagged: the FLAC file that has the metadata; an ID3 tag in front of it is kept too.
         encoded: the FLAC file that has the audio.
         output: the file that is written.
+        sheet: gives what a cue sheet becomes.
 
     Source: RFC 9639, section 8; ID3 tag version 2.4.0, section 3.1.
     """
     with open(encoded, "rb") as new, open(output, "wb") as file:
         file.write(_id3_tag(tagged))
-        kept = [block for block in _flac_blocks(tagged) if block[0] in _FLAC_KEPT]
+        own = [block for block in _flac_blocks(tagged) if block[0] in _FLAC_KEPT]
+        kept = [(kind, sheet(content) if kind == 5 else content) for kind, content in own]
         blocks = [block for block in _flac_blocks(new) if block[0] == 0] + kept
         file.write(b"fLaC")
         for number, (kind, content) in enumerate(blocks):

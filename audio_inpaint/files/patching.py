@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,13 +20,12 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
+from audio_inpaint.files.markers import moved_cue_sheet
 from audio_inpaint.files.media import MEDIA, encoding, remuxed
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.files.room import Widened, copied_with_room
 from audio_inpaint.gaps import Gap, mask_gaps
-
-# Formats whose tags are copied whole, since libsndfile knows some of their fields alone.
-_RETAGGED = {"FLAC": copy_flac_metadata, "MP3": copy_mp3_tags}
 
 
 @dataclass(frozen=True)
@@ -93,14 +93,11 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     if container == MEDIA:
         return _write_media(reader, output, fills)
     with replacing(output) as temporary, open(reader.path, "rb") as source:
-        if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
-            source.seek(0)
-            with open(temporary, "r+b") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-                _overwrite(copy, reader, place, fills)
-        else:
+        in_place = (container, subtype) == (reader.format, reader.subtype)
+        if not (in_place and _patched(reader, source, temporary, fills)):
+            in_place = False
             _stream(reader, source, temporary, container, subtype, fills)
-        chunks = [] if container == reader.format else other_chunks(source)
+        chunks = [] if in_place else other_chunks(source)
     lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
     return _losses(reader, container, subtype) + lost
 
@@ -131,6 +128,23 @@ def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
         return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
     return []
+
+
+def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fill]) -> bool:
+    """Write a copy of the file's bytes with those of the fills in it; returns whether its format allows that."""
+    original = reader.original if isinstance(reader, Widened) else reader
+    if (place := _samples_at(original, source)) is None:
+        return False
+    with open(output, "r+b") as copy:
+        if isinstance(reader, Widened):
+            frame = reader.channels * WIDTHS[reader.subtype]
+            if not copied_with_room(source, copy, place[0], frame, reader):
+                return False
+        else:
+            source.seek(0)
+            shutil.copyfileobj(source, copy, 1 << 20)
+        _overwrite(copy, reader, place, fills)
+    return True
 
 
 def _samples_at(reader: Reader, source: BinaryIO) -> tuple[int, str] | None:
@@ -187,8 +201,12 @@ def _stream(
                     "name an output ending in .wav"
                 )
             file.write(stored(block.T.numpy(), subtype))
-    if container == reader.format and container in _RETAGGED:
+    if container == reader.format and container in ("FLAC", "MP3"):  # libsndfile knows some of their fields alone
         with replacing(output) as retagged:
-            _RETAGGED[container](source, output, retagged)
+            if container == "FLAC":
+                sheet = partial(moved_cue_sheet, insertions=reader.insertions)
+                copy_flac_metadata(source, output, retagged, sheet)
+            else:
+                copy_mp3_tags(source, output, retagged)
     if soundfile.info(sound_name(output)).frames != reader.length:
         raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")

@@ -63,8 +63,8 @@ class Judging {
     const plain = (text) => text.replace(/\s+/g, " ").trim();
     const { rate } = this.list, rows = [...this.rows].sort((a, b) => a.gap.start - b.gap.start);
     return rows.map(({ gap, judgement, note }) => {
-      const text = [judgement.value || "undecided", plain(note.value), `(${plain(gap.label)})`, gap.channel === null ? "" : `ch${gap.channel + 1}`];
-      return `${(gap.start / rate).toFixed(9)}\t${(gap.stop / rate).toFixed(9)}\t${text.filter(Boolean).join(" ")}\n`;
+      const text = [judgement.value || "undecided", gap.inserted ? `insert ${gap.inserted} samples` : "", plain(note.value), `(${plain(gap.label)})`, gap.channel === null ? "" : `ch${gap.channel + 1}`];
+      return `${(gap.was[0] / rate).toFixed(9)}\t${(gap.was[1] / rate).toFixed(9)}\t${text.filter(Boolean).join(" ")}\n`;
     }).join("");
   }
 
