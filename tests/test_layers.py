@@ -18,6 +18,7 @@ LAYERS = [
     ["methods"],
     ["spans", "detection", "references"],
     ["repairing"],
+    ["forecast"],
     ["report", "training", "listening", "benchmark"],
     ["commands", "train"],
     ["cli"],

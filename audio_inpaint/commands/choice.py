@@ -21,6 +21,7 @@ from audio_inpaint.errors import InputError
 if TYPE_CHECKING:
     from audio_inpaint.detection import Detection, Search
     from audio_inpaint.files.recording import Reader
+    from audio_inpaint.forecast import Forecast
     from audio_inpaint.gaps import Gap
 
 _SNAP_S = 0.02  # from a label that was made by hand to the damage that it means
@@ -35,19 +36,24 @@ class Choice:
         pad: milliseconds more on each side.
         longest: milliseconds, or None; longer gaps are left alone.
         snap: whether gaps that are named become the damage at them.
-        dry: whether gaps are only listed.
+        dry: what was tried of them, if gaps are only listed.
     """
 
     wanted: "Search"
     pad: float
     longest: float | None
     snap: bool
-    dry: bool
+    dry: "Forecast | None"
 
 
 def add_choice_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that say which gaps are filled."""
-    parser.add_argument("--dry-run", action="store_true", help="list what would be filled, and write nothing")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="list what would be filled, with the quality and the time to expect, for which a few gaps are tried; "
+        "write nothing",
+    )
     parser.add_argument(
         "--pad", type=milliseconds, default=0.0, metavar="LENGTH", help="fill that much more on each side, such as 1ms"
     )
@@ -70,7 +76,12 @@ def choice_of(arguments: argparse.Namespace) -> Choice:
         raise InputError("--gaps says where the damage is: leave out --kinds, --preset and the like, or add --snap")
     if arguments.snap and arguments.gaps is None:
         raise InputError("--snap moves the gaps that --gaps names: add --gaps")
-    return Choice(search_of(arguments), arguments.pad, arguments.max_gap, arguments.snap, arguments.dry_run)
+    dry = None
+    if arguments.dry_run:
+        from audio_inpaint.forecast import Forecast
+
+        dry = Forecast()
+    return Choice(search_of(arguments), arguments.pad, arguments.max_gap, arguments.snap, dry)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import Choice, chosen
 from audio_inpaint.commands.console import counted, progress
-from audio_inpaint.commands.damage import print_table
+from audio_inpaint.commands.dry_run import tell_plan
 from audio_inpaint.commands.inpaint_plan import Job
 from audio_inpaint.errors import InputError
 
@@ -48,11 +48,7 @@ def repair_job(
             print(f"{job.file}: no gap, nothing written")
             return False
         if choice.dry:
-            print_table(what.damage, reader.sample_rate)
-            lost = 1000 * sum(map(len, what.gaps)) / reader.sample_rate
-            print(
-                f"{job.file}: would fill {counted(len(what.gaps), 'gap')} ({lost:.0f} ms) with {name} -> {job.output}"
-            )
+            tell_plan(job, what, method, name, references, device, choice.dry)
             return True
         recording, show = what.recording, progress() if sys.stderr.isatty() else None
         how = {"references": references, "device": device, "progress": show, "rejected": what.rejected}
