@@ -52,11 +52,11 @@ def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rej
     """
     from audio_inpaint.files.atomic import replacing
     from audio_inpaint.files.difference import difference_of, keep_difference
-    from audio_inpaint.files.room import inserted_bytes
+    from audio_inpaint.files.larger import added_bytes
 
     if arguments.keep_original:
         kept = difference_of(repair.path)
-        size = keep_difference(reader.path, repair.path, kept, inserted_bytes(reader, repair.path))
+        size = keep_difference(reader.path, repair.path, kept, added_bytes(reader, repair.path))
         if size > reader.path.stat().st_size / 2:
             print(f"{kept}: {size / 1e6:.1f} MB, all of the original, since its format is encoded anew", flush=True)
     if arguments.log:

@@ -16,15 +16,17 @@ import soundfile
 import torch
 from torch import Tensor
 
+from audio_inpaint import __version__
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
+from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
 from audio_inpaint.files.media import MEDIA, encoding, remuxed
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
-from audio_inpaint.files.room import Widened, copied_with_room
+from audio_inpaint.files.room import Widened
 from audio_inpaint.gaps import Gap, mask_gaps
 
 
@@ -136,15 +138,23 @@ def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fil
     if (place := _samples_at(original, source)) is None:
         return False
     with open(output, "r+b") as copy:
-        if isinstance(reader, Widened):
-            frame = reader.channels * WIDTHS[reader.subtype]
-            if not copied_with_room(source, copy, place[0], frame, reader):
-                return False
+        if copied_larger(source, copy, original, reader, _history(reader, fills)):
+            place = first_sample(copy)
+        elif reader.insertions:
+            return False
         else:
             source.seek(0)
             shutil.copyfileobj(source, copy, 1 << 20)
         _overwrite(copy, reader, place, fills)
     return True
+
+
+def _history(reader: Reader, fills: Sequence[Fill]) -> str:
+    """Say in a line of a coding history what was done."""
+    channels = {1: "mono", 2: "stereo"}.get(reader.channels, f"{reader.channels} channels")
+    lost = 1000 * sum(len(fill.gap) for fill in fills) / reader.sample_rate
+    done = f"audio_inpaint {__version__}; {len(fills)} gaps ({lost:.0f} ms) filled"
+    return f"A=PCM,F={reader.sample_rate},W={8 * WIDTHS[reader.subtype]},M={channels},T={done}"
 
 
 def _samples_at(reader: Reader, source: BinaryIO) -> tuple[int, str] | None:
