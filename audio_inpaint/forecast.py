@@ -17,12 +17,12 @@ from scipy.optimize import nnls
 
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.filling import filled
 from audio_inpaint.gaps import Gap, lost_runs
 from audio_inpaint.methods.contract import context_and_longest
 from audio_inpaint.methods.explanation import Explanation, told
 from audio_inpaint.methods.progress import listening
 from audio_inpaint.references import aligned
-from audio_inpaint.repairing import filled
 from audio_inpaint.spans import Shape, spans
 
 if TYPE_CHECKING:

@@ -102,6 +102,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--suffix", default="", metavar="TEXT", help="put at the end of outputs' names in a folder, such as _repaired"
     )
+    parser.add_argument(
+        "--normalise",
+        action="store_true",
+        help="where samples would clip in the output's format, scale all of them so that the loudest just fits",
+    )
     records.add_options(parser)
     parser.add_argument(
         "--accept",

@@ -36,6 +36,7 @@ def repair_job(
     choice: Choice,
 ) -> bool:
     """Repair a file, say what was done, and add it to the report; returns whether it had a gap."""
+    from audio_inpaint.files.full_scale import checked_room
     from audio_inpaint.files.recording import Reader
     from audio_inpaint.repairing import repair_recording
 
@@ -48,10 +49,12 @@ def repair_job(
             print(f"{job.file}: no gap, nothing written")
             return False
         if choice.dry:
+            checked_room(what.recording, job.output, what.gaps, arguments.normalise)
             tell_plan(job, what, method, name, references, device, choice.dry)
             return True
         recording, show = what.recording, progress() if sys.stderr.isatty() else None
         how = {"references": references, "device": device, "progress": show, "rejected": what.rejected}
+        how["normalise"] = arguments.normalise
         with _truth(job, recording) as truth:
             with _output(job) as output:
                 repair = repair_recording(recording, output, what.gaps, method, **how)

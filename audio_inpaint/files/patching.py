@@ -1,6 +1,5 @@
 """Writing a copy of an audio file in which nothing but its gaps differs."""
 
-import contextlib
 import io
 import os
 import shutil
@@ -19,11 +18,12 @@ from torch import Tensor
 from audio_inpaint import __version__
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
+from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
 from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
-from audio_inpaint.files.media import MEDIA, encoding, remuxed
+from audio_inpaint.files.media import MEDIA, beside_audio, encoding, remuxed
+from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.files.room import Widened
@@ -68,7 +68,7 @@ class Fill:
         return slice(None) if channel is None else slice(channel, channel + 1)
 
 
-def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> list[str]:
+def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill], gain: float = 1.0) -> list[str]:
     """Copy an audio file with its gaps filled; all other samples stay as they are.
 
     Where input and output are the same uncompressed format, the file's bytes are copied and those of the fills
@@ -79,6 +79,7 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         reader: the input.
         output: the file to write or replace, another than the input; its suffix names the format.
         fills: rounded and clipped to the output's sample format.
+        gain: by which everything is multiplied.
 
     Returns:
         Lines that the user should read about what the output format could not keep.
@@ -93,26 +94,35 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     paths.check(overwrite=True)
     container, subtype = target(reader, output)
     if container == MEDIA:
-        return _write_media(reader, output, fills)
+        return _write_media(reader, output, fills, gain)
     with replacing(output) as temporary, open(reader.path, "rb") as source:
-        in_place = (container, subtype) == (reader.format, reader.subtype)
-        if not (in_place and _patched(reader, source, temporary, fills)):
-            in_place = False
-            _stream(reader, source, temporary, container, subtype, fills)
-        chunks = [] if in_place else other_chunks(source)
-    lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
-    return _losses(reader, container, subtype) + lost
+        in_place = (container, subtype) == (reader.format, reader.subtype) and gain == 1
+        if in_place and _patched(reader, source, temporary, fills):
+            lost = []
+        else:
+            lost = _stream(reader, source, temporary, container, subtype, fills, gain)
+            retagged = container == reader.format and container in ("FLAC", "MP3")
+            lost += [] if retagged else beside_sound(source, reader.format)
+        if reader.format == MEDIA:
+            lost += beside_audio(reader.path)
+    return _losses(reader, container, subtype) + _named(lost)
 
 
-def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:
+def _named(lost: Sequence[str]) -> list[str]:
+    return [f"not kept: {', '.join(lost)}"] if lost else []
+
+
+def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
     arguments, notes = encoding(reader.path, output, reader.channels)
     with replacing(output) as temporary, tempfile.TemporaryDirectory() as folder:
         wav = Path(folder) / "repaired.wav"
         with open(reader.path, "rb") as source:
-            _stream(reader, source, wav, "RF64" if reader.length * reader.channels > 1 << 29 else "WAV", "FLOAT", fills)
+            container = "RF64" if reader.length * reader.channels > 1 << 29 else "WAV"
+            _stream(reader, source, wav, container, "FLOAT", fills, gain)
+            lost = [] if reader.format == MEDIA else beside_sound(source, reader.format)
         remuxed(reader.path, wav, temporary, arguments)
-    return notes
+    return notes + _named(lost)
 
 
 def _kbps(reader: Reader, source: BinaryIO) -> float:
@@ -190,19 +200,24 @@ def _overwrite(copy: BinaryIO, reader: Reader, place: tuple[int, str], fills: Se
 
 
 def _stream(
-    reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill]
-) -> None:
-    """Write the file anew block by block, with its text fields."""
+    reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill], gain: float
+) -> list[str]:
+    """Write the file anew block by block, with its text fields; returns those that the format has no room for."""
     if subtype in BITS:
-        fills = [Fill(fill.gap, fill.audio.clamp(-1, 1)) for fill in fills]
+        fills = [Fill(fill.gap, fill.audio.clamp(-1 / gain, 1 / gain)) for fill in fills]
+    lost = []
     kbps = None if reader.subtype in LOSSLESS else _kbps(reader, source)
     with create(output, container, subtype, reader.sample_rate, reader.channels, kbps) as file:
         for name, text in reader.metadata().items():
-            with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
+            try:
                 setattr(file, name, text)
+            except soundfile.SoundFileError:  # some formats have no room for text
+                lost.append(f"the {name}")
         for start, block in reader.blocks():
             for fill in fills:
                 fill.into(block, start)
+            if gain != 1:
+                block = block * gain
             if subtype not in ("FLOAT", "DOUBLE") and not bool(torch.isfinite(block).all()):
                 raise InputError(f"{reader.path} has samples that are no numbers, which {container} cannot hold")
             if subtype in BITS and bool((block.abs() > 1).any()):  # known ones, which would be clipped
@@ -220,3 +235,4 @@ def _stream(
                 copy_mp3_tags(source, output, retagged)
     if soundfile.info(sound_name(output)).frames != reader.length:
         raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")
+    return lost
