@@ -65,8 +65,9 @@ def repair_job(
             _tell(job, repair, name)
             if report is not None:
                 from audio_inpaint.report.excerpts import report_items
+                from audio_inpaint.report.fill_levels import file_levels
 
-                report.list_gaps(reader.path.name, repair)
+                report.list_gaps(reader.path.name, repair, file_levels(recording, repair))
                 for item in report_items(recording, repair, name, truth):
                     report.add(item)
     return True

@@ -108,15 +108,16 @@ class Report:
             raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
         self.items.append(_Counts(item.name, len(item.gaps), lost_ms([item]), to_check(item)))
 
-    def list_gaps(self, name: str, repair: FileRepair) -> None:
+    def list_gaps(self, name: str, repair: FileRepair, levels: Sequence[float | None]) -> None:
         """List all gaps of a recording, shown or not, to be judged on the page.
 
         Args:
             name: of the recording, with which the names of its items begin.
             repair: what was done to it.
+            levels: of the fills against their sides, dB.
         """
         rows = []
-        for gap, one in zip(repair.gaps, told(repair.gaps, repair.explanations), strict=True):
+        for gap, one, level in zip(repair.gaps, told(repair.gaps, repair.explanations), levels, strict=True):
             rows.append(
                 {
                     "start": gap.start,
@@ -124,6 +125,7 @@ class Report:
                     "channel": gap.channel,
                     "label": one.label if one else "",
                     "doubtful": bool(one and one.doubtful),
+                    "level": None if level is None else round(level, 1),
                     # where it was before anything was inserted, for labels that are given back
                     "was": [earlier(gap.start, repair.insertions), earlier(gap.stop, repair.insertions)],
                     "inserted": inserted_of(gap, repair.insertions) if gap.channel is None else 0,
