@@ -10,14 +10,15 @@ PACKAGE = Path(__file__).parent.parent / "audio_inpaint"
 # from the bottom to the top; rooms of one line may import each other, but not in a circle
 LAYERS = [
     ["errors", "extras", "processes"],
-    ["arrays", "gaps", "random_gaps"],
+    ["arrays", "gaps", "insertions", "random_gaps"],
     ["files"],
     ["marker_files"],
     ["gap_files", "dsp"],
     ["nn", "losses", "scores", "alignment"],
     ["methods"],
     ["spans", "detection", "references"],
-    ["repairing"],
+    ["filling"],
+    ["repairing", "forecast"],
     ["report", "training", "listening", "benchmark"],
     ["commands", "train"],
     ["cli"],

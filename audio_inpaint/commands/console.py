@@ -38,6 +38,17 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
+def clock(seconds: float) -> str:
+    """Return a duration as somebody would say it.
+
+    >>> clock(0.4), clock(42.3), clock(130), clock(7300)
+    ('1 s', '42 s', '2 min', '2.0 h')
+    """
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
 def progress() -> Callable[[int, int], None]:
     """Return what shows how many gaps are filled, and the time that is left, on a line that goes when all are."""
     began = time.monotonic()

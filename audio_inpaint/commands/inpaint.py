@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 NOTES = """\
 Without --gaps the gaps are detected: runs of zeros, of held values and of NaN, repeated samples, and dropouts. If no
 gap is found in a single file, that is an error; in a batch the file is skipped. The output has the input's rate,
-channels, length and sample format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are
-re-encoded. If the output's suffix names another format, sample precision is kept, or a message says that the format
-cannot keep it.
+channels, sample format and length, unless --gaps inserts what a capture dropped: then cue points and markers move
+along, and all that is listed counts in the output's time. WAV, AIFF and FLAC come back bit for bit outside the gaps;
+Ogg, Opus and MP3 are re-encoded. If the output's suffix names another format, sample precision is kept, or a message
+says that the format cannot keep it.
 
 --labels lists what was filled, by what, and the signal-to-noise ratio to expect. The label says `check` where more of
 a fill is likely to be wrong than right (under 3 dB), where nothing can be predicted, and where an octave of the fill is
@@ -35,6 +36,7 @@ replaced.
 examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav
   audio-inpaint inpaint damaged.wav -o repaired.wav --gaps 0.1-0.15,2.31-2.36
+  audio-inpaint inpaint capture.wav -o repaired.wav --gaps 2.0+0.015
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
   audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
   audio-inpaint inpaint damaged.wav -o repaired.wav --reference broadcast.mp3
@@ -65,7 +67,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--gaps",
         metavar="SPEC",
         help="seconds (0.1-0.15,2.31-2.36), samples (1600:2400), a CSV or Audacity label file, or a folder of those "
-        "named as the inputs; detected if left out",
+        "named as the inputs; detected if left out; 2.0+0.015 inserts 15 ms that are missing at 2 s",
     )
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
@@ -99,6 +101,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument("--recursive", action="store_true", help="folders mean the files in their subfolders too")
     parser.add_argument(
         "--suffix", default="", metavar="TEXT", help="put at the end of outputs' names in a folder, such as _repaired"
+    )
+    parser.add_argument(
+        "--normalise",
+        action="store_true",
+        help="where samples would clip in the output's format, scale all of them so that the loudest just fits",
     )
     records.add_options(parser)
     parser.add_argument(

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -17,6 +17,7 @@ from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.paths import as_path
+from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
@@ -33,9 +34,14 @@ class Reader:
         path: WAV, AIFF, FLAC, Ogg, Opus, MP3 or another format that libsndfile knows; or one of `files.media`, which
             ffmpeg decodes.
 
+    Attributes:
+        insertions: what it has room for that the file lacks; `files.room` makes it.
+
     Raises:
         InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, or without samples.
     """
+
+    insertions: Sequence[Insertion] = ()
 
     def __init__(self, path: str | Path):
         self.path = as_path(path, "the audio file")

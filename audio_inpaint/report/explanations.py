@@ -48,7 +48,7 @@ def share_tables(item: Item) -> str:
 
 
 def _shares(item: Item, method: str, own: list[tuple[int, Explanation]]) -> str:
-    note = "Of each candidate: its share"
+    note = "Level: of the fill, against its sides. Of each candidate: its share"
     if any(one.errors for _, one in own):
         note += ", and its SNR on rehearsals beside the gap"
     if any(one.doubtful for _, one in own):
