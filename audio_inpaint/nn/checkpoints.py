@@ -86,7 +86,7 @@ def _built(content: dict, path: Path, network: Callable | None = None) -> Spectr
                 return net(*given)
 
         if network is None:  # before its weights take memory, whatever the file promises
-            SpectralInpainter(weightless, **sizes).load_state_dict(own)
+            SpectralInpainter(weightless, **sizes).load_state_dict(own, assign=True)
         inpainter = SpectralInpainter(net, **sizes)
         inpainter.load_state_dict(_numbers(own))
     return inpainter.eval().requires_grad_(False)
@@ -178,7 +178,7 @@ def _built_refiner(content: dict, path: Path) -> nn.Module:
     with _fitting(path, "refiner"):
         build = factory(options["net"])
         with torch.device("meta"):
-            build().load_state_dict(own)
+            build().load_state_dict(own, assign=True)
         net = build()
         net.load_state_dict(_numbers(own))
     return net.eval().requires_grad_(False)
