@@ -1,41 +1,36 @@
-"""Repairing audio in memory and in files: one loop from gaps to fills, for every command, Python and the benchmark.
-
-Gaps that are near each other share a span: the stretch of the recording that a method gets at once. Each span is read,
-goes through the method, and leaves its fills; nothing else of it is kept.
-"""
+"""Repairing audio in memory and in files."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from audio_inpaint.alignment.sound import Sound
+from audio_inpaint.also import opened, reads_also
 from audio_inpaint.arrays import as_samples, like
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.filling import Progress, filled
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
-from audio_inpaint.methods.contract import Method, context_and_longest, restored
+from audio_inpaint.methods.contract import Method
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.given import as_method
-from audio_inpaint.methods.progress import counting
-from audio_inpaint.references import Reference, accompanied, aligned, reads_references
-from audio_inpaint.spans import Read, Shape, Span, finite, read_span, spans
+from audio_inpaint.references import aligned, reads_references
+from audio_inpaint.spans import Shape, finite
 
 if TYPE_CHECKING:
+    from audio_inpaint.also import Also
     from audio_inpaint.methods.explanation import Explanation
-
-Progress = Callable[[int, int], None]  # gaps filled, gaps in all
 
 
 @dataclass(frozen=True)
@@ -47,6 +42,7 @@ class Repair:
         gaps: sorted and merged, in samples.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         references: how each of them fits, one line each.
+        also: what was searched of further recordings, and how many fills draw on them, one line each.
 
     >>> repair(np.ones(4000), [(100, 200)], 8000, "silence").gaps
     [Gap(start=100, stop=200, channel=None)]
@@ -56,6 +52,7 @@ class Repair:
     gaps: list[Gap]
     explanations: list[Explanation] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
 
 
 def repair(
@@ -65,6 +62,7 @@ def repair(
     method: str | Method = "auto",
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Repair:
@@ -80,6 +78,8 @@ def repair(
             network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
         references: other recordings of the same programme, aligned by themselves, to hear what was lost in: files; or
             audio in memory, at the same sample rate or as a pair (audio, sample rate).
+        also: further recordings, to be searched for passages like what surrounds a gap: files, folders of them, or
+            audio in memory, likewise.
         device: where a method computes that can compute on a GPU, such as "cuda".
         progress: called with (gaps filled, gaps in all).
 
@@ -107,12 +107,15 @@ def repair(
     work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
     restorer = as_method(method)
     ours = Sound(lambda start, stop: work[:, start:stop], *shape, found)
-    with aligned(references, ours, restorer) as others:
-        for fills, explained in filled(ours.read, shape, work.dtype, found, restorer, device, progress, others):
+    with aligned(references, ours, restorer) as others, opened(also, restorer, shape.sample_rate) as pool:
+        given = found, restorer, device, progress, others, pool.searched
+        for fills, explained in filled(ours.read, shape, work.dtype, *given):
             for fill in fills:
                 fill.into(output, 0)
             explanations += explained
-        return Repair(like(audio, output), found, _in_order(explanations), list(map(str, others)))
+        return Repair(
+            like(audio, output), found, _in_order(explanations), list(map(str, others)), pool.told(explanations)
+        )
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,7 @@ class FileRepair:
         explanations: how they were filled, in the order of time; empty if the method does not say.
         notes: what the output's format could not keep, one line each.
         references: how each of them fits, one line each.
+        also: what was searched of further recordings, and how many fills draw on them, one line each.
 
     >>> import soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
@@ -146,6 +150,7 @@ class FileRepair:
     explanations: list[Explanation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
 
 
 def repair_file(
@@ -155,6 +160,7 @@ def repair_file(
     method: str | Method = "auto",
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
@@ -168,6 +174,7 @@ def repair_file(
             None detects them.
         method: as `repair` takes it.
         references: as `repair` takes them.
+        also: as `repair` takes them.
         device: as `repair` takes it.
         overwrite: replace an output that exists.
         progress: called with (gaps filled, gaps in all).
@@ -189,13 +196,15 @@ def repair_file(
     if isinstance(gaps, str | Path) and os.path.isfile(gaps):
         paths.reads(gaps, "the list of gaps")
     reads_references(references, path, paths)
+    reads_also(also, path, paths)
     paths.writes(output, "the output")
     paths.check(overwrite)
     with Reader(path) as reader:
         found = gaps_of(reader, gaps)
         if not found:
             raise InputError(f"no gap was found in {path}: name the gaps")
-        return repair_recording(reader, output, found, chosen, references=references, device=device, progress=progress)
+        heard = {"references": references, "also": also}
+        return repair_recording(reader, output, found, chosen, **heard, device=device, progress=progress)
 
 
 def gaps_of(reader: Reader, given: Any) -> list[Gap]:
@@ -222,6 +231,7 @@ def repair_recording(
     method: Method,
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     progress: Progress | None = None,
     rejected: Sequence[Gap] = (),
@@ -234,6 +244,7 @@ def repair_recording(
         gaps: as `gaps_of` returns them.
         method: what restores.
         references: as `repair` takes them.
+        also: as `repair` takes them.
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
         rejected: gaps among these whose samples are lost too, so that no method uses them, but stay as they are.
@@ -246,98 +257,20 @@ def repair_recording(
     target(reader, Path(output))  # what would fail after minutes of work is refused before it
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
-    with aligned(references, Sound.of(reader, gaps), method) as others:
-        for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress, others):
+    with aligned(references, Sound.of(reader, gaps), method) as others, opened(also, method) as opened_also:
+        pool = opened_also.without(reader.path, output)
+        given = gaps, method, device, progress, others, pool.searched
+        for new, explained in filled(reader.read, shape, reader.dtype, *given):
             fills += new
             explanations += explained
-        fits = list(map(str, others))
+        fits, searched = list(map(str, others)), pool.told(explanations)
     fills = [part for fill in fills for part in fill.without(rejected)]
     explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     notes = write_patched(reader, output, fills)
     seconds, explained = time.perf_counter() - began, _in_order(explanations)
     return FileRepair(
-        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, explained, notes, fits
+        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, explained, notes, fits, searched
     )
-
-
-# -- the loop ----------------------------------------------------------------------------------------------------------
-
-
-Restore = Callable[[Span, Tensor, Tensor], tuple[Tensor, list["Explanation"]]]
-
-
-def filled(
-    read: Read,
-    shape: Shape,
-    dtype: torch.dtype,
-    gaps: Sequence[Gap],
-    method: Method,
-    device: str | None = None,
-    progress: Progress | None = None,
-    references: Sequence[Reference] = (),
-) -> Iterator[tuple[list[Fill], list[Explanation]]]:
-    """Fill the gaps of a recording by a method, span by span.
-
-    Args:
-        read: gives samples of it.
-        shape: of it.
-        dtype: in which the method gets it, float32 or float64.
-        gaps: as `as_gaps` returns them.
-        method: what restores.
-        device: where, if it can compute on a GPU.
-        progress: called with (gaps filled, gaps in all).
-        references: other recordings; those that fit are read around each gap, as further channels.
-
-    Yields:
-        The fills of a span, and how they were made, in samples of the recording.
-
-    Raises:
-        InputError: a known sample is not finite, or nothing is known around a gap.
-        ContractError: the method broke its contract.
-    """
-    context, longest = context_and_longest(method)
-    ours = Sound(read, *shape, gaps)
-
-    def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
-        wanted = [one.moved(-span.start) for one in span.gaps]
-        audio, gap, names = accompanied(audio, gap, references, ours, span)
-        output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names)
-        return output[: shape.channels], explanations
-
-    done, plan = 0, spans(gaps, shape, context, longest)
-    total = sum(len(span.gaps) for span in plan)
-    for span in plan:
-        with counting(progress, done, len(span.gaps), total):
-            made = fills_of(span, read, shape, dtype, restore)
-        yield made
-        done += len(span.gaps)
-
-
-def fills_of(
-    span: Span, read: Read, shape: Shape, dtype: torch.dtype, restore: Restore
-) -> tuple[list[Fill], list[Explanation]]:
-    """Read a span, restore it, and keep its fills and how they were made, in samples of the recording.
-
-    Args:
-        span: of a plan.
-        read: gives samples of the recording.
-        shape: of the recording.
-        dtype: in which it is restored.
-        restore: `restore(span, audio (channel, time), gap (channel, time))`.
-
-    Raises:
-        InputError: a known sample is not finite, or nothing is known around a gap.
-    """
-    audio, gap = read_span(span, read, shape, dtype)
-    output, explanations = restore(span, audio, gap)
-    fills = [Fill(one, _cut(output, one.moved(-span.start))) for one in span.gaps]
-    return fills, [one.moved(span.start) for one in explanations]
-
-
-def _cut(audio: Tensor, gap: Gap) -> Tensor:
-    """Copy a gap's samples, since a view would keep all of the audio in memory."""
-    channels = slice(None) if gap.channel is None else slice(gap.channel, gap.channel + 1)
-    return audio[channels, gap.start : gap.stop].to("cpu", torch.float64, copy=True)
 
 
 def _in_order(explanations: list[Explanation]) -> list[Explanation]:

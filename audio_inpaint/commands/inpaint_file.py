@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import Choice, chosen
@@ -27,7 +27,7 @@ def repair_job(
     job: Job,
     arguments: argparse.Namespace,
     method: "Method",
-    references: "list[Reader]",
+    others: dict[str, Any],
     device: str | None,
     several: bool,
     report: "Report | None",
@@ -55,7 +55,7 @@ def repair_job(
         show = progress() if sys.stderr.isatty() else None
         with _output(job) as output:
             repair = repair_recording(
-                reader, output, gaps, method, references=references, device=device, progress=show, rejected=rejected
+                reader, output, gaps, method, **others, device=device, progress=show, rejected=rejected
             )
         if not job.done:
             records.leave(arguments, reader, repair, rejected)
@@ -120,7 +120,7 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
         f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}",
         flush=True,
     )
-    for fit in repair.references:
+    for fit in [*repair.references, *repair.also]:
         print(f"  {fit}", flush=True)
     for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)

@@ -19,9 +19,10 @@ from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.formats import target
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.recording import Reader
+from audio_inpaint.filling import fills_of
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import LONGEST, alike, of_channels
-from audio_inpaint.repairing import FileRepair, fills_of, gaps_of
+from audio_inpaint.repairing import FileRepair, gaps_of
 from audio_inpaint.report import write_report
 from audio_inpaint.report.excerpts import report_items
 from audio_inpaint.scores.columns import column_scores

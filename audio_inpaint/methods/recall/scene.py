@@ -15,6 +15,7 @@ from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.recall.annex import annexed
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard
@@ -33,6 +34,7 @@ from audio_inpaint.methods.recall.ways import (
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.recall.recall import Recall
+    from audio_inpaint.pool.excerpts import Pool
 
 JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
@@ -54,9 +56,20 @@ class Scene:
         gap: true = lost, (time,).
         sample_rate: Hz.
         guides: what is known of other channels.
+        pool: other recordings that are searched, too.
+        runs: the gaps that are restored, if there is a pool.
     """
 
-    def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int, guides: Guides | None = None):
+    def __init__(
+        self,
+        recall: Recall,
+        known: Tensor,
+        gap: Tensor,
+        sample_rate: int,
+        guides: Guides | None = None,
+        pool: Pool | None = None,
+        runs: Sequence[Gap] = (),
+    ):
         self.recall, self.known, self.gap, self.sample_rate, self.guides = recall, known, gap, sample_rate, guides
         self.order, self.width = model_size(JANSSEN.order, JANSSEN.context, sample_rate)
         self.least = max(2, round(_LEAST * self.width))
@@ -70,7 +83,18 @@ class Scene:
         self.widest = max(way.width for way in self.ways)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
         longest = max(map(len, self.problems(mask_gaps(gap)))) + 2 * max(self.sizes.values())
-        self.search = TemplateSearch(known, gap, sample_rate, longest)
+        excerpts = []
+        if pool is not None:
+            excerpts = pool.excerpts(known, gap, self.sought(runs), 2 * self.width + MARGIN, sample_rate)
+        self.material = annexed(known, gap, excerpts, self.widest + MARGIN)
+        self.search = TemplateSearch(self.material.audio, self.material.gap, sample_rate, longest)
+
+    def sought(self, runs: Sequence[Gap]) -> list[Gap]:
+        """Gaps and where they are rehearsed: all of these are sought in a pool, so that rehearsals are no worse off."""
+        places: dict[Gap, None] = {}
+        for run in self.problems(runs):
+            places.update(dict.fromkeys([run, *self.rehearsals(run)]))
+        return list(places)
 
     def problems(self, runs: Sequence[Gap]) -> list[Gap]:
         """Join gaps that are too close for each to have surroundings of its own."""
@@ -82,7 +106,7 @@ class Scene:
         expected = self.recall.expected(self, run, trial)
         if trial is None:
             return None, left_to_janssen(run, expected)
-        return self.recall.finished(self, run, trial).numpy(), explanation(run, trial, expected)
+        return self.recall.finished(self, run, trial).numpy(), explanation(self, run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
@@ -186,7 +210,7 @@ class Scene:
                 matches = searched[way.template]
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
-                signal = self.known, self.gap, run, near
+                signal = self.material.audio, self.material.gap, run, near
                 total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
                 if way.guide in heard:
                     whole = heard[way.guide].cut(inner)
@@ -232,8 +256,18 @@ class Scene:
     def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
         """Find the segments that are like a gap's surroundings and have a whole context."""
         span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
-        lags = within.start - context.start + MARGIN, within.stop - context.stop - MARGIN
-        return self.search(span, run, lags, self.recall.matches, self.apart)
+        found, count = [], self.recall.matches
+        # A clock of its own puts a passage between two samples of the search rate, where the neighbouring periods of a
+        # high tone score higher: more of them are placed to the sample before the best is chosen.
+        for place, most, apart in ((within, count, self.apart), (self.material.span, 4 * count, 1 + self.apart // 8)):
+            lags = place.start - context.start + MARGIN, place.stop - context.stop - MARGIN
+            found += self.search(span, run, lags, most, apart)
+        kept: list[Match] = []
+        for match in sorted(found, key=lambda match: (-match.score, match.lag)):
+            whole = self.material.holds(context.moved(match.lag))
+            if whole and len(kept) < count and all(abs(match.lag - other.lag) >= self.apart for other in kept):
+                kept.append(match)
+        return kept
 
 
 def lost_in(context: Gap, run: Gap) -> Tensor:
