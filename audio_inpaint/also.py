@@ -58,7 +58,7 @@ class Also:
             return []
         fills = {(one.gap.start, one.gap.stop): one.drawn_on for one in explanations}
         drawn = Counter(source.name for source in fills.values() if source)
-        used = ", ".join(f"{count} of {len(fills)} fills on {name}" for name, count in drawn.most_common())
+        used = ", ".join(f"{count} of {len(fills)} fills draw on {name}" for name, count in drawn.most_common())
         return [*self.notes, f"also: {used}" if used else "also: no fill draws on them"]
 
 

@@ -80,6 +80,8 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
             entry["check"] = one.doubtful
             entry["label"] = one.label
             entry["weights"] = {name: round(float(share), 6) for name, share in one.weights.items()}
+            if one.drawn_on is not None:
+                entry["from"] = {"recording": one.drawn_on.name, "seconds": round(one.drawn_on.seconds, 6)}
         gaps.append(entry)
     return {
         "audio_inpaint": __version__,
@@ -92,6 +94,8 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
         "samples": repair.length,
         "processing_seconds": round(repair.seconds, 3),
         "gaps": gaps,
+        "references": list(repair.references),
+        "also": list(repair.also),
         "notes": list(repair.notes),
     }
 

@@ -78,7 +78,7 @@ class Pool:
             audio: (channel, time), lost samples zero.
             gap: true = lost, (time,).
             runs: the gaps, and where they are rehearsed.
-            beside: samples on each side of a gap that are wanted with it.
+            beside: samples on each side of a gap that are wanted with it, besides its own length.
             sample_rate: Hz.
 
         Returns:
@@ -109,7 +109,7 @@ class Pool:
         for _, _, number, start, length in sorted(ranked):
             seconds = len(self.others[number].index) / SEARCH_RATE
             own = windows.setdefault(number, [])
-            joined = _joined([*own, (max(0.0, start - beside), min(seconds, start + length + beside))])
+            joined = _joined([*own, (max(0.0, start - beside - length), min(seconds, start + beside + 2 * length))])
             rest = sum(_total(other) for place, other in windows.items() if place != number)
             if rest + _total(joined) <= _MOST:
                 windows[number] = joined

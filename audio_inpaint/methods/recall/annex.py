@@ -41,7 +41,8 @@ class Annex:
 
     def holds(self, place: Gap) -> bool:
         """Whether a place is in the recording, whose losses are few, or within a passage, of which all is known."""
-        return place.stop <= self.length or not bool(self.gap[place.start : place.stop].any())
+        inside = self.length <= place.start and place.stop <= len(self.gap)
+        return place.stop <= self.length or (inside and not bool(self.gap[place.start : place.stop].any()))
 
     def heard(self, start: int, sample_rate: int) -> tuple[str, float | None]:
         """Return of which other recording a sample is, and at which second of it; no name and None if of this one."""

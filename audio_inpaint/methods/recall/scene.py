@@ -206,7 +206,7 @@ class Scene:
             if way.template:
                 near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
                 if way.template not in searched:  # all that recall have the same width
-                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template])
+                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template], model or run)
                 matches = searched[way.template]
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
@@ -253,8 +253,11 @@ class Scene:
                 found[name] = heard.cut(inner)
         return found
 
-    def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
-        """Find the segments that are like a gap's surroundings and have a whole context."""
+    def matches(self, run: Gap, context: Gap, within: Gap, size: int, model: Gap) -> list[Match]:
+        """Find the segments that are like a gap's surroundings and have a whole context.
+
+        Those of another recording that lack what would be heard for the gap itself are none for its rehearsals either.
+        """
         span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
         found, count = [], self.recall.matches
         # A clock of its own puts a passage between two samples of the search rate, where the neighbouring periods of a
@@ -264,7 +267,7 @@ class Scene:
             found += self.search(span, run, lags, most, apart)
         kept: list[Match] = []
         for match in sorted(found, key=lambda match: (-match.score, match.lag)):
-            whole = self.material.holds(context.moved(match.lag))
+            whole = all(self.material.holds(place.moved(match.lag)) for place in (context, model))
             if whole and len(kept) < count and all(abs(match.lag - other.lag) >= self.apart for other in kept):
                 kept.append(match)
         return kept
