@@ -1,4 +1,4 @@
-"""What further recordings are worth, and what they cost: SNR of fills with a pool that knows, and with one that does not.
+"""What further recordings are worth, and what they cost: SNR of fills with some that know, and some that do not.
 
     python benchmarks/also.py MUSIC [--gaps 30] [--lengths 20 64 200] [--pool 20]
 
@@ -81,7 +81,7 @@ def main() -> None:
                     done = repair(damaged, [(start, start + size)], rate, options.method, also=also)
                     seconds[name].append(time.perf_counter() - began)
                     scores[name].append(snr(truth, done.audio[:, start : start + size]))
-                shown = "  ".join(f"{name} {own[-1]:.1f} ({seconds[name][-1]:.1f} s)" for name, own in scores.items())
+                shown = "  ".join(f"{name} {own[-1]:.2f} ({seconds[name][-1]:.1f} s)" for name, own in scores.items())
                 print(f"{number + 1:4} of {len(chosen)}  {path.name:16} {length:5g} ms  {shown}", flush=True)
     print(
         f"\nmean SNR, dB, of {options.method} (median); difference to none, its standard error, and the worst; seconds"

@@ -16,8 +16,9 @@ from audio_inpaint import InputError, repair, repair_file
 from audio_inpaint.cli import main
 from audio_inpaint.files.recording import Reader, read
 from audio_inpaint.gaps import Gap
+from audio_inpaint.pool import excerpts as excerpting
 from audio_inpaint.pool import index
-from audio_inpaint.pool.excerpts import _MOST, Other, Pool
+from audio_inpaint.pool.excerpts import Other, Pool
 from audio_inpaint.pool.index import cache_folder, index_of, signal_of
 
 JINGLE = programme(3, 2, seed=2)
@@ -104,11 +105,11 @@ def test_one_channel_lost():
     assert snr(repaired, start, stop) > 30
 
 
-def test_unrelated_recordings_change_next_to_nothing(alone):
-    also = [programme(60, 2, seed=9), programme(60, 2, seed=10)]
-    repaired = repair(damaged(), GAPS, RATE, also=also)
-    changes = [snr(repaired.audio, *gap) - snr(alone.audio, *gap) for gap in GAPS]
-    assert min(changes) > -0.1
+def test_unrelated_recordings_change_nothing(alone):
+    """What is like the gap by chance is not like it beyond what was compared."""
+    repaired = repair(damaged(), GAPS, RATE, also=[programme(60, 2, seed=9), programme(60, 2, seed=10)])
+    assert np.array_equal(repaired.audio, alone.audio)
+    assert repaired.also == ["also: 2 recordings, 2.0 min", "also: no fill draws on them"]
 
 
 def test_a_recording_that_lost_the_same_is_no_evidence_though_it_knows_all_rehearsals(alone):
@@ -129,13 +130,14 @@ def test_methods_that_search_nothing_refuse_them():
         repair(damaged(), GAPS, RATE, "janssen", also=[OTHER])
 
 
-def test_excerpts_are_read_in_time_and_only_so_many():
-    long = programme(200, seed=5)
+def test_excerpts_are_read_in_time_and_only_so_many(monkeypatch):
+    monkeypatch.setattr(excerpting, "_MOST", 20.0)
+    long = programme(100, seed=5)
     pool = Pool([Other("long", signal_of(sound(long)), lambda: sound(long))])
     ours = torch.from_numpy(soxr.resample(long[0], RATE, 24000, quality="VHQ"))[None]
-    runs = [Gap(round(second * 24000), round(second * 24000) + 500) for second in np.arange(2.0, 190.0, 2.0)]
+    runs = [Gap(round(second * 24000), round(second * 24000) + 500) for second in np.arange(2.0, 90.0, 2.0)]
     excerpts = pool.excerpts(ours, torch.zeros(ours.shape[-1], dtype=torch.bool), runs, 6000, 24000)
-    assert 0.9 * _MOST < sum(one.audio.shape[-1] for one in excerpts) / 24000 <= _MOST
+    assert 18 < sum(one.audio.shape[-1] for one in excerpts) / 24000 <= 20
     for one in excerpts:
         start = one.start * 24000
         own = ours[:, round(start) + 200 : round(start) + one.audio.shape[-1] - 200]

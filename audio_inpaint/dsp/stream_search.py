@@ -81,6 +81,26 @@ def best_places(signal: np.ndarray, templates: Sequence[Template], count: int, s
     return found
 
 
+def likeness(signal: np.ndarray, template: Template, start: int, most: int) -> float:
+    """Return the best normalised correlation of a template with a signal from a place up to `most` samples off.
+
+    Args:
+        signal: (time,).
+        template: of one channel.
+        start: where its first sample is about.
+        most: samples.
+    """
+    samples, known = template.samples[0], np.zeros(template.samples.shape[-1])
+    for first, last in template.known:
+        known[first:last] = 1
+    first, last = start - most, start + most + len(samples)
+    part = np.zeros(last - first)
+    inside = slice(max(0, first), max(0, min(last, len(signal))))
+    part[inside.start - first : inside.stop - first] = signal[inside]
+    energy = np.correlate(part**2, known) * template.energy[-1]
+    return float((np.correlate(part, samples) / np.sqrt(energy.clip(1e-30))).max())
+
+
 def _best_places(signal: np.ndarray, templates: Sequence[Template], count: int, spacing: int) -> list[list[Place]]:
     size = max(one.samples.shape[-1] for one in templates)
     n_fft = next_fast_len(max(_BLOCK, 4 * size), real=True)

@@ -12,12 +12,15 @@ from torch import Tensor
 
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.dsp.resampling import resampled
-from audio_inpaint.dsp.stream_search import best_places, surroundings
-from audio_inpaint.dsp.template_search import SEARCH_RATE
+from audio_inpaint.dsp.stream_search import best_places, likeness, surroundings
+from audio_inpaint.dsp.template_search import SEARCH_RATE, Template
 from audio_inpaint.gaps import Gap
 
 # Seconds on each side of a gap that are compared: less than lie between it and its rehearsals.
 _SIDE = 0.128
+# What is heard by chance is like the gap as far as it was compared, what is played again is like it beyond, too: of so
+# many seconds more on each side, and up to so many samples of the search rate off, as a high tone may be placed.
+_BEYOND, _CONFIRMED, _OFF = 0.128, 0.5, 64
 # Places that are looked at for each gap, the best of all recordings, and how many seconds they are apart.
 _EACH, _SPACING = 8, 0.25
 # Seconds of all excerpts: they are searched again for every gap, at the recording's own rate.
@@ -93,17 +96,17 @@ class Pool:
         """Choose what to read, in seconds of each recording: the best place of every gap first, while there is room."""
         most = max(1, _WORK // max(1, sum(len(other.index) for other in self.others)))
         longest = sorted(runs, key=lambda run: (-len(run), run.start))[:most]
-        sought = [(run, surroundings(audio, gap, run, round(_SIDE * sample_rate), sample_rate)) for run in longest]
-        sought = [(len(run) / sample_rate, *found) for run, found in sought if found is not None]
+        sought = list(filter(None, (_sought(audio, gap, run, sample_rate) for run in longest)))
         places = [[] for _ in sought]
         for number, other in enumerate(self.others):
-            found = best_places(other.index, [one[1] for one in sought], _EACH, round(_SPACING * SEARCH_RATE))
-            for own, (_, _, offset), heard in zip(places, sought, found, strict=True):
-                own += [(-place.score, number, place.start / SEARCH_RATE + offset) for place in heard]
+            found = best_places(other.index, [one.near for one in sought], _EACH, round(_SPACING * SEARCH_RATE))
+            for own, one, heard in zip(places, sought, found, strict=True):
+                own += [(-place.score, number, place.start / SEARCH_RATE + one.start) for place in heard]
         ranked = [
-            (rank, score, number, start, length)
-            for own, (length, _, _) in zip(places, sought, strict=True)
+            (rank, score, number, start, one.length)
+            for own, one in zip(places, sought, strict=True)
             for rank, (score, number, start) in enumerate(sorted(own)[:_EACH])
+            if one.confirmed(self.others[number].index, start)
         ]
         windows: dict[int, list[tuple[float, float]]] = {}
         for _, _, number, start, length in sorted(ranked):
@@ -114,6 +117,38 @@ class Pool:
             if rest + _total(joined) <= _MOST:
                 windows[number] = joined
         return [(number, window) for number in sorted(windows) for window in windows[number]]
+
+
+class _Sought(NamedTuple):
+    """A gap that is sought.
+
+    Attributes:
+        length: of it, in seconds.
+        near: what surrounds it.
+        start: seconds from where that begins to the gap.
+        beyond: what surrounds that.
+        before: seconds from where that begins to the gap.
+    """
+
+    length: float
+    near: Template
+    start: float
+    beyond: Template
+    before: float
+
+    def confirmed(self, signal: np.ndarray, start: float) -> bool:
+        """Whether a place is like it beyond what it was chosen by, the gap being at `start`, in seconds."""
+        place = round((start - self.before) * SEARCH_RATE)
+        return likeness(signal, self.beyond, place, _OFF) >= _CONFIRMED
+
+
+def _sought(audio: Tensor, gap: Tensor, run: Gap, sample_rate: int) -> _Sought | None:
+    side, beyond = round(_SIDE * sample_rate), round(_BEYOND * sample_rate)
+    wide = Gap(max(0, run.start - side), min(len(gap), run.stop + side))
+    near, farther = (surroundings(audio, gap, *pair, sample_rate) for pair in ((run, side), (wide, beyond)))
+    if near is None or farther is None:
+        return None
+    return _Sought(len(run) / sample_rate, *near, farther[0], farther[1] + (run.start - wide.start) / sample_rate)
 
 
 def _total(windows: Sequence[tuple[float, float]]) -> float:
