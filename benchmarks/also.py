@@ -2,9 +2,10 @@
 
     python benchmarks/also.py MUSIC [--gaps 30] [--lengths 20 64 200] [--pool 20]
 
-MUSIC is a folder of audio files, such as that of the open corpus (docs/benchmark.md). One gap is cut into the first
-half of each of as many files as there are gaps, lengths in turn, all channels, at its own rate. The pools: none, the
-second half of the file through MP3 at 128 kbit/s, at 44.1 or 48 kHz, whichever it has not; so many other files.
+MUSIC is a folder of audio files, such as that of the open corpus (docs/benchmark.md). One gap is cut into each of as
+many files as there are gaps, lengths in turn, all channels, at its own rate. The pools: none; an episode, in which the
+four seconds around the gap are heard between five of other sound each, through MP3 at 128 kbit/s, at 44.1 or 48 kHz,
+whichever the file has not; and so many unrelated files.
 """
 
 import argparse
@@ -68,15 +69,16 @@ def main() -> None:
             for number, path in enumerate(chosen):
                 length = options.lengths[number % len(options.lengths)]
                 audio, rate = read(path)
-                half, rest = np.array_split(audio.numpy(), 2, axis=1)
-                size = round(length * rate / 1000)
-                start = int(random.uniform(0.3, 0.7) * (half.shape[-1] - size))
-                truth = half[:, start : start + size]
+                audio, size = audio.numpy(), round(length * rate / 1000)
+                start = int(random.uniform(0.3, 0.7) * (audio.shape[-1] - size))
+                truth, around = audio[:, start : start + size], audio[:, max(0, start - 2 * rate) :][:, : 4 * rate]
                 if not truth.any():
                     continue
-                damaged = half.astype(np.float32)
+                damaged = audio.astype(np.float32)
                 damaged[:, start : start + size] = 0
-                for name, also in {"none": [], "rest": [lossy(rest, rate)], "unrelated": pool}.items():
+                other = read(others[number % len(others)])[0].numpy()[np.arange(len(audio)) % 1]
+                episode = np.concatenate([other[:, : 5 * rate], around, other[:, 5 * rate : 10 * rate]], 1)
+                for name, also in {"none": [], "episode": [lossy(episode, rate)], "unrelated": pool}.items():
                     began = time.perf_counter()
                     done = repair(damaged, [(start, start + size)], rate, options.method, also=also)
                     seconds[name].append(time.perf_counter() - began)

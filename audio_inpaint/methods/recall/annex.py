@@ -39,10 +39,12 @@ class Annex:
         """Where the passages are."""
         return Gap(self.length, self.audio.shape[-1])
 
-    def holds(self, place: Gap) -> bool:
-        """Whether a place is in the recording, whose losses are few, or within a passage, of which all is known."""
-        inside = self.length <= place.start and place.stop <= len(self.gap)
-        return place.stop <= self.length or (inside and not bool(self.gap[place.start : place.stop].any()))
+    def holds(self, *places: Gap) -> bool:
+        """Whether the first place is in the recording, whose losses are few, or all lie in passages and are known."""
+        if places[0].stop <= self.length:
+            return True
+        inside = all(self.length <= place.start and place.stop <= len(self.gap) for place in places)
+        return inside and not any(bool(self.gap[place.start : place.stop].any()) for place in places)
 
     def heard(self, start: int, sample_rate: int) -> tuple[str, float | None]:
         """Return of which other recording a sample is, and at which second of it; no name and None if of this one."""

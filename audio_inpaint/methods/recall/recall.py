@@ -46,6 +46,7 @@ class Recall:
 
     Args:
         templates: seconds of the surroundings that are compared on each side, one search each.
+        long_templates: the same for gaps longer than two of Janssen's contexts: a beat, a bar.
         contexts: of the candidates without recall, in Janssen's contexts, the first being 1, his own: sound that
             changes wants short ones.
         matches: segments that are added up, at most.
@@ -57,6 +58,7 @@ class Recall:
     """
 
     templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
+    long_templates: tuple[Seconds, ...] = (0.25, 1.0)
     contexts: tuple[Annotated[float, Range(0.05, 10)], ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
     matches: Count = 16
     responses: tuple[Count, ...] = (1, 33, 129)

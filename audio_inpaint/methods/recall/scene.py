@@ -13,7 +13,7 @@ from torch import Tensor
 from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
-from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.explanation import DOUBTFUL, Explanation
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.annex import annexed
 from audio_inpaint.methods.recall.completion import completed
@@ -28,6 +28,7 @@ from audio_inpaint.methods.recall.ways import (
     continuing_ways,
     crossing_ways,
     guided_ways,
+    long_ways,
     plain_ways,
     recalling_ways,
 )
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
 JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
 _LEAST = 0.25
-# Contexts that a gap may be long: the equations of every candidate grow with its square.
+# Contexts that a gap may be long: the equations of every candidate grow with its square. In longer ones what is recalled
+# leaves over is continued from both sides.
 _LONGEST = 2
 # How often a rehearsal of guides may be halved to find a place.
 _HALVED = 4
@@ -80,13 +82,18 @@ class Scene:
         guided = guided_ways(names, recall.responses, recall.templates, self.order, self.width)
         self.ways = plain + recalling_ways(recall.templates, self.order, self.width) + guided
         self.continuing_ways = continuing_ways(guided, self.order, self.width)
-        self.widest = max(way.width for way in self.ways)
+        self.long_ways = self.continuing_ways + long_ways(recall.long_templates, self.order, self.width)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
-        longest = max(map(len, self.problems(mask_gaps(gap)))) + 2 * max(self.sizes.values())
+        longest = max(map(len, self.problems(mask_gaps(gap))))
+        if self.is_long(longest):
+            self.sizes |= {template: round(template * sample_rate) for template in recall.long_templates}
+        self.widest = max(*(way.width for way in self.ways), *self.sizes.values())
         excerpts = []
         if pool is not None:
-            excerpts = pool.excerpts(known, gap, self.sought(runs), 2 * self.width + MARGIN, sample_rate)
+            beside = max(2 * self.width, *self.sizes.values()) + MARGIN
+            excerpts = pool.excerpts(known, gap, self.sought(runs), beside, sample_rate)
         self.material = annexed(known, gap, excerpts, self.widest + MARGIN)
+        longest += 2 * max(self.sizes.values())
         self.search = TemplateSearch(self.material.audio, self.material.gap, sample_rate, longest)
 
     def sought(self, runs: Sequence[Gap]) -> list[Gap]:
@@ -110,17 +117,17 @@ class Scene:
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
-        ways = self.ways if run.stop - run.start <= _LONGEST * self.width and self.has_surroundings(run) else []
         heard = self.guides is not None and self.guides.any_known(run)
-        places = self.rehearsals(run, heard) if ways or heard else []
+        long, inside = self.is_long(len(run)), self.has_surroundings(run)
+        places = self.rehearsals(run, heard) if inside or heard else []
         if heard and not places:
-            heard, places = False, self.rehearsals(run) if ways else []
+            heard, places = False, self.rehearsals(run) if inside else []
+        ways = (self.long_ways if long else self.ways) if inside else self.continuing_ways
         if not heard:
             ways = [way for way in ways if not way.guide]
         before, after = slice(max(0, run.start - self.width), run.start), slice(run.stop, run.stop + self.width)
-        if ways and (self.gap[before].any() or self.gap[after].any()):
+        if inside and not long and (self.gap[before].any() or self.gap[after].any()):
             ways = ways + crossing_ways(self.order, self.width, JANSSEN.iterations)
-        ways = ways or self.continuing_ways
         truths = [
             self.known[:, place.start : place.stop][:, pattern(self.gap, run, place)].double() for place in places
         ]
@@ -134,7 +141,13 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        # Of a long gap nothing is recalled unless more of it is right than wrong: bar by bar, chance has many tries.
+        return None if long and not sketch.guided and trial.errors.min() > 10 ** (-DOUBTFUL / 10) else trial
+
+    def is_long(self, size: int) -> bool:
+        """Whether a gap of so many samples is too long to be interpolated in every way."""
+        return size > _LONGEST * self.width
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -161,7 +174,7 @@ class Scene:
     def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
         """The nearest gap of a length that can be rehearsed before (-1) or after (1) a gap."""
         for step in range(5):
-            apart = self.width + step * self.least
+            apart = (max(self.sizes.values()) if self.is_long(size) else self.width) + step * self.least
             start = run.stop + apart if side > 0 else run.start - apart - size
             place = Gap(start, start + size)
             if start < 0 or place.stop > len(self.gap):
@@ -204,8 +217,9 @@ class Scene:
         for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
-                near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
-                if way.template not in searched:  # all that recall have the same width
+                wide = max(way.width, self.sizes[way.template])
+                near = Gap(run.start - min(before, wide), run.stop + min(after, wide))
+                if way.template not in searched:
                     searched[way.template] = self.matches(run, near, within, self.sizes[way.template], model or run)
                 matches = searched[way.template]
             if matches:
@@ -267,7 +281,7 @@ class Scene:
             found += self.search(span, run, lags, most, apart)
         kept: list[Match] = []
         for match in sorted(found, key=lambda match: (-match.score, match.lag)):
-            whole = all(self.material.holds(place.moved(match.lag)) for place in (context, model))
+            whole = self.material.holds(context.moved(match.lag), model.moved(match.lag))
             if whole and len(kept) < count and all(abs(match.lag - other.lag) >= self.apart for other in kept):
                 kept.append(match)
         return kept
