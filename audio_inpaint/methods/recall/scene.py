@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
 _LEAST = 0.25
-# Contexts that a gap may be long: the equations of every candidate grow with its square. What longer ones' recollections
-# leave over is continued from both sides.
+# Contexts that a gap may be long: the equations of every candidate grow with its square. Longer ones are recalled, too,
+# and what that leaves over is continued from both sides.
 _LONGEST = 2
 # How often a rehearsal of guides may be halved to find a place.
 _HALVED = 4
