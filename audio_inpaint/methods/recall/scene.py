@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,7 +22,7 @@ from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard
 from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
-from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
+from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
 from audio_inpaint.methods.recall.ways import (
     BESIDE_RECALL,
     Way,
@@ -141,9 +142,13 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
+        if long:
+            doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.template] for way in ways])
+            sketch = replace(sketch, doubt=doubt)
         trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
-        # Of a long gap nothing is recalled unless more of it is right than wrong: bar by bar, chance has many tries.
-        return None if long and not sketch.guided and trial.errors.min() > 10 ** (-DOUBTFUL / 10) else trial
+        # Of a long gap nothing is recalled unless more of it is right than wrong: chance has many tries at a second.
+        wrong = float((trial.errors * trial.contradiction).min()) > 10 ** (-DOUBTFUL / 10)
+        return None if long and wrong and not sketch.guided else trial
 
     def is_long(self, size: int) -> bool:
         """Whether a gap of so many samples is too long to be interpolated in every way."""
