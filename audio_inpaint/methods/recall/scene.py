@@ -88,12 +88,12 @@ class Scene:
         longest = max(map(len, self.problems(mask_gaps(gap))))
         if self.is_long(longest):
             self.sizes |= {template: round(template * sample_rate) for template in recall.long_templates}
-        self.widest = max(*(way.width for way in self.ways), *self.sizes.values())
+        self.widest = max(way.width for way in self.ways)
         excerpts = []
         if pool is not None:
             beside = max(2 * self.width, *self.sizes.values()) + MARGIN
             excerpts = pool.excerpts(known, gap, self.sought(runs), beside, sample_rate)
-        self.material = annexed(known, gap, excerpts, self.widest + MARGIN)
+        self.material = annexed(known, gap, excerpts, max(self.widest, *self.sizes.values()) + MARGIN)
         longest += 2 * max(self.sizes.values())
         self.search = TemplateSearch(self.material.audio, self.material.gap, sample_rate, longest)
 
@@ -207,7 +207,7 @@ class Scene:
             model: the gap that it rehearses.
         """
         ways = self.ways if ways is None else ways
-        widest = max(self.widest, *(way.width for way in ways))
+        widest = max(self.widest, *(max(way.width, self.sizes[way.template]) for way in ways))
         wide, missing = unknown(self.gap, run, model or run, widest)
         beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
         sizes = [context_beside(each, widest, self.width, self.least) for each in beside]
