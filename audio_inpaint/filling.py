@@ -22,6 +22,7 @@ from audio_inpaint.spans import Read, Shape, Span, read_span, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.explanation import Explanation
+    from audio_inpaint.pool.excerpts import Pool
 
 Progress = Callable[[int, int], None]  # gaps filled, gaps in all
 Restore = Callable[[Span, Tensor, Tensor], tuple[Tensor, list["Explanation"]]]
@@ -37,6 +38,7 @@ def filled(
     progress: Progress | None = None,
     references: Sequence[Reference] = (),
     rejected: Sequence[Gap] = (),
+    also: Pool | None = None,
 ) -> Iterator[tuple[list[Fill], list[Explanation]]]:
     """Fill the gaps of a recording by a method, span by span.
 
@@ -50,6 +52,7 @@ def filled(
         progress: called with (gaps filled, gaps in all).
         references: other recordings; those that fit are read around each gap, as further channels.
         rejected: what of the gaps need not be filled.
+        also: further recordings, to be searched.
 
     Yields:
         The fills of a span, and how they were made, in samples of the recording.
@@ -64,7 +67,7 @@ def filled(
     def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
         wanted = [one.moved(-span.start) for one in span.gaps]
         audio, gap, names = accompanied(audio, gap, references, ours, span)
-        output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names)
+        output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names, also)
         return output[: shape.channels], explanations
 
     done, plan = 0, spans(gaps, shape, context, longest, rejected)

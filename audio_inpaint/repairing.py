@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from audio_inpaint.alignment.sound import Sound
+from audio_inpaint.also import opened, reads_also
 from audio_inpaint.arrays import as_samples, like
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.full_scale import checked_room
@@ -31,6 +32,7 @@ from audio_inpaint.references import aligned, reads_references
 from audio_inpaint.spans import Shape, finite
 
 if TYPE_CHECKING:
+    from audio_inpaint.also import Also
     from audio_inpaint.methods.explanation import Explanation
 
 
@@ -44,6 +46,7 @@ class Repair:
         gaps: sorted and merged, in samples of the repaired audio.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         references: how each of them fits, one line each.
+        also: what was searched of further recordings, and how many fills draw on them, one line each.
 
     >>> repair(np.ones(4000), [(100, 200)], 8000, "silence").gaps
     [Gap(start=100, stop=200, channel=None)]
@@ -53,6 +56,7 @@ class Repair:
     gaps: list[Gap]
     explanations: list[Explanation] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
 
 
 def repair(
@@ -62,6 +66,7 @@ def repair(
     method: str | Method = "auto",
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Repair:
@@ -78,6 +83,8 @@ def repair(
             network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
         references: other recordings of the same programme, aligned by themselves, to hear what was lost in: files; or
             audio in memory, at the same sample rate or as a pair (audio, sample rate).
+        also: further recordings, to be searched for passages like what surrounds a gap: files, folders of them, or
+            audio in memory, likewise.
         device: where a method computes that can compute on a GPU, such as "cuda".
         progress: called with (gaps filled, gaps in all).
 
@@ -111,12 +118,15 @@ def repair(
     work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
     restorer = as_method(method)
     ours = Sound(lambda start, stop: work[:, start:stop], *shape, found)
-    with aligned(references, ours, restorer) as others:
-        for fills, explained in filled(ours.read, shape, work.dtype, found, restorer, device, progress, others):
+    with aligned(references, ours, restorer) as others, opened(also, restorer, shape.sample_rate) as pool:
+        given = found, restorer, device, progress, others, (), pool.searched
+        for fills, explained in filled(ours.read, shape, work.dtype, *given):
             for fill in fills:
                 fill.into(output, 0)
             explanations += explained
-        return Repair(like(audio, output), found, _in_order(explanations), list(map(str, others)))
+        return Repair(
+            like(audio, output), found, _in_order(explanations), list(map(str, others)), pool.told(explanations)
+        )
 
 
 @dataclass(frozen=True)
@@ -134,6 +144,7 @@ class FileRepair:
         notes: what the output's format could not keep, one line each.
         references: how each of them fits, one line each.
         insertions: what makes the file longer than the damaged one, in samples of that one.
+        also: what was searched of further recordings, and how many fills draw on them, one line each.
 
     >>> import soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
@@ -151,6 +162,7 @@ class FileRepair:
     explanations: list[Explanation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
     insertions: list[Insertion] = field(default_factory=list)
 
 
@@ -161,6 +173,7 @@ def repair_file(
     method: str | Method = "auto",
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     overwrite: bool = False,
     normalise: bool = False,
@@ -175,6 +188,7 @@ def repair_file(
             a label track or CSV file; None detects them.
         method: as `repair` takes it.
         references: as `repair` takes them.
+        also: as `repair` takes them.
         device: as `repair` takes it.
         overwrite: replace an output that exists.
         normalise: where samples would clip in the output's format, scale all of them so that the loudest just fits.
@@ -197,6 +211,7 @@ def repair_file(
     if isinstance(gaps, str | Path) and os.path.isfile(gaps):
         paths.reads(gaps, "the list of gaps")
     reads_references(references, path, paths)
+    reads_also(also, path, paths)
     paths.writes(output, "the output")
     paths.check(overwrite)
     with Reader(path) as reader:
@@ -209,6 +224,7 @@ def repair_file(
             found,
             chosen,
             references=references,
+            also=also,
             device=device,
             progress=progress,
             normalise=normalise,
@@ -261,6 +277,7 @@ def repair_recording(
     method: Method,
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     progress: Progress | None = None,
     rejected: Sequence[Gap] = (),
@@ -274,6 +291,7 @@ def repair_recording(
         gaps: as `prepared` returns them.
         method: what restores.
         references: as `repair` takes them.
+        also: as `repair` takes them.
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
         rejected: gaps among these whose samples are lost too, so that no method uses them, but stay as they are.
@@ -287,13 +305,13 @@ def repair_recording(
     room = checked_room(reader, output, gaps, normalise)  # what would fail after minutes of work is refused before it
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
-    with aligned(references, Sound.of(reader, gaps), method) as others:
-        for new, explained in filled(
-            reader.read, shape, reader.dtype, gaps, method, device, progress, others, rejected
-        ):
+    with aligned(references, Sound.of(reader, gaps), method) as others, opened(also, method) as opened_also:
+        pool = opened_also.without(reader.path, output)
+        given = gaps, method, device, progress, others, rejected, pool.searched
+        for new, explained in filled(reader.read, shape, reader.dtype, *given):
             fills += new
             explanations += explained
-        fits = list(map(str, others))
+        fits, searched = list(map(str, others)), pool.told(explanations)
     fills = [part for fill in fills for part in fill.without(rejected)]
     explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     gain = room.gain([fill.audio for fill in fills]) if normalise else 1.0
@@ -303,7 +321,8 @@ def repair_recording(
         notes.append(scaled if gain != 1 else "nothing would clip, so nothing was scaled")
     seconds, explained = time.perf_counter() - began, _in_order(explanations)
     shape = reader.length, reader.sample_rate
-    return FileRepair(Path(output), *shape, seconds, list(gaps), fills, explained, notes, fits, list(reader.insertions))
+    told = fits, searched, list(reader.insertions)
+    return FileRepair(Path(output), *shape, seconds, list(gaps), fills, explained, notes, *told)
 
 
 def _in_order(explanations: list[Explanation]) -> list[Explanation]:

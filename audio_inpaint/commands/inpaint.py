@@ -5,7 +5,7 @@ import contextlib
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import add_choice_options, choice_of
@@ -13,7 +13,8 @@ from audio_inpaint.commands.console import about, complain
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
-    from audio_inpaint.files.recording import Reader
+    from audio_inpaint.commands.inpaint_plan import Job
+    from audio_inpaint.methods.contract import Method
     from audio_inpaint.report import Report
 
 NOTES = """\
@@ -40,6 +41,7 @@ examples:
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
   audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
   audio-inpaint inpaint damaged.wav -o repaired.wav --reference broadcast.mp3
+  audio-inpaint inpaint damaged.wav -o repaired.wav --also episodes/
   audio-inpaint inpaint recordings/ -o repaired/ --gaps labels/
 """
 
@@ -79,6 +81,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="FILE",
         help="another recording of the same programme, such as a second transfer or a lossy copy, to hear what was "
         "lost; it is aligned by itself, and the option may be repeated",
+    )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="another recording, or a folder of them, in which what was lost may be heard elsewhere, such as another "
+        "take or the jingle in another episode; all are searched, and the option may be repeated",
     )
     parser.add_argument(
         "--natural",
@@ -142,11 +152,11 @@ def repair_files(arguments: argparse.Namespace) -> int:
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0
-    with _report(None if choice.dry else page) as report, _references(arguments) as references:
+    with _report(None if choice.dry else page) as report, _others(arguments, jobs, restorer) as others:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += repair_job(job, arguments, restorer, references, device, several, report, choice)
+                    done += repair_job(job, arguments, restorer, others, device, several, report, choice)
             except InputError as error:
                 if not several:
                     raise
@@ -169,12 +179,16 @@ def repair_files(arguments: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _references(arguments: argparse.Namespace) -> "Iterator[list[Reader]]":
-    """Open the references once, for all files."""
+def _others(arguments: argparse.Namespace, jobs: "list[Job]", restorer: "Method") -> "Iterator[dict[str, Any]]":
+    """Open the references and the further recordings once, for all files."""
+    from audio_inpaint.also import files_of, opened
     from audio_inpaint.files.recording import Reader
 
     with contextlib.ExitStack() as files:
-        yield [files.enter_context(Reader(reference)) for reference in arguments.reference]
+        references = [files.enter_context(Reader(reference)) for reference in arguments.reference]
+        also = files_of(arguments.also, arguments.recursive) if jobs and not arguments.dry_run else []
+        also = files.enter_context(opened(also, restorer)).without(*(job.output for job in jobs))
+        yield {"references": references, "also": also}
 
 
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import Choice, chosen
@@ -28,7 +28,7 @@ def repair_job(
     job: Job,
     arguments: argparse.Namespace,
     method: "Method",
-    references: "list[Reader]",
+    others: dict[str, Any],
     device: str | None,
     several: bool,
     report: "Report | None",
@@ -49,10 +49,10 @@ def repair_job(
             return False
         if choice.dry:
             checked_room(what.recording, job.output, what.gaps, arguments.normalise)
-            tell_plan(job, what, method, name, references, device, choice.dry)
+            tell_plan(job, what, method, name, others["references"], device, choice.dry)
             return True
         recording, show = what.recording, progress() if sys.stderr.isatty() else None
-        how = {"references": references, "device": device, "progress": show, "rejected": what.rejected}
+        how = {**others, "device": device, "progress": show, "rejected": what.rejected}
         how["normalise"] = arguments.normalise
         with _truth(job, recording) as truth:
             with _output(job) as output:
@@ -136,7 +136,7 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
         f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}{inserted}",
         flush=True,
     )
-    for fit in repair.references:
+    for fit in [*repair.references, *repair.also]:
         print(f"  {fit}", flush=True)
     for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)

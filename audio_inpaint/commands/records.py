@@ -83,6 +83,8 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
             entry["check"] = one.doubtful
             entry["label"] = one.label
             entry["weights"] = {name: round(float(share), 6) for name, share in one.weights.items()}
+            if one.drawn_on is not None:
+                entry["from"] = {"recording": one.drawn_on.name, "seconds": round(one.drawn_on.seconds, 6)}
         if inserted := inserted_of(gap, repair.insertions):
             entry["inserted"] = inserted
         gaps.append(entry)
@@ -98,6 +100,8 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
         "processing_seconds": round(repair.seconds, 3),
         "insertions": [{"at": one.at, "length": one.length} for one in repair.insertions],
         "gaps": gaps,
+        "references": list(repair.references),
+        "also": list(repair.also),
         "notes": list(repair.notes),
     }
 

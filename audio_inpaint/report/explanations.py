@@ -82,7 +82,8 @@ def _gap_data(place: int, one: Explanation) -> dict:
         "label": one.label,
         "doubtful": one.doubtful,
         "sources": [
-            [source.start, round(source.score, 4), [round(gain, 4) for gain in source.gains], source.name]
+            [source.start, round(source.score, 4), [round(gain, 4) for gain in source.gains], source.place]
+            + [True] * (source.seconds is not None)
             for source in sorted(one.sources, key=lambda source: source.start)
         ],
     }
