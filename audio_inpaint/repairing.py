@@ -297,7 +297,7 @@ def repair_recording(
     fills = [part for fill in fills for part in fill.without(rejected)]
     explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     gain = room.gain([fill.audio for fill in fills]) if normalise else 1.0
-    notes = write_patched(reader, output, fills, gain)
+    notes = [*write_patched(reader, output, fills, gain), *reader.remarks()]
     if normalise:
         scaled = f"all was scaled by {20 * math.log10(gain):.2f} dB, so that nothing clips"
         notes.append(scaled if gain != 1 else "nothing would clip, so nothing was scaled")

@@ -1,6 +1,7 @@
 """What `inpaint --dry-run` says of a file: its gaps, the quality to expect of each, and the time that they take."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands.choice import Chosen
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 
 def tell_plan(
     job: Job, what: Chosen, method: "Method", name: str, references: Sequence, device: str | None, forecast: "Forecast"
-) -> None:
-    """Print what would be filled, and what is to be expected of it.
+) -> dict:
+    """Print what would be filled, and what is to be expected of it; returns the same for programs.
 
     Args:
         job: of the file.
@@ -41,6 +42,18 @@ def tell_plan(
     for kind in kinds:
         print(f"  {_line(kind, rate)}")
     print(f"  {_said(len({one.gap for one in tried}), total, kinds, forecast, name)}", flush=True)
+    gaps = []
+    for one in what.damage:
+        channel = None if one.gap.channel is None else one.gap.channel + 1
+        gaps.append({"start": one.gap.start, "stop": one.gap.stop, "channel": channel, "kind": one.kind})
+    return {
+        "input": {"path": str(job.file)},
+        "output": {"path": str(job.output)},
+        "method": name,
+        "sample_rate": rate,
+        "gaps": gaps,
+        "expected": [asdict(kind) for kind in kinds],
+    }
 
 
 def _line(kind: "Expected", rate: int) -> str:

@@ -19,7 +19,7 @@ from audio_inpaint import __version__
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, vorbis_nominal
-from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
+from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, bits_of, create, sound_name, spoken, stored, target
 from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
 from audio_inpaint.files.media import MEDIA, beside_audio, encoding, remuxed
@@ -135,10 +135,12 @@ def _kbps(reader: Reader, source: BinaryIO) -> float:
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
         other = ".flac" if container in ("WAV", "RF64") else ".wav"
-        return [f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"]
-    bits = BITS.get(subtype)
-    if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
-        return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
+        name = spoken(container, subtype)
+        return [f"{name} is re-encoded, which changes all samples a little: a {other} file keeps them"]
+    bits, own = BITS.get(subtype), bits_of(reader.subtype)
+    if bits and (own is None or own > bits):
+        name = spoken(reader.format, reader.subtype) if reader.subtype not in LOSSLESS else reader.subtype
+        return [f"{container} holds {bits} bits: the {name} samples are rounded, a .wav output keeps them"]
     return []
 
 

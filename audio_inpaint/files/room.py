@@ -43,6 +43,10 @@ class Widened(Reader):
         """Title, artist and the other text fields that libsndfile knows."""
         return self.original.metadata()
 
+    def remarks(self) -> list[str]:
+        """Say what is wrong with the file that can be read all the same, one line each."""
+        return self.original.remarks()
+
     def close(self) -> None:
         """Leave the recording to whoever opened it."""
 
