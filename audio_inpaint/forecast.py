@@ -18,7 +18,7 @@ from scipy.optimize import nnls
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.filling import filled
-from audio_inpaint.gaps import Gap, lost_runs
+from audio_inpaint.gaps import Gap, lost_runs, meeting
 from audio_inpaint.methods.contract import context_and_longest
 from audio_inpaint.methods.explanation import Explanation, told
 from audio_inpaint.methods.progress import listening
@@ -97,9 +97,9 @@ class Forecast:
         began = time.perf_counter()
         shape = Shape(reader.channels, reader.length, reader.sample_rate)
         plan = spans(gaps, shape, *context_and_longest(method), rejected)
-        wanted = {run: _kind(run, damage) for span in plan for run in span.gaps}
-        reader.read(0, min(reader.length, BLOCK))
-        once = 2 * (time.perf_counter() - began) * max(1.0, reader.length / BLOCK)  # read and written
+        kinds, met = {one.gap: one.kind for one in damage}, meeting(one.gap for one in damage)
+        wanted = {run: next((kinds[gap] for gap in met(run)), "named") for span in plan for run in span.gaps}
+        once = 2 * _reading(reader)  # and writing
         lost, explanations = lost_runs(gaps, reader.channels), []
         with aligned(references, Sound.of(reader, gaps), method) as others:
             once += (time.perf_counter() - began) * bool(references)
@@ -116,12 +116,13 @@ class Forecast:
 
             picks = _picked(wanted) if self.left > 0 else []
             if picks and not self.calls:  # what is compiled and loaded for the first gap is waited for once
-                first = tried(picks[:1])
-                once += first
-                if first > _WARM:
-                    self.calls.append(({wanted[picks[0]]: 1}, first))
-                    once, picks = once - first, picks[1:]
-            groups = [picks[:1], *([run for run in span.gaps if run in picks[1:]] for span in plan)]
+                seconds = first = tried(picks[:1])
+                if first <= _WARM:
+                    seconds = tried(picks[:1])
+                    once += max(0.0, first - seconds)
+                self.calls.append(({wanted[picks[0]]: 1}, seconds))
+                self.left, picks = self.left - first, picks[1:]
+            groups = ([run for run in span.gaps if run in picks] for span in plan)
             for runs in filter(None, groups):
                 if self.left > 0:
                     seconds = tried(runs)
@@ -160,6 +161,16 @@ class Forecast:
         return dict(zip(kinds, rates, strict=True)) | {_CALL: call, _ANY: sum(rates) / len(rates)}
 
 
+def _reading(reader: Reader) -> float:
+    """Measure how many seconds it takes to read a recording, on its second block: the first one opens what it needs."""
+    reader.read(0, min(reader.length, BLOCK))
+    if reader.length <= BLOCK:
+        return 0.0
+    began, stop = time.perf_counter(), min(reader.length, 2 * BLOCK)
+    reader.read(BLOCK, stop)
+    return (time.perf_counter() - began) * reader.length / (stop - BLOCK)
+
+
 class _Enough(BaseException):
     """Ends a call that takes too long; no `Exception`, which a method might hold back."""
 
@@ -177,12 +188,6 @@ class _Patience:
         spent = time.perf_counter() - self.began
         if spent > _SECONDS and 0 < share < 1:
             raise _Enough(spent / share)
-
-
-def _kind(run: Gap, damage: Sequence[Detection]) -> str:
-    met = (one for one in damage if one.gap.start < run.stop and run.start < one.gap.stop)
-    own = (one for one in met if None in (one.gap.channel, run.channel) or one.gap.channel == run.channel)
-    return next((one.kind for one in own), "named")
 
 
 def _picked(wanted: dict[Gap, str]) -> list[Gap]:

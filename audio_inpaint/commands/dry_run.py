@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from audio_inpaint.detection import Detection
     from audio_inpaint.forecast import Expected, Forecast
     from audio_inpaint.methods.contract import Method
-    from audio_inpaint.methods.explanation import Explanation
 
 
 def tell_plan(
@@ -30,10 +29,15 @@ def tell_plan(
         device: where, if it can compute on a GPU.
         forecast: what was tried of the files before; this one is added.
     """
+    from audio_inpaint.gaps import meeting
+
     rate = what.recording.sample_rate
     given = what.recording, what.gaps, what.damage, method, references, device, what.rejected
     kinds, tried = forecast.of(*given)
-    print_table(what.damage, rate, [_expected(one, kinds, tried) for one in what.damage])
+    met = meeting(one.gap for one in tried)
+    ours = {one.gap: one.expected_snr for one in tried}
+    own = [[ours[gap] for gap in met(one.gap)] for one in what.damage]
+    print_table(what.damage, rate, [_expected(one, kinds, snrs) for one, snrs in zip(what.damage, own, strict=True)])
     total = sum(kind.gaps for kind in kinds)
     lost = 1000 * sum(kind.samples for kind in kinds) / rate
     seconds = None if any(kind.seconds is None for kind in kinds) else sum(kind.seconds for kind in kinds)
@@ -64,12 +68,10 @@ def _line(kind: "Expected", rate: int) -> str:
     return ", ".join(parts)
 
 
-def _expected(one: "Detection", kinds: "Sequence[Expected]", tried: "Sequence[Explanation]") -> str:
+def _expected(one: "Detection", kinds: "Sequence[Expected]", own: Sequence[float | None]) -> str:
     """Return the dB to expect of a gap: its own where it was tried, in brackets that of its kind where not."""
-    met = [told for told in tried if told.gap.start < one.gap.stop and one.gap.start < told.gap.stop]
-    own = [told.expected_snr for told in met if told.expected_snr is not None]
-    if met:
-        return f"{min(own):z.0f} dB" if own else "check"
+    if own:
+        return "check" if None in own else f"{min(own):z.0f} dB"
     snr = next((kind.snr for kind in kinds if kind.kind == one.kind), None)
     return "" if snr is None else f"({snr:z.0f} dB)"
 
