@@ -6,6 +6,7 @@ fitted to the calls that were tried (non-negative least squares). The rest is ex
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,12 @@ from scipy.optimize import nnls
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.filling import filled
-from audio_inpaint.gaps import Gap, lost_runs, meeting
-from audio_inpaint.methods.contract import context_and_longest
+from audio_inpaint.gaps import Gap, meeting
+from audio_inpaint.methods.contract import Explaining, context_and_longest
 from audio_inpaint.methods.explanation import Explanation, told
 from audio_inpaint.methods.progress import listening
 from audio_inpaint.references import aligned
-from audio_inpaint.spans import Shape, spans
+from audio_inpaint.spans import Shape, Span, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.detection import Detection
@@ -96,17 +97,18 @@ class Forecast:
         """
         began = time.perf_counter()
         shape = Shape(reader.channels, reader.length, reader.sample_rate)
-        plan = spans(gaps, shape, *context_and_longest(method), rejected)
+        context, longest = context_and_longest(method)
+        plan = spans(gaps, shape, context, longest, rejected)
         kinds, met = {one.gap: one.kind for one in damage}, meeting(one.gap for one in damage)
         wanted = {run: next((kinds[gap] for gap in met(run)), "named") for span in plan for run in span.gaps}
         once = 2 * _reading(reader)  # and writing
-        lost, explanations = lost_runs(gaps, reader.channels), []
+        explanations, width = [], math.ceil(min(context * shape.sample_rate, shape.length))
         with aligned(references, Sound.of(reader, gaps), method) as others:
             once += (time.perf_counter() - began) * bool(references)
 
-            def tried(runs: Sequence[Gap]) -> float:
-                spared, start = [run for run in lost if run not in runs], time.perf_counter()
-                calls = filled(reader.read, shape, reader.dtype, gaps, method, device, None, others, spared)
+            def tried(span: Span) -> float:
+                start = time.perf_counter()
+                calls = filled(reader.read, shape, reader.dtype, gaps, method, device, None, others, [span])
                 try:
                     with listening(_Patience(start)):
                         explanations.extend(one for _, made in calls for one in made)
@@ -115,19 +117,20 @@ class Forecast:
                     return enough.seconds
 
             picks = _picked(wanted) if self.left > 0 else []
-            if picks and not self.calls:  # what is compiled and loaded for the first gap is waited for once
-                seconds = first = tried(picks[:1])
-                if first <= _WARM:
-                    seconds = tried(picks[:1])
-                    once += max(0.0, first - seconds)
-                self.calls.append(({wanted[picks[0]]: 1}, seconds))
-                self.left, picks = self.left - first, picks[1:]
-            groups = ([run for run in span.gaps if run in picks] for span in plan)
+            groups = [picks[:1], *([run for run in span.gaps if run in picks[1:]] for span in plan)]
+            if not isinstance(method, Explaining):  # which fills all that is lost in a span
+                groups = [[run] for run in picks]
             for runs in filter(None, groups):
-                if self.left > 0:
-                    seconds = tried(runs)
-                    self.calls.append((Counter(wanted[run] for run in runs), seconds))
-                    self.left -= seconds
+                if self.left < 0:
+                    break
+                span = _part(next(span for span in plan if runs[0] in span.gaps), runs, width)
+                seconds = first = tried(span)
+                if not self.calls and first <= _WARM:  # what the first gap alone waits for, such as a compiler
+                    seconds = tried(span)
+                    once += max(0.0, first - seconds)
+                done = span.gaps if isinstance(method, Explaining) else span.lost
+                self.calls.append((Counter(wanted.get(run, _ANY) for run in done), seconds))
+                self.left -= seconds
         ours = {one.gap: one for one in explanations}  # once, though one was tried twice
         explanations = list(ours.values())
         self.fills += [
@@ -188,6 +191,12 @@ class _Patience:
         spent = time.perf_counter() - self.began
         if spent > _SECONDS and 0 < share < 1:
             raise _Enough(spent / share)
+
+
+def _part(span: Span, runs: Sequence[Gap], width: int) -> Span:
+    """Return what of a span is read for some of its gaps, with `width` samples on each side."""
+    start, stop = max(span.start, runs[0].start - width), min(span.stop, max(run.stop for run in runs) + width)
+    return Span(start, stop, tuple(runs), tuple(run for run in span.lost if run.start < stop and start < run.stop))
 
 
 def _picked(wanted: dict[Gap, str]) -> list[Gap]:

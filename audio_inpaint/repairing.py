@@ -24,11 +24,11 @@ from audio_inpaint.files.room import Widened, with_silence
 from audio_inpaint.filling import Progress, filled
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
 from audio_inpaint.insertions import Insertion, checked_insertions, parted, with_room
-from audio_inpaint.methods.contract import Method
+from audio_inpaint.methods.contract import Method, context_and_longest
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.given import as_method
 from audio_inpaint.references import aligned, reads_references
-from audio_inpaint.spans import Shape, finite
+from audio_inpaint.spans import Shape, finite, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.explanation import Explanation
@@ -288,9 +288,8 @@ def repair_recording(
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
     with aligned(references, Sound.of(reader, gaps), method) as others:
-        for new, explained in filled(
-            reader.read, shape, reader.dtype, gaps, method, device, progress, others, rejected
-        ):
+        plan = spans(gaps, shape, *context_and_longest(method), rejected)
+        for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress, others, plan):
             fills += new
             explanations += explained
         fits = list(map(str, others))
