@@ -274,10 +274,12 @@ def test_what_is_shown_on_the_page_is_as_long_and_labels_go_back_to_the_input(he
         for (const row of list.rows) row.judgement.value = "accept";
         seen.labels = list.labels();
         seen.length = items[0].data.length;
+        seen.said = list.rows.map((row) => [row.gap.start, row.line.cells[5].textContent]);
         """,
     ).seen
     assert seen["starts"] == [AT, 24000 + LENGTH]
     assert seen["length"] == len(truth)
+    assert [text.endswith(", 15 ms inserted") for start, text in sorted(seen["said"])] == [True, False]
     (here / "labels.txt").write_text(seen["labels"])
     assert read_gaps("labels.txt", RATE) == [Insertion(AT, LENGTH), Gap(24000, 24160)]
     assert run("inpaint", "in.wav", "-o", "again.wav", "--accept", "labels.txt") == 0
