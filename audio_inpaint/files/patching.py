@@ -165,7 +165,7 @@ def _history(reader: Reader, fills: Sequence[Fill]) -> str:
     """Say in a line of a coding history what was done."""
     channels = {1: "mono", 2: "stereo"}.get(reader.channels, f"{reader.channels} channels")
     lost = 1000 * sum(len(fill.gap) for fill in fills) / reader.sample_rate
-    done = f"audio_inpaint {__version__}; {len(fills)} gaps ({lost:.0f} ms) filled"
+    done = f"audio_inpaint {__version__}; {len(fills)} {'gap' if len(fills) == 1 else 'gaps'} ({lost:.0f} ms) filled"
     return f"A=PCM,F={reader.sample_rate},W={8 * WIDTHS[reader.subtype]},M={channels},T={done}"
 
 
