@@ -131,4 +131,5 @@ def judged(path: str, reader: Reader) -> Chosen:
     rejected = parted([one for one, text in labels if not text.lower().startswith("accept")])[1]
     recording, gaps = prepared(reader, [*accepted, *rejected])
     moved = [moved_gap(gap, recording.insertions) for gap in rejected]
-    return Chosen(recording, gaps, moved, as_named(recording, gaps))
+    filled = [gap for gap in gaps if not any(gap.inside(one) for one in moved)]
+    return Chosen(recording, gaps, moved, as_named(recording, filled))
