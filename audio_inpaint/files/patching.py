@@ -29,6 +29,8 @@ from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.files.room import Widened
 from audio_inpaint.gaps import Gap, mask_gaps
 
+_RETAGGED = ("FLAC", "MP3")  # their tags are copied whole, since libsndfile knows some of the fields alone
+
 
 @dataclass(frozen=True)
 class Fill:
@@ -101,8 +103,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill], gai
             lost = []
         else:
             lost = _stream(reader, source, temporary, container, subtype, fills, gain)
-            retagged = container == reader.format and container in ("FLAC", "MP3")
-            lost += [] if retagged else beside_sound(source, reader.format)
+            retagged = container == reader.format and container in _RETAGGED
+            lost = [] if retagged else lost + beside_sound(source, reader.format)
         if reader.format == MEDIA:
             lost += beside_audio(reader.path)
     return _losses(reader, container, subtype) + _named(lost)
@@ -214,7 +216,7 @@ def _stream(
             try:
                 setattr(file, name, text)
             except soundfile.SoundFileError:  # some formats have no room for text
-                lost.append(f"the {name}")
+                lost += [f"the {name}"] * (name != "software")  # which wrote the other file
         for start, block in reader.blocks():
             for fill in fills:
                 fill.into(block, start)
@@ -228,7 +230,7 @@ def _stream(
                     "name an output ending in .wav"
                 )
             file.write(stored(block.T.numpy(), subtype))
-    if container == reader.format and container in ("FLAC", "MP3"):  # libsndfile knows some of their fields alone
+    if container == reader.format and container in _RETAGGED:
         with replacing(output) as retagged:
             if container == "FLAC":
                 sheet = partial(moved_cue_sheet, insertions=reader.insertions)
