@@ -158,7 +158,7 @@ class Forecast:
             return None
         kinds = list(dict.fromkeys(kind for counts, _ in self.calls for kind in counts))
         counted = np.array([[1, *(counts.get(kind, 0) for kind in kinds)] for counts, _ in self.calls], float)
-        alike = np.eye(len(kinds)) - 1 / len(kinds)  # without much evidence, one kind takes as long as another
+        alike = 0.1 * (np.eye(len(kinds)) - 1 / len(kinds))  # without evidence, one kind takes as long as another
         counted = np.vstack([counted, np.pad(alike, ((0, 0), (1, 0)))])
         call, *rates = nnls(counted, np.array([*(seconds for _, seconds in self.calls), *[0] * len(kinds)]))[0].tolist()
         return dict(zip(kinds, rates, strict=True)) | {_CALL: call, _ANY: sum(rates) / len(rates)}
