@@ -37,7 +37,7 @@ def filled(
     device: str | None = None,
     progress: Progress | None = None,
     references: Sequence[Reference] = (),
-    rejected: Sequence[Gap] = (),
+    plan: Sequence[Span] | None = None,
     also: Pool | None = None,
 ) -> Iterator[tuple[list[Fill], list[Explanation]]]:
     """Fill the gaps of a recording by a method, span by span.
@@ -51,7 +51,7 @@ def filled(
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
         references: other recordings; those that fit are read around each gap, as further channels.
-        rejected: what of the gaps need not be filled.
+        plan: the spans that are filled; those of all gaps if None.
         also: further recordings, to be searched.
 
     Yields:
@@ -61,7 +61,6 @@ def filled(
         InputError: a known sample is not finite, or nothing is known around a gap.
         ContractError: the method broke its contract.
     """
-    context, longest = context_and_longest(method)
     ours = Sound(read, *shape, gaps)
 
     def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
@@ -70,7 +69,7 @@ def filled(
         output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names, also)
         return output[: shape.channels], explanations
 
-    done, plan = 0, spans(gaps, shape, context, longest, rejected)
+    done, plan = 0, spans(gaps, shape, *context_and_longest(method)) if plan is None else plan
     total = sum(len(span.gaps) for span in plan)
     for span in plan:
         with counting(progress, done, len(span.gaps), total):

@@ -6,6 +6,7 @@ fitted to the calls that were tried (non-negative least squares). The rest is ex
 
 from __future__ import annotations
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,12 +19,12 @@ from scipy.optimize import nnls
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.filling import filled
-from audio_inpaint.gaps import Gap, lost_runs
-from audio_inpaint.methods.contract import context_and_longest
+from audio_inpaint.gaps import Gap, meeting
+from audio_inpaint.methods.contract import Explaining, context_and_longest
 from audio_inpaint.methods.explanation import Explanation, told
 from audio_inpaint.methods.progress import listening
 from audio_inpaint.references import aligned
-from audio_inpaint.spans import Shape, spans
+from audio_inpaint.spans import Shape, Span, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.detection import Detection
@@ -96,17 +97,18 @@ class Forecast:
         """
         began = time.perf_counter()
         shape = Shape(reader.channels, reader.length, reader.sample_rate)
-        plan = spans(gaps, shape, *context_and_longest(method), rejected)
-        wanted = {run: _kind(run, damage) for span in plan for run in span.gaps}
-        reader.read(0, min(reader.length, BLOCK))
-        once = 2 * (time.perf_counter() - began) * max(1.0, reader.length / BLOCK)  # read and written
-        lost, explanations = lost_runs(gaps, reader.channels), []
+        context, longest = context_and_longest(method)
+        plan = spans(gaps, shape, context, longest, rejected)
+        kinds, met = {one.gap: one.kind for one in damage}, meeting(one.gap for one in damage)
+        wanted = {run: next((kinds[gap] for gap in met(run)), "named") for span in plan for run in span.gaps}
+        once = 2 * _reading(reader)  # and writing
+        explanations, width = [], math.ceil(min(context * shape.sample_rate, shape.length))
         with aligned(references, Sound.of(reader, gaps), method) as others:
             once += (time.perf_counter() - began) * bool(references)
 
-            def tried(runs: Sequence[Gap]) -> float:
-                spared, start = [run for run in lost if run not in runs], time.perf_counter()
-                calls = filled(reader.read, shape, reader.dtype, gaps, method, device, None, others, spared)
+            def tried(span: Span) -> float:
+                start = time.perf_counter()
+                calls = filled(reader.read, shape, reader.dtype, gaps, method, device, None, others, [span])
                 try:
                     with listening(_Patience(start)):
                         explanations.extend(one for _, made in calls for one in made)
@@ -115,18 +117,20 @@ class Forecast:
                     return enough.seconds
 
             picks = _picked(wanted) if self.left > 0 else []
-            if picks and not self.calls:  # what is compiled and loaded for the first gap is waited for once
-                first = tried(picks[:1])
-                once += first
-                if first > _WARM:
-                    self.calls.append(({wanted[picks[0]]: 1}, first))
-                    once, picks = once - first, picks[1:]
             groups = [picks[:1], *([run for run in span.gaps if run in picks[1:]] for span in plan)]
+            if not isinstance(method, Explaining):  # which fills all that is lost in a span
+                groups = [[run] for run in picks]
             for runs in filter(None, groups):
-                if self.left > 0:
-                    seconds = tried(runs)
-                    self.calls.append((Counter(wanted[run] for run in runs), seconds))
-                    self.left -= seconds
+                if self.left < 0:
+                    break
+                span = _part(next(span for span in plan if runs[0] in span.gaps), runs, width)
+                seconds = first = tried(span)
+                if not self.calls and first <= _WARM:  # what the first gap alone waits for, such as a compiler
+                    seconds = tried(span)
+                    once += max(0.0, first - seconds)
+                done = span.gaps if isinstance(method, Explaining) else span.lost
+                self.calls.append((Counter(wanted.get(run, _ANY) for run in done), seconds))
+                self.left -= seconds
         ours = {one.gap: one for one in explanations}  # once, though one was tried twice
         explanations = list(ours.values())
         self.fills += [
@@ -154,10 +158,20 @@ class Forecast:
             return None
         kinds = list(dict.fromkeys(kind for counts, _ in self.calls for kind in counts))
         counted = np.array([[1, *(counts.get(kind, 0) for kind in kinds)] for counts, _ in self.calls], float)
-        alike = np.eye(len(kinds)) - 1 / len(kinds)  # without much evidence, one kind takes as long as another
+        alike = 0.1 * (np.eye(len(kinds)) - 1 / len(kinds))  # without evidence, one kind takes as long as another
         counted = np.vstack([counted, np.pad(alike, ((0, 0), (1, 0)))])
         call, *rates = nnls(counted, np.array([*(seconds for _, seconds in self.calls), *[0] * len(kinds)]))[0].tolist()
         return dict(zip(kinds, rates, strict=True)) | {_CALL: call, _ANY: sum(rates) / len(rates)}
+
+
+def _reading(reader: Reader) -> float:
+    """Measure how many seconds it takes to read a recording, on its second block: the first one opens what it needs."""
+    reader.read(0, min(reader.length, BLOCK))
+    if reader.length <= BLOCK:
+        return 0.0
+    began, stop = time.perf_counter(), min(reader.length, 2 * BLOCK)
+    reader.read(BLOCK, stop)
+    return (time.perf_counter() - began) * reader.length / (stop - BLOCK)
 
 
 class _Enough(BaseException):
@@ -179,10 +193,10 @@ class _Patience:
             raise _Enough(spent / share)
 
 
-def _kind(run: Gap, damage: Sequence[Detection]) -> str:
-    met = (one for one in damage if one.gap.start < run.stop and run.start < one.gap.stop)
-    own = (one for one in met if None in (one.gap.channel, run.channel) or one.gap.channel == run.channel)
-    return next((one.kind for one in own), "named")
+def _part(span: Span, runs: Sequence[Gap], width: int) -> Span:
+    """Return what of a span is read for some of its gaps, with `width` samples on each side."""
+    start, stop = max(span.start, runs[0].start - width), min(span.stop, max(run.stop for run in runs) + width)
+    return Span(start, stop, tuple(runs), tuple(run for run in span.lost if run.start < stop and start < run.stop))
 
 
 def _picked(wanted: dict[Gap, str]) -> list[Gap]:

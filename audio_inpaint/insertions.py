@@ -85,10 +85,12 @@ def earlier(position: int, insertions: Sequence[Insertion]) -> int:
     >>> [earlier(position, [Insertion(500, 20)]) for position in (499, 510, 520)]
     [499, 500, 500]
     """
-    for one in reversed(insertions):
-        if one.at + sum(other.length for other in insertions if other.at < one.at) < position:
-            return max(one.at, position - sum(other.length for other in insertions if other.at <= one.at))
-    return position
+    before = 0  # inserted samples
+    for one in insertions:
+        if position <= one.at + before:
+            break
+        before += min(one.length, position - one.at - before)
+    return position - before
 
 
 def moved_gap(gap: Gap, insertions: Sequence[Insertion]) -> Gap:

@@ -25,11 +25,11 @@ from audio_inpaint.files.room import Widened, with_silence
 from audio_inpaint.filling import Progress, filled
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
 from audio_inpaint.insertions import Insertion, checked_insertions, parted, with_room
-from audio_inpaint.methods.contract import Method
+from audio_inpaint.methods.contract import Method, context_and_longest
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.given import as_method
 from audio_inpaint.references import aligned, reads_references
-from audio_inpaint.spans import Shape, finite
+from audio_inpaint.spans import Shape, finite, spans
 
 if TYPE_CHECKING:
     from audio_inpaint.also import Also
@@ -119,7 +119,7 @@ def repair(
     restorer = as_method(method)
     ours = Sound(lambda start, stop: work[:, start:stop], *shape, found)
     with aligned(references, ours, restorer) as others, opened(also, restorer, shape.sample_rate) as pool:
-        given = found, restorer, device, progress, others, (), pool.searched
+        given = found, restorer, device, progress, others, None, pool.searched
         for fills, explained in filled(ours.read, shape, work.dtype, *given):
             for fill in fills:
                 fill.into(output, 0)
@@ -307,7 +307,8 @@ def repair_recording(
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
     with aligned(references, Sound.of(reader, gaps), method) as others, opened(also, method) as opened_also:
         pool = opened_also.without(reader.path, output)
-        given = gaps, method, device, progress, others, rejected, pool.searched
+        plan = spans(gaps, shape, *context_and_longest(method), rejected)
+        given = gaps, method, device, progress, others, plan, pool.searched
         for new, explained in filled(reader.read, shape, reader.dtype, *given):
             fills += new
             explanations += explained
@@ -315,7 +316,7 @@ def repair_recording(
     fills = [part for fill in fills for part in fill.without(rejected)]
     explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
     gain = room.gain([fill.audio for fill in fills]) if normalise else 1.0
-    notes = write_patched(reader, output, fills, gain)
+    notes = [*write_patched(reader, output, fills, gain), *reader.remarks()]
     if normalise:
         scaled = f"all was scaled by {20 * math.log10(gain):.2f} dB, so that nothing clips"
         notes.append(scaled if gain != 1 else "nothing would clip, so nothing was scaled")

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import BLOCK
-from audio_inpaint.gaps import Gap, gap_mask, lost_runs, within
+from audio_inpaint.gaps import Gap, gap_mask, lost_runs, meeting, within
 from audio_inpaint.methods.contract import LONGEST
 from audio_inpaint.methods.gap_workers import one_thread
 
@@ -63,8 +63,8 @@ def spans(
     most = longest * shape.sample_rate
     ends = np.maximum.accumulate([run.stop for run in runs]).tolist() if runs else []
     plan = []
-    spared = lost_runs(rejected, shape.channels)
-    wanted = [run for run in runs if not any(run.inside(one) for one in spared)]
+    spared = meeting(lost_runs(rejected, shape.channels))
+    wanted = [run for run in runs if not any(run.inside(one) for one in spared(run))]
     for group in _groups(wanted, shape.length, width, most):
         start = max(0, group[0].start - width)
         stop = min(shape.length, max(run.stop for run in group) + width)

@@ -183,6 +183,12 @@ def test_rejected_gaps_take_no_time(here, capsys):
     assert run("inpaint", "in.wav", "-o", "out.wav", "--accept", "labels.txt", "--method", "mine.py:Spy") == 0
     asked = [line for line in capsys.readouterr().out.splitlines() if line.startswith("asked")]
     assert asked == ["asked 1120 [(320, 800)]"]
+    assert (
+        run("inpaint", "in.wav", "-o", "dry.wav", "--accept", "labels.txt", "--method", "mine.py:Spy", "--dry-run") == 0
+    )
+    said = capsys.readouterr().out
+    assert "would fill 1 gap (30 ms)" in said
+    assert said.count(" named ") == 1  # line of the table
 
 
 def test_a_gap_of_all_channels_is_rejected_in_one(here):

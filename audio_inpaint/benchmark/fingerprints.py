@@ -17,7 +17,7 @@ from audio_inpaint.nn import checkpoints
 # How a recording is read and damaged and what of it a method gets. The last three alone, without what they import: the
 # ways to find gaps and to write files lead to no fill of a benchmark.
 _READ = ("audio_inpaint.benchmark.cases", "audio_inpaint.dsp.columns", "audio_inpaint.spans")
-_DAMAGED = (Path(restoration.__file__), Path(repairing.__file__), Path(filling.__file__))
+_DAMAGED = tuple(Path(module.__file__) for module in (restoration, repairing, filling))
 _SCORED = "audio_inpaint.benchmark.scoring"
 
 

@@ -138,8 +138,9 @@ def chosen(file: Path, given: str | None, reader: "Reader", choice: Choice) -> C
             span = f"{min(sure)}" if min(sure) == max(sure) else f"{min(sure)} to {max(sure)}"
             print(f"{file}: {counted(len(found), 'gap')} detected ({by_kind(found)}), {span} % sure", flush=True)
     if choice.longest is not None:
-        kept = [one for one in found if 1000 * len(one.gap) <= choice.longest * reader.sample_rate]
-        if any(one.kind == "inserted" for one in found if one not in kept):
+        most = choice.longest * reader.sample_rate / 1000
+        kept = [one for one in found if len(one.gap) <= most]
+        if any(one.kind == "inserted" and len(one.gap) > most for one in found):
             raise InputError(f"more than --max-gap, {choice.longest:g} ms, would be inserted: leave one of them out")
         if len(kept) < len(found):
             number = counted(len(found) - len(kept), "gap")

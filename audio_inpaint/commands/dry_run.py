@@ -1,6 +1,7 @@
 """What `inpaint --dry-run` says of a file: its gaps, the quality to expect of each, and the time that they take."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands.choice import Chosen
@@ -12,13 +13,12 @@ if TYPE_CHECKING:
     from audio_inpaint.detection import Detection
     from audio_inpaint.forecast import Expected, Forecast
     from audio_inpaint.methods.contract import Method
-    from audio_inpaint.methods.explanation import Explanation
 
 
 def tell_plan(
     job: Job, what: Chosen, method: "Method", name: str, references: Sequence, device: str | None, forecast: "Forecast"
-) -> None:
-    """Print what would be filled, and what is to be expected of it.
+) -> dict:
+    """Print what would be filled, and what is to be expected of it; returns the same for programs.
 
     Args:
         job: of the file.
@@ -29,10 +29,15 @@ def tell_plan(
         device: where, if it can compute on a GPU.
         forecast: what was tried of the files before; this one is added.
     """
+    from audio_inpaint.gaps import meeting
+
     rate = what.recording.sample_rate
     given = what.recording, what.gaps, what.damage, method, references, device, what.rejected
     kinds, tried = forecast.of(*given)
-    print_table(what.damage, rate, [_expected(one, kinds, tried) for one in what.damage])
+    met = meeting(one.gap for one in tried)
+    ours = {one.gap: one.expected_snr for one in tried}
+    own = [[ours[gap] for gap in met(one.gap)] for one in what.damage]
+    print_table(what.damage, rate, [_expected(one, kinds, snrs) for one, snrs in zip(what.damage, own, strict=True)])
     total = sum(kind.gaps for kind in kinds)
     lost = 1000 * sum(kind.samples for kind in kinds) / rate
     seconds = None if any(kind.seconds is None for kind in kinds) else sum(kind.seconds for kind in kinds)
@@ -41,6 +46,18 @@ def tell_plan(
     for kind in kinds:
         print(f"  {_line(kind, rate)}")
     print(f"  {_said(len({one.gap for one in tried}), total, kinds, forecast, name)}", flush=True)
+    gaps = []
+    for one in what.damage:
+        channel = None if one.gap.channel is None else one.gap.channel + 1
+        gaps.append({"start": one.gap.start, "stop": one.gap.stop, "channel": channel, "kind": one.kind})
+    return {
+        "input": {"path": str(job.file)},
+        "output": {"path": str(job.output)},
+        "method": name,
+        "sample_rate": rate,
+        "gaps": gaps,
+        "expected": [asdict(kind) for kind in kinds],
+    }
 
 
 def _line(kind: "Expected", rate: int) -> str:
@@ -51,12 +68,10 @@ def _line(kind: "Expected", rate: int) -> str:
     return ", ".join(parts)
 
 
-def _expected(one: "Detection", kinds: "Sequence[Expected]", tried: "Sequence[Explanation]") -> str:
+def _expected(one: "Detection", kinds: "Sequence[Expected]", own: Sequence[float | None]) -> str:
     """Return the dB to expect of a gap: its own where it was tried, in brackets that of its kind where not."""
-    met = [told for told in tried if told.gap.start < one.gap.stop and one.gap.start < told.gap.stop]
-    own = [told.expected_snr for told in met if told.expected_snr is not None]
-    if met:
-        return f"{min(own):z.0f} dB" if own else "check"
+    if own:
+        return "check" if None in own else f"{min(own):z.0f} dB"
     snr = next((kind.snr for kind in kinds if kind.kind == one.kind), None)
     return "" if snr is None else f"({snr:z.0f} dB)"
 

@@ -2,6 +2,8 @@
 
 import argparse
 import contextlib
+import os
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -128,6 +130,10 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    told.add_argument("-v", "--verbose", action="store_true", help="say how each gap was filled")
+    told.add_argument("--json", action="store_true", help="say it in JSON, a line a file with all that --log has")
     parser.set_defaults(run=run)
 
 
@@ -135,7 +141,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command, from standard input or to standard output too; returns the exit code, 2 if not all is done."""
     from audio_inpaint.commands.streams import in_a_pipe
 
-    return in_a_pipe(repair_files, arguments)
+    if not (arguments.quiet or arguments.json):
+        return in_a_pipe(repair_files, arguments)
+    if arguments.json and arguments.output == "-":
+        raise InputError("--json and the output - are both for standard output: name an output")
+    arguments.told = sys.stdout if arguments.json else None  # where JSON goes, past what people read
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        return in_a_pipe(repair_files, arguments)
 
 
 def repair_files(arguments: argparse.Namespace) -> int:

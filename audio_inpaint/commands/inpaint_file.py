@@ -2,9 +2,10 @@
 
 import argparse
 import contextlib
+import json
 import os
-import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,15 +44,22 @@ def repair_job(
     with Reader(job.file) as reader:
         what = records.judged(job.gaps, reader) if _is_judged(job) else chosen(job.file, job.gaps, reader, choice)
         if not what.gaps:
+            listed = job.gaps is not None and os.path.isfile(job.gaps)
+            if not several and listed:
+                raise InputError(f"{job.gaps} lists no gap that would be filled")
             if not several:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
-            print(f"{job.file}: no gap, nothing written")
+            print(f"{job.file}: no gap{f' in {job.gaps}' if listed else ''}, nothing written")
+            if arguments.json:
+                print(json.dumps({"input": {"path": str(job.file)}, "gaps": []}), file=arguments.told, flush=True)
             return False
         if choice.dry:
             checked_room(what.recording, job.output, what.gaps, arguments.normalise)
-            tell_plan(job, what, method, name, others["references"], device, choice.dry)
+            expected = tell_plan(job, what, method, name, others["references"], device, choice.dry)
+            if arguments.json:
+                print(json.dumps(expected), file=arguments.told, flush=True)
             return True
-        recording, show = what.recording, progress() if sys.stderr.isatty() else None
+        recording, show = what.recording, None if arguments.quiet else progress(job.file)
         how = {**others, "device": device, "progress": show, "rejected": what.rejected}
         how["normalise"] = arguments.normalise
         with _truth(job, recording) as truth:
@@ -62,6 +70,11 @@ def repair_job(
             if job.labels is not None:
                 _write_labels(job.labels, repair, name)
             _tell(job, repair, name)
+            if arguments.verbose:
+                _tell_gaps(repair)
+            if arguments.json:
+                line = records.content(arguments, recording, replace(repair, path=job.output), what.rejected)
+                print(json.dumps(line, allow_nan=False), file=arguments.told, flush=True)
             if report is not None:
                 from audio_inpaint.report.excerpts import report_items
                 from audio_inpaint.report.fill_levels import file_levels
@@ -140,6 +153,17 @@ def _tell(job: Job, repair: "FileRepair", name: str) -> None:
         print(f"  {fit}", flush=True)
     for note in () if job.done else repair.notes:
         print(f"{job.output}: {note}", flush=True)
+
+
+def _tell_gaps(repair: "FileRepair") -> None:
+    """Print how each gap was filled."""
+    from audio_inpaint.methods.explanation import told
+
+    for gap, one in zip(repair.gaps, told(repair.gaps, repair.explanations), strict=True):
+        channel = "" if gap.channel is None else f", channel {gap.channel + 1}"
+        start, lost = gap.start / repair.sample_rate, 1000 * len(gap) / repair.sample_rate
+        said = f": {one.label}" if one else ""
+        print(f"  {start:.6f} s, {lost:.2f} ms{channel}{said}{_inserted(gap, repair)}", flush=True)
 
 
 def _to_check(explanations: "Sequence[Explanation]") -> str:

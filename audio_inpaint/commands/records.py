@@ -61,11 +61,12 @@ def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rej
             print(f"{kept}: {size / 1e6:.1f} MB, all of the original, since its format is encoded anew", flush=True)
     if arguments.log:
         with replacing(log_of(repair.path)) as temporary:
-            text = json.dumps(_content(arguments, reader, repair, rejected), indent=1, allow_nan=False)
+            text = json.dumps(content(arguments, reader, repair, rejected), indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
+def content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
+    """Say for programs what was done to a file."""
     from audio_inpaint.insertions import inserted_of
     from audio_inpaint.methods.explanation import told
 
@@ -134,4 +135,5 @@ def judged(path: str, reader: Reader) -> Chosen:
     rejected = parted([one for one, text in labels if not text.lower().startswith("accept")])[1]
     recording, gaps = prepared(reader, [*accepted, *rejected])
     moved = [moved_gap(gap, recording.insertions) for gap in rejected]
-    return Chosen(recording, gaps, moved, as_named(recording, gaps))
+    filled = [gap for gap in gaps if not any(gap.inside(one) for one in moved)]
+    return Chosen(recording, gaps, moved, as_named(recording, filled))

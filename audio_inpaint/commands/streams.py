@@ -48,12 +48,12 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
             return run(arguments)
         made = folder / f"repaired{Path(arguments.input[0]).suffix or '.wav'}"
         arguments.output = str(made)
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.nullcontext() if arguments.quiet else contextlib.redirect_stdout(sys.stderr):
             code = run(arguments)
         if code == 0:
             with open(made, "rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+                shutil.copyfileobj(file, sys.__stdout__.buffer)
+            sys.__stdout__.buffer.flush()
         return code
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
+_OPEN = 0x7FFFF000  # bytes: sizes from here on are what programs write that do not know them
 # Everything but STREAMINFO, padding and the seek table, which belong to the encoded frames.
 _FLAC_KEPT = {2: "application", 4: "comments", 5: "cue sheet", 6: "picture"}
 
@@ -87,6 +88,27 @@ def _walk_w64(file: BinaryIO) -> int | None:
             return position + 24
         size = struct.unpack("<Q", head[16:])[0]
         position += max(size + -size % 8, 24)
+
+
+def lacking(file: BinaryIO) -> tuple[int, int] | None:
+    """Find out whether a WAV, RF64 or AIFF file ends before its samples do.
+
+    Args:
+        file: open for reading.
+
+    Returns:
+        Bytes of samples that are there, and that its header promises; None where nothing is lacking. A size that a
+        program left open which could not go back to the header promises nothing.
+    """
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] not in (b"RIFF", b"RF64", b"RIFX", b"FORM"):
+        return None
+    order = "LITTLE" if head[:4] in (b"RIFF", b"RF64") else "BIG"
+    sound = b"SSND" if head[:4] == b"FORM" else b"data"
+    place, size = next(((place, size) for name, place, size in riff_chunks(file, order=order) if name == sound), (0, 0))
+    there = file.seek(0, 2) - place
+    return (there, size) if place and there < size < _OPEN else None
 
 
 def copy_flac_metadata(

@@ -30,11 +30,31 @@ BITS = {
 WIDTHS = {
     "PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1,
 }  # fmt: skip
+# Codecs that lose something, and whose decoders give 16 bits.
+_COARSE = {
+    "IMA_ADPCM", "MS_ADPCM", "VOX_ADPCM", "GSM610", "G721_32", "G723_24", "G723_40", "DPCM_8", "DPCM_16",
+    "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32",
+}  # fmt: skip
+_CODECS = {"OPUS": "Opus", "VORBIS": "Ogg Vorbis", "MPEG_LAYER_III": "MP3"}
 LOSSLESS = {*BITS, "FLOAT", "DOUBLE"}
 # Where encoders crash rather than refuse: most Hz and channels, and times full scale (MP3 from 5e7 on).
 _MOST = {"VORBIS": (200_000, 255)}
 _LOUDEST = 1e6
 _ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
+
+
+def bits_of(subtype: str) -> int | None:
+    """Return the bits of the integers that samples of a format are decoded to; None where they are no integers."""
+    return 16 if subtype in _COARSE else BITS.get(subtype)
+
+
+def spoken(container: str, subtype: str) -> str:
+    """Name a format as people do.
+
+    >>> spoken("OGG", "OPUS"), spoken("WAV", "IMA_ADPCM")
+    ('Opus', 'WAV (IMA_ADPCM)')
+    """
+    return _CODECS.get(subtype, f"{container} ({subtype})")
 
 
 def target(reader: Reader, output: Path) -> tuple[str, str]:
@@ -87,8 +107,8 @@ def _nearest(container: str, subtype: str) -> str:
     """The smallest sample format of a container that holds samples of `subtype`, otherwise its largest."""
     if subtype == "DOUBLE":
         need = "DOUBLE"
-    elif subtype in BITS:
-        need = {8: "PCM_S8", 16: "PCM_16", 20: "PCM_24", 24: "PCM_24", 32: "PCM_32"}[BITS[subtype]]
+    elif (bits := bits_of(subtype)) is not None:
+        need = {8: "PCM_S8", 16: "PCM_16", 20: "PCM_24", 24: "PCM_24", 32: "PCM_32"}[bits]
     else:
         need = "FLOAT"  # decoded MP3, Vorbis and Opus may pass full scale
     known = [room for room in _ROOMS if soundfile.check_format(container, room)]

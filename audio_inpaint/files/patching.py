@@ -18,7 +18,7 @@ from audio_inpaint import __version__
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing, temporary_folder
 from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, vorbis_nominal
-from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
+from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, bits_of, create, sound_name, spoken, stored, target
 from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
 from audio_inpaint.files.media import MEDIA, beside_audio, encoding, remuxed
@@ -27,6 +27,8 @@ from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.files.room import Widened
 from audio_inpaint.gaps import Gap, mask_gaps
+
+_RETAGGED = ("FLAC", "MP3")  # their tags are copied whole, since libsndfile knows some of the fields alone
 
 
 @dataclass(frozen=True)
@@ -101,8 +103,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill], gai
             lost = []
         else:
             lost = _stream(reader, source, temporary, container, subtype, fills, gain)
-            retagged = container == reader.format and container in ("FLAC", "MP3")
-            lost += [] if retagged else beside_sound(source, reader.format)
+            retagged = container == reader.format and container in _RETAGGED
+            lost = [] if retagged else lost + beside_sound(source, reader.format)
         if reader.format == MEDIA:
             lost += beside_audio(reader.path)
     return _losses(reader, container, subtype) + _named(lost)
@@ -135,18 +137,18 @@ def _kbps(reader: Reader, source: BinaryIO) -> float:
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
         other = ".flac" if container in ("WAV", "RF64") else ".wav"
-        return [f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"]
-    if subtype in BITS and _rounds(reader, subtype):
-        said = f"the {reader.subtype} samples are rounded, a .wav output keeps them"
-        return [f"{container} holds {BITS[subtype]} bits: {said}"]
+        name = spoken(container, subtype)
+        return [f"{name} is re-encoded, which changes all samples a little: a {other} file keeps them"]
+    if _rounds(reader, subtype):
+        name = spoken(reader.format, reader.subtype) if reader.subtype not in LOSSLESS else reader.subtype
+        return [f"{container} holds {BITS[subtype]} bits: the {name} samples are rounded, a .wav output keeps them"]
     return []
 
 
 def _rounds(reader: Reader, subtype: str) -> bool:
-    """Whether a sample format holds less than the input's."""
-    if subtype in BITS:
-        return reader.subtype not in BITS or BITS[reader.subtype] > BITS[subtype]
-    return subtype == "FLOAT" and reader.dtype == torch.float64
+    """Whether the integers of a sample format hold less than the input's samples."""
+    bits, own = BITS.get(subtype), bits_of(reader.subtype)
+    return bits is not None and (own is None or own > bits)
 
 
 def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fill]) -> bool:
@@ -170,7 +172,7 @@ def _history(reader: Reader, fills: Sequence[Fill]) -> str:
     """Say in a line of a coding history what was done."""
     channels = {1: "mono", 2: "stereo"}.get(reader.channels, f"{reader.channels} channels")
     lost = 1000 * sum(len(fill.gap) for fill in fills) / reader.sample_rate
-    done = f"audio_inpaint {__version__}; {len(fills)} gaps ({lost:.0f} ms) filled"
+    done = f"audio_inpaint {__version__}; {len(fills)} {'gap' if len(fills) == 1 else 'gaps'} ({lost:.0f} ms) filled"
     return f"A=PCM,F={reader.sample_rate},W={8 * WIDTHS[reader.subtype]},M={channels},T={done}"
 
 
@@ -219,7 +221,7 @@ def _stream(
             try:
                 setattr(file, name, text)
             except soundfile.SoundFileError:  # some formats have no room for text
-                lost.append(f"the {name}")
+                lost += [f"the {name}"] * (name != "software")  # which wrote the other file
         for start, block in reader.blocks():
             for fill in fills:
                 fill.into(block, start)
@@ -233,7 +235,7 @@ def _stream(
                     "name an output ending in .wav"
                 )
             file.write(stored(block.T.numpy(), subtype))
-    if container == reader.format and container in ("FLAC", "MP3"):  # libsndfile knows some of their fields alone
+    if container == reader.format and container in _RETAGGED:
         with replacing(output) as retagged:
             if container == "FLAC":
                 sheet = partial(moved_cue_sheet, insertions=reader.insertions)

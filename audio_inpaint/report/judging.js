@@ -30,13 +30,15 @@ class Judging {
     for (const word of ["", "accept", "reject"]) judgement.add(new Option(word || "–", word));
     const note = element("input", { type: "text", "aria-label": `note on gap ${i + 1}`, maxlength: 200 });
     const mark = gap.doubtful ? [" ", element("span", { class: "check" }, "check")] : [];
-    const cells = [(gap.start / rate).toFixed(3), ((1000 * (gap.stop - gap.start)) / rate).toFixed(1), gap.channel === null ? "all" : gap.channel + 1, shownLevel(gap.level), gap.label];
+    const cells = [(gap.start / rate).toFixed(3), ((1000 * (gap.stop - gap.start)) / rate).toFixed(1), gap.channel === null ? "all" : gap.channel + 1, shownLevel(gap.level), gap.label + this.inserted(gap)];
     const line = element("tr", {}, element("th", { scope: "row" }, go, ...mark), ...cells.map((cell) => element("td", {}, String(cell))),
       element("td", {}, judgement), element("td", {}, note));
     const row = { gap, there, judgement, note, line };
     go.addEventListener("click", () => this.show(row));
     return row;
   }
+
+  inserted(gap) { return gap.inserted ? `, ${+((1000 * gap.inserted) / this.list.rate).toFixed(3)} ms inserted` : ""; }
 
   /** Where on the page a gap is: an excerpt of its recording, and its place there. */
   find(gap) {
