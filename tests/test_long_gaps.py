@@ -63,6 +63,15 @@ def test_what_does_not_repeat_is_left_to_janssen_and_to_be_checked():
     assert told.doubtful
 
 
+def test_that_the_bars_around_it_repeat_says_nothing_of_a_gap_in_one_that_does_not():
+    """Rehearsals before and after it do well; what surrounds the gap itself is heard nowhere."""
+    audio, start = bars(8), 3 * BAR + 7000
+    audio[:, start - RATE : start + 2 * RATE] = programme(3, seed=8)
+    _, told = filled(audio, start, 1.0)
+    assert told.weights == {"janssen": 1.0}
+    assert told.doubtful
+
+
 def test_no_lost_sample_is_looked_at():
     audio, start = bars(), 2 * BAR + 7000
     fills = []
