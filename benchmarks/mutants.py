@@ -102,7 +102,7 @@ FAULTS = {
     "gaps-that-touch": Fault(G, "start <= merged[-1].stop", "start < merged[-1].stop", FILES),
     "gaps-of-all-channels": Fault(
         G, "if gap.channel in (None, channel)]", "if gap.channel == channel]", FILES),
-    "also-confirmed": Fault(E, "_OFF = 0.128, 0.5, 64", "_OFF = 0.128, -1.0, 64", ALSO),
+    "also-confirmed": Fault(E, "_OFF = 0.128, 0.7, 64", "_OFF = 0.128, -1.0, 64", ALSO),
     "also-rehearsed": Fault(V, "(match.lag), model.moved(match.lag))", "(match.lag))", ALSO),
     "also-silence": Fault(E, "missing[near.clamp_max(len(missing) - 1)]", "near < 0", ALSO),
     "also-placed": Fault(V, "4 * count, 1 + self.apart // 8", "count, self.apart", ALSO),

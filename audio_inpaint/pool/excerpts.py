@@ -20,7 +20,7 @@ from audio_inpaint.gaps import Gap
 _SIDE = 0.128
 # What is heard by chance is like the gap as far as it was compared, what is played again is like it beyond, too: of so
 # many seconds more on each side, and up to so many samples of the search rate off, as a high tone may be placed.
-_BEYOND, _CONFIRMED, _OFF = 0.128, 0.5, 64
+_BEYOND, _CONFIRMED, _OFF = 0.128, 0.7, 64
 # Places that are looked at for each gap, the best of all recordings, and how many seconds they are apart.
 _EACH, _SPACING = 8, 0.25
 # Seconds of all excerpts: they are searched again for every gap, at the recording's own rate.
