@@ -25,8 +25,8 @@ _BEYOND, _CONFIRMED, _OFF = 0.128, 0.7, 64
 _EACH, _SPACING = 8, 0.25
 # Seconds of all excerpts: they are searched again for every gap, at the recording's own rate.
 _MOST = 120.0
-# Samples of the pool times gaps that are compared, about four minutes' work: of more gaps the longest are sought.
-_WORK = 2**34
+# Samples of the pool times gaps that are compared, about five minutes' work: of more gaps the longest are sought.
+_WORK = 2**33
 # Samples beside what is read that the resampler wants.
 _MARGIN = 512
 
