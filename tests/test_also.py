@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from programmes import RATE, programme, sound
 
 from audio_inpaint import InputError, repair, repair_file
+from audio_inpaint.also import opened as opening
 from audio_inpaint.cli import main
 from audio_inpaint.files.recording import Reader, read
 from audio_inpaint.gaps import Gap
@@ -134,7 +136,8 @@ def test_methods_that_search_nothing_refuse_them():
 def test_excerpts_are_read_in_time_and_only_so_many(monkeypatch):
     monkeypatch.setattr(excerpting, "_MOST", 20.0)
     long = programme(100, seed=5)
-    pool = Pool([Other("long", signal_of(sound(long)), lambda: sound(long))])
+    signal = signal_of(sound(long))
+    pool = Pool([Other("long", lambda: signal, len(signal), lambda: nullcontext(sound(long)))])
     ours = torch.from_numpy(soxr.resample(long[0], RATE, 24000, quality="VHQ"))[None]
     runs = [Gap(round(second * 24000), round(second * 24000) + 500) for second in np.arange(2.0, 90.0, 2.0)]
     excerpts = pool.excerpts(ours, torch.zeros(ours.shape[-1], dtype=torch.bool), runs, 6000, 24000)
@@ -187,7 +190,7 @@ def test_a_second_run_reads_excerpts_alone(files, monkeypatch):
 
 
 def opened(path):
-    return lambda: sound(read(path)[0].numpy())
+    return lambda: nullcontext(sound(read(path)[0].numpy()))
 
 
 @pytest.mark.parametrize("fault", ["cut", "flipped", "empty", "text"])
@@ -249,6 +252,17 @@ def test_next_to_no_sound_is_indexed(files, length):
         samples, made = index_of(files / "short.wav", opened("short.wav"))
         assert made == new
         assert abs(len(samples) - length / 2) <= 1
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted there")
+def test_no_file_stays_open(files):
+    """A folder may hold more files than a process may open."""
+    for number in range(5):
+        soundfile.write(f"episodes/{number}.wav", OTHER[:, : 2 * RATE].T, RATE)
+    before = len(os.listdir("/proc/self/fd"))
+    with opening(["episodes"]) as also:
+        assert len(also.pool.others) == 6
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
 
 
 # ---- the command
