@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.arrays import as_samples
@@ -21,7 +23,7 @@ from audio_inpaint.files.paths import identity
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.methods.contract import listens
 from audio_inpaint.pool.excerpts import Other, Pool
-from audio_inpaint.pool.index import index_of, signal_of
+from audio_inpaint.pool.index import index_of, is_kept, signal_of
 
 if TYPE_CHECKING:
     from audio_inpaint.files.paths import Paths
@@ -85,8 +87,7 @@ def opened(given: Sequence[Any] | Also, method: Method | None = None, sample_rat
     if isinstance(given, str | bytes | Path) or hasattr(given, "shape"):
         raise InputError("further recordings are a list of files, folders or audio in memory: put this one in a list")
     _check(method, given)
-    with ExitStack() as files:
-        yield _opened(given, sample_rate, files)
+    yield _opened(given, sample_rate)
 
 
 @dataclass(frozen=True)
@@ -140,34 +141,45 @@ def _check(method: Method | None, given: Sequence[Any]) -> None:
         raise InputError(f"{name} makes no use of further recordings: take auto or recall, or leave them out")
 
 
-def _opened(given: Sequence[Any], sample_rate: int, files: ExitStack) -> Also:
+def _opened(given: Sequence[Any], sample_rate: int) -> Also:
     others, notes, began, new = [], [], time.perf_counter(), 0
     for one in files_of(given):
         if not isinstance(one, Found):
             sound = _in_memory(one, sample_rate)
-            others.append(Other(f"recording {len(others) + 1}", signal_of(sound), lambda sound=sound: sound))
+            signal, name = signal_of(sound), f"recording {len(others) + 1}"
+            others.append(Other(name, partial(_same, signal), len(signal), partial(nullcontext, sound)))
             continue
-        sound = _lazily(one.path, files)
+        sound = partial(_reading, one.path)
         try:
-            index, read = index_of(one.path, sound)
+            signal, read = index_of(one.path, sound)
         except InputError as error:
             if one.named:
                 raise
             notes.append(f"also: passed over: {error}")
             continue
         new += read
-        others.append(Other(one.path.name, index, sound, identity(one.path)))
+        index = partial(_indexed, one.path, sound) if is_kept(one.path) else partial(_same, signal)
+        others.append(Other(one.path.name, index, len(signal), sound, identity(one.path)))
     if given:
-        seconds = sum(len(other.index) for other in others) / SEARCH_RATE
+        seconds = sum(other.length for other in others) / SEARCH_RATE
         took = f", {new} of them indexed in {time.perf_counter() - began:.1f} s" if new else ""
         count = f"{len(others)} recording" + "s" * (len(others) != 1)
         notes.insert(0, f"also: {count}, {seconds / 60:.1f} min{took}")
     return Also(Pool(others), notes)
 
 
-def _lazily(path: Path, files: ExitStack) -> Callable[[], Sound]:
-    """Return what opens a file when it is first called."""
-    return cache(lambda: Sound.of(files.enter_context(Reader(path))))
+@contextmanager
+def _reading(path: Path) -> Iterator[Sound]:
+    with Reader(path) as reader:
+        yield Sound.of(reader)
+
+
+def _indexed(path: Path, sound: Callable[[], AbstractContextManager[Sound]]) -> np.ndarray:
+    return index_of(path, sound)[0]
+
+
+def _same(signal: np.ndarray) -> np.ndarray:
+    return signal
 
 
 def _in_memory(given: Any, sample_rate: int) -> Sound:

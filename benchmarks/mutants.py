@@ -37,12 +37,14 @@ A = "methods/recall/auto.py"
 N = "methods/recall/recollection.py"
 H = "methods/recall/rehearsal.py"
 Y = "methods/recall/ways.py"
+E = "pool/excerpts.py"
 J, B, C, S = "methods/janssen.py", "methods/burg.py", "dsp/coherence.py", "dsp/template_search.py"
 P, F, G, W = "files/patching.py", "files/recording.py", "gaps.py", "files/formats.py"
 
 # One file of tests for each part of the default; they were made to be fast, and to find these faults.
 RECALLED = "tests/test_ingredients_recollection.py"
 CHOSEN = "tests/test_ingredients_rehearsal.py"
+ALSO, LONG = "tests/test_also.py", "tests/test_long_gaps.py"
 EXPECTED = "tests/test_ingredients_expectation.py"
 PREDICTED = "tests/test_ingredients_prediction.py"
 FILES = "tests/test_ingredients_files.py"
@@ -62,15 +64,15 @@ FAULTS = {
     "band-kept": Fault(C, "_ENOUGH = 1 / 3", "_ENOUGH = 1 / 300", RECALLED),
     "matches-spaced": Fault(S, "abs(match.lag - other.lag) >= spacing", "abs(match.lag - other.lag) >= 0", RECALLED),
     "matches-apart": Fault(V, "_APART = 0.002", "_APART = 0.2", RECALLED),
-    "search-margin": Fault(V, "within.start - context.start + MARGIN", "within.start - context.start", RECALLED),
+    "search-margin": Fault(V, "place.start - context.start + MARGIN", "place.start - context.start", RECALLED),
     "contexts": Fault(R, "(1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)", "(1.0,)", CHOSEN),
     "contexts-hurried": Fault(Y, "contexts[:2]", "contexts", CHOSEN),
     "orders": Fault(Y, "order * (1 + i % 2)", "order", CHOSEN),
     "after-recall": Fault(Y, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),
-    "rehearsal-near": Fault(V, "apart = self.width + step", "apart = step", CHOSEN),
+    "rehearsal-near": Fault(V, "else self.width) + step", "else 0) + step", CHOSEN),
     "rehearsal-one-side": Fault(V, "for side in (-1, 1)))", "for side in (-1,)))", CHOSEN),
     "rehearsal-one-place": Fault(V, "for step in range(5):", "for step in range(1):", CHOSEN),
-    "rehearsal-mean": Fault(H, ".log().mean(0).exp()", ".mean(0)", CHOSEN),
+    "rehearsal-mean": Fault(H, "stack(errors).log().mean(0).exp()", "stack(errors).mean(0)", CHOSEN),
     "sharpness": Fault(H, "_SHARPNESS = 8", "_SHARPNESS = 1", CHOSEN),
     "surroundings": Fault(V, "_LEAST = 0.25", "_LEAST = 0.1", CHOSEN),
     "longest": Fault(V, "_LONGEST = 2\n", "_LONGEST = 200\n", CHOSEN),
@@ -100,6 +102,13 @@ FAULTS = {
     "gaps-that-touch": Fault(G, "start <= merged[-1].stop", "start < merged[-1].stop", FILES),
     "gaps-of-all-channels": Fault(
         G, "if gap.channel in (None, channel)]", "if gap.channel == channel]", FILES),
+    "also-confirmed": Fault(E, "_OFF = 0.128, 0.7, 64", "_OFF = 0.128, -1.0, 64", ALSO),
+    "also-rehearsed": Fault(V, "(match.lag), model.moved(match.lag))", "(match.lag))", ALSO),
+    "also-silence": Fault(E, "missing[near.clamp_max(len(missing) - 1)]", "near < 0", ALSO),
+    "also-placed": Fault(V, "4 * count, 1 + self.apart // 8", "count, self.apart", ALSO),
+    "long-unlike": Fault(H, "return sketch.left(sizes) / ", "return 1 + 0 * sketch.left(sizes) / ", LONG),
+    "long-wrong": Fault(V, "long and wrong and not", "False and not", LONG),
+    "long-templates": Fault(R, "(0.25, 1.0)", "()", LONG),
 }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import time
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from programmes import RATE, programme, sound
 
 from audio_inpaint import InputError, repair, repair_file
+from audio_inpaint.also import opened as opening
 from audio_inpaint.cli import main
 from audio_inpaint.files.recording import Reader, read
 from audio_inpaint.gaps import Gap
@@ -27,6 +29,7 @@ EPISODE[:, 5 * RATE : 8 * RATE] = JINGLE
 OTHER = programme(20, 2, seed=3)
 OTHER[:, 11 * RATE + 123 : 14 * RATE + 123] = 0.5 * JINGLE
 GAPS = [(2 * RATE, 2 * RATE + 1024), (6 * RATE, 6 * RATE + 1024), (7 * RATE, 7 * RATE + 800)]
+METHOD = "auto:refine=false"  # what is searched is the same
 SPEC = ",".join(f"{start}:{stop}" for start, stop in GAPS)
 
 
@@ -50,12 +53,12 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture(scope="module")
 def alone():
-    return repair(damaged(), GAPS, RATE)
+    return repair(damaged(), GAPS, RATE, METHOD)
 
 
 @pytest.fixture(scope="module")
 def with_other():
-    return repair(damaged(), GAPS, RATE, also=[OTHER])
+    return repair(damaged(), GAPS, RATE, METHOD, also=[OTHER])
 
 
 def test_what_another_recording_plays_too_comes_back(alone, with_other):
@@ -69,7 +72,7 @@ def test_known_samples_come_back_bit_for_bit_and_lost_ones_change_no_bit(with_ot
     for start, stop in GAPS:
         known[start:stop] = False
     assert np.array_equal(with_other.audio[:, known], EPISODE[:, known])
-    again = repair(damaged(np.nan), GAPS, RATE, also=[OTHER])
+    again = repair(damaged(np.nan), GAPS, RATE, METHOD, also=[OTHER])
     assert np.array_equal(again.audio, with_other.audio)
     assert again.explanations == with_other.explanations
 
@@ -89,7 +92,7 @@ def test_another_rate_and_one_channel(rate):
     """One channel of stereo that has the same in both."""
     both = np.stack([damaged().mean(0)] * 2)
     other = soxr.resample(OTHER.mean(0), RATE, rate, quality="VHQ")
-    repaired = repair(both, GAPS[1:], RATE, also=[(other, rate)])
+    repaired = repair(both, GAPS[1:], RATE, METHOD, also=[(other, rate)])
     truth = EPISODE.mean(0)
     for start, stop in GAPS[1:]:
         error = (repaired.audio - truth)[:, start:stop]
@@ -100,20 +103,20 @@ def test_one_channel_lost():
     audio = EPISODE.copy()
     start, stop = GAPS[1]
     audio[0, start:stop] = 0
-    repaired = repair(audio, [(start, stop, 0)], RATE, also=[OTHER]).audio
+    repaired = repair(audio, [(start, stop, 0)], RATE, METHOD, also=[OTHER]).audio
     assert np.array_equal(repaired[1], EPISODE[1])
     assert snr(repaired, start, stop) > 30
 
 
 def test_unrelated_recordings_change_next_to_nothing(alone):
     """What is like the gap by chance is not like it beyond what was compared."""
-    repaired = repair(damaged(), GAPS, RATE, also=[programme(60, 2, seed=9), programme(60, 2, seed=10)])
+    repaired = repair(damaged(), GAPS, RATE, METHOD, also=[programme(60, 2, seed=9), programme(60, 2, seed=10)])
     assert all(abs(snr(repaired.audio, *gap) - snr(alone.audio, *gap)) < 0.1 for gap in GAPS)
     assert repaired.also == ["also: 2 recordings, 2.0 min", "also: no fill draws on them"]
 
 
 def test_a_recording_that_lost_the_same_is_no_evidence_though_it_knows_all_rehearsals(alone):
-    repaired = repair(damaged(), GAPS, RATE, also=[damaged()])
+    repaired = repair(damaged(), GAPS, RATE, METHOD, also=[damaged()])
     for gap in GAPS:
         assert snr(repaired.audio, *gap) > snr(alone.audio, *gap) - 0.2
     assert repaired.also[-1] == "also: no fill draws on them"
@@ -122,7 +125,7 @@ def test_a_recording_that_lost_the_same_is_no_evidence_though_it_knows_all_rehea
 @pytest.mark.parametrize("given", ["other.wav", np.zeros((1, RATE))])
 def test_a_recording_alone_is_put_in_a_list(given):
     with pytest.raises(InputError, match="put this one in a list"):
-        repair(damaged(), GAPS, RATE, also=given)
+        repair(damaged(), GAPS, RATE, METHOD, also=given)
 
 
 def test_methods_that_search_nothing_refuse_them():
@@ -133,7 +136,8 @@ def test_methods_that_search_nothing_refuse_them():
 def test_excerpts_are_read_in_time_and_only_so_many(monkeypatch):
     monkeypatch.setattr(excerpting, "_MOST", 20.0)
     long = programme(100, seed=5)
-    pool = Pool([Other("long", signal_of(sound(long)), lambda: sound(long))])
+    signal = signal_of(sound(long))
+    pool = Pool([Other("long", lambda: signal, len(signal), lambda: nullcontext(sound(long)))])
     ours = torch.from_numpy(soxr.resample(long[0], RATE, 24000, quality="VHQ"))[None]
     runs = [Gap(round(second * 24000), round(second * 24000) + 500) for second in np.arange(2.0, 90.0, 2.0)]
     excerpts = pool.excerpts(ours, torch.zeros(ours.shape[-1], dtype=torch.bool), runs, 6000, 24000)
@@ -175,10 +179,10 @@ def reading(monkeypatch):
 
 def test_a_second_run_reads_excerpts_alone(files, monkeypatch):
     soundfile.write("episodes/unrelated.flac", 0.1 * np.random.default_rng(0).standard_normal(60 * RATE), RATE)
-    first = repair_file("damaged.wav", "first.wav", GAPS[1:], also=["episodes"])
+    first = repair_file("damaged.wav", "first.wav", GAPS[1:], METHOD, also=["episodes"])
     assert "2 of them indexed in" in first.also[0]
     seen = reading(monkeypatch)
-    second = repair_file("damaged.wav", "second.wav", GAPS[1:], also=["episodes"])
+    second = repair_file("damaged.wav", "second.wav", GAPS[1:], METHOD, also=["episodes"])
     assert second.also[0] == "also: 2 recordings, 1.3 min"
     assert seen["two.flac"] < 18 * RATE
     assert seen.get("unrelated.flac", 0) < 25 * RATE
@@ -186,7 +190,7 @@ def test_a_second_run_reads_excerpts_alone(files, monkeypatch):
 
 
 def opened(path):
-    return lambda: sound(read(path)[0].numpy())
+    return lambda: nullcontext(sound(read(path)[0].numpy()))
 
 
 @pytest.mark.parametrize("fault", ["cut", "flipped", "empty", "text"])
@@ -250,6 +254,17 @@ def test_next_to_no_sound_is_indexed(files, length):
         assert abs(len(samples) - length / 2) <= 1
 
 
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="open files are counted there")
+def test_no_file_stays_open(files):
+    """A folder may hold more files than a process may open."""
+    for number in range(5):
+        soundfile.write(f"episodes/{number}.wav", OTHER[:, : 2 * RATE].T, RATE)
+    before = len(os.listdir("/proc/self/fd"))
+    with opening(["episodes"]) as also:
+        assert len(also.pool.others) == 6
+        assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
 # ---- the command
 
 
@@ -257,7 +272,7 @@ def test_the_command(files, capsys):
     (files / "episodes/broken.wav").write_bytes(b"RIFF, but no sound")
     (files / "episodes/empty.flac").write_bytes(b"")
     os.link("damaged.wav", "episodes/same.wav")
-    arguments = ["inpaint", "damaged.wav", "-o", "fixed.wav", "--gaps", SPEC, "--also", "episodes"]
+    arguments = ["inpaint", "damaged.wav", "-o", "fixed.wav", "--gaps", SPEC, "--method", METHOD, "--also", "episodes"]
     assert main([*arguments, "--labels", "labels.txt", "--report", "--log"]) == 0
     shown = capsys.readouterr().out
     assert "also: passed over: episodes/broken.wav cannot be read as audio" in shown
@@ -277,7 +292,18 @@ def test_what_is_written_is_not_searched(files, capsys):
     """The repaired file of another day lies in the folder, too."""
     soundfile.write("episodes/fixed.wav", EPISODE.T, RATE, "FLOAT")
     gap = f"{GAPS[0][0]}:{GAPS[0][1]}"
-    arguments = ["inpaint", "damaged.wav", "-o", "episodes/fixed.wav", "--gaps", gap, "--also", "episodes"]
+    arguments = [
+        "inpaint",
+        "damaged.wav",
+        "-o",
+        "episodes/fixed.wav",
+        "--gaps",
+        gap,
+        "--method",
+        METHOD,
+        "--also",
+        "episodes",
+    ]
     assert main([*arguments, "--overwrite"]) == 0
     assert "no fill draws on them" in capsys.readouterr().out
 
@@ -297,10 +323,22 @@ def test_recordings_that_cannot_be_used(files, capsys, also, message):
     (files / "nothing").mkdir()
     if also == "fixed.wav":
         soundfile.write("fixed.wav", np.zeros(RATE), RATE)
-    arguments = ["inpaint", "damaged.wav", "-o", "fixed.wav", "--gaps", SPEC, "--also", also, "--overwrite"]
+    arguments = [
+        "inpaint",
+        "damaged.wav",
+        "-o",
+        "fixed.wav",
+        "--gaps",
+        SPEC,
+        "--method",
+        METHOD,
+        "--also",
+        also,
+        "--overwrite",
+    ]
     assert main(arguments) == 2
     error = capsys.readouterr().err
     assert message in error
     assert len(error.splitlines()) == 1
     with pytest.raises(InputError):
-        repair_file("damaged.wav", "fixed.wav", GAPS, also=[also], overwrite=True)
+        repair_file("damaged.wav", "fixed.wav", GAPS, METHOD, also=[also], overwrite=True)

@@ -144,6 +144,17 @@ def test_what_other_channels_played_stands_among_the_sources_with_its_name_and_s
     assert [NEAR.start, 0.9, [0.75], "channels"] in own["sources"]
 
 
+def test_what_was_heard_in_another_recording_is_named_with_its_time_there(tmp_path):
+    item = excerpt()
+    [first, *others] = item.explanations["auto"]
+    heard = Source(NEAR.start, 0.9, (0.75,), "other.flac", 83.21)
+    item.explanations["auto"] = [replace(first, sources=(*first.sources, heard)), *others]
+    page = page_of(tmp_path, item)
+    own = data_of(page)["items"][0]["timelines"][0]["gaps"][0]
+    assert [NEAR.start, 0.9, [0.75], "other.flac at 83.210 s", True] in own["sources"]
+    assert own["label"].endswith(", from other.flac at 83.210 s")
+
+
 # ---- in a browser
 
 PROBE = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -20,13 +21,13 @@ from audio_inpaint.gaps import Gap
 _SIDE = 0.128
 # What is heard by chance is like the gap as far as it was compared, what is played again is like it beyond, too: of so
 # many seconds more on each side, and up to so many samples of the search rate off, as a high tone may be placed.
-_BEYOND, _CONFIRMED, _OFF = 0.128, 0.5, 64
+_BEYOND, _CONFIRMED, _OFF = 0.128, 0.7, 64
 # Places that are looked at for each gap, the best of all recordings, and how many seconds they are apart.
 _EACH, _SPACING = 8, 0.25
 # Seconds of all excerpts: they are searched again for every gap, at the recording's own rate.
 _MOST = 120.0
-# Samples of the pool times gaps that are compared, about four minutes' work: of more gaps the longest are sought.
-_WORK = 2**34
+# Samples of the pool times gaps that are compared, about five minutes' work: of more gaps the longest are sought.
+_WORK = 2**33
 # Samples beside what is read that the resampler wants.
 _MARGIN = 512
 
@@ -53,14 +54,16 @@ class Other:
 
     Attributes:
         name: of its file.
-        index: what is searched of it, (time,) at the search rate.
-        sound: opens it, to read excerpts.
+        index: opens what is searched of it, (time,) at the search rate.
+        length: samples of that.
+        sound: opens it, to read excerpts. Neither stays open: a folder may hold more files than a process may open.
         identity: of its file; None of audio in memory.
     """
 
     name: str
-    index: np.ndarray
-    sound: Callable[[], Sound] = field(repr=False)
+    index: Callable[[], np.ndarray] = field(repr=False)
+    length: int
+    sound: Callable[[], AbstractContextManager[Sound]] = field(repr=False)
     identity: tuple | None = None
 
 
@@ -88,35 +91,44 @@ class Pool:
             Passages that do not overlap, of as many channels as the audio.
         """
         windows = self._windows(audio, gap, runs, beside / sample_rate, sample_rate)
-        return [_excerpt(self.others[number], *window, len(audio), sample_rate) for number, window in windows]
+        excerpts = []
+        for number, own in windows.items():
+            with self.others[number].sound() as sound:
+                name = self.others[number].name
+                excerpts += [_excerpt(name, sound, *window, len(audio), sample_rate) for window in own]
+        return excerpts
 
     def _windows(
         self, audio: Tensor, gap: Tensor, runs: Sequence[Gap], beside: float, sample_rate: int
-    ) -> list[tuple[int, tuple[float, float]]]:
+    ) -> dict[int, list[tuple[float, float]]]:
         """Choose what to read, in seconds of each recording: the best place of every gap first, while there is room."""
-        most = max(1, _WORK // max(1, sum(len(other.index) for other in self.others)))
+        most = max(1, _WORK // max(1, sum(other.length for other in self.others)))
         longest = sorted(runs, key=lambda run: (-len(run), run.start))[:most]
         sought = list(filter(None, (_sought(audio, gap, run, sample_rate) for run in longest)))
         places = [[] for _ in sought]
         for number, other in enumerate(self.others):
-            found = best_places(other.index, [one.near for one in sought], _EACH, round(_SPACING * SEARCH_RATE))
+            found = best_places(other.index(), [one.near for one in sought], _EACH, round(_SPACING * SEARCH_RATE))
             for own, one, heard in zip(places, sought, found, strict=True):
                 own += [(-place.score, number, place.start / SEARCH_RATE + one.start) for place in heard]
         ranked = [
-            (rank, score, number, start, one.length)
+            (rank, score, number, start, one)
             for own, one in zip(places, sought, strict=True)
             for rank, (score, number, start) in enumerate(sorted(own)[:_EACH])
-            if one.confirmed(self.others[number].index, start)
         ]
+        confirmed = []
+        for number in sorted({number for _, _, number, _, _ in ranked}):
+            signal = self.others[number].index()
+            own = [place for place in ranked if place[2] == number]
+            confirmed += [(*place[:4], place[4].length) for place in own if place[4].confirmed(signal, place[3])]
         windows: dict[int, list[tuple[float, float]]] = {}
-        for _, _, number, start, length in sorted(ranked):
-            seconds = len(self.others[number].index) / SEARCH_RATE
+        for _, _, number, start, length in sorted(confirmed):
+            seconds = self.others[number].length / SEARCH_RATE
             own = windows.setdefault(number, [])
             joined = _joined([*own, (max(0.0, start - beside - length), min(seconds, start + beside + 2 * length))])
             rest = sum(_total(other) for place, other in windows.items() if place != number)
             if rest + _total(joined) <= _MOST:
                 windows[number] = joined
-        return [(number, window) for number in sorted(windows) for window in windows[number]]
+        return {number: windows[number] for number in sorted(windows)}
 
 
 class _Sought(NamedTuple):
@@ -165,9 +177,8 @@ def _joined(windows: Sequence[tuple[float, float]]) -> list[tuple[float, float]]
     return joined
 
 
-def _excerpt(other: Other, start: float, stop: float, channels: int, sample_rate: int) -> Excerpt:
+def _excerpt(name: str, sound: Sound, start: float, stop: float, channels: int, sample_rate: int) -> Excerpt:
     """Read a passage at another rate: channel by channel if there are as many, or their mean in each."""
-    sound = other.sound()
     first, last = round(start * sound.sample_rate), round(stop * sound.sample_rate)
     audio, missing = sound.heard(first - _MARGIN, last + _MARGIN)
     audio = audio if len(audio) == channels else audio.mean(0, keepdim=True).expand(channels, -1)
@@ -176,4 +187,4 @@ def _excerpt(other: Other, start: float, stop: float, channels: int, sample_rate
     audio = audio[:, begin : begin + round((stop - start) * sample_rate)]
     near = (begin + torch.arange(audio.shape[-1])) * sound.sample_rate // sample_rate
     starts = (first - _MARGIN) / sound.sample_rate + begin / sample_rate
-    return Excerpt(audio, missing[near.clamp_max(len(missing) - 1)], other.name, starts)
+    return Excerpt(audio, missing[near.clamp_max(len(missing) - 1)], name, starts)

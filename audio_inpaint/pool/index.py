@@ -12,6 +12,7 @@ import os
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -38,7 +39,7 @@ def cache_folder() -> Path:
     return Path(home, "audio_inpaint", "pool")
 
 
-def index_of(path: Path, sound: Callable[[], Sound]) -> tuple[np.ndarray, bool]:
+def index_of(path: Path, sound: Callable[[], AbstractContextManager[Sound]]) -> tuple[np.ndarray, bool]:
     """Return what is searched of a file, and whether it had to be read for this.
 
     Args:
@@ -60,7 +61,8 @@ def index_of(path: Path, sound: Callable[[], Sound]) -> tuple[np.ndarray, bool]:
         os.utime(place)
         return samples, False
     with tempfile.TemporaryFile() as file:
-        _write(file, sound())
+        with sound() as opened:
+            _write(file, opened)
         with contextlib.suppress(OSError, InputError):  # there is no cache then, or it is full
             place.parent.mkdir(parents=True, exist_ok=True)
             file.seek(0)
@@ -69,6 +71,11 @@ def index_of(path: Path, sound: Callable[[], Sound]) -> tuple[np.ndarray, bool]:
                     kept.write(block)
             _prune(place)
         return _mapped(file), True
+
+
+def is_kept(path: Path) -> bool:
+    """Whether there is an index of a file on the disk."""
+    return (cache_folder() / (_key(path) + _SUFFIX)).is_file()
 
 
 def signal_of(sound: Sound) -> np.ndarray:

@@ -41,8 +41,9 @@ class Recall:
        candidates are rehearsed on gaps of the same length cut beside the real one, whose truth is known, and mixed by
        the errors they made there.
 
-    A gap at an end of the recording, one longer than two of Janssen's contexts (0.26 s at 16 kHz), one with too little
-    known around it and one that nothing is like are left to `Janssen`.
+    A gap longer than two of Janssen's contexts (0.26 s at 16 kHz) is compared by longer templates, and what is left
+    over is continued from both sides. One at an end of the recording, one with too little known around it, one that
+    nothing is like, and a long one of which less than half comes back in rehearsal are left to `Janssen`.
 
     Args:
         templates: seconds of the surroundings that are compared on each side, one search each.
