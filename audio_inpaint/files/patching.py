@@ -102,7 +102,8 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
             _stream(reader, source, temporary, container, subtype, fills)
         chunks = [] if container == reader.format else other_chunks(source)
     lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
-    return _losses(reader, container, subtype) + lost
+    heard = [f"the decoder of {reader.path} found damage: {reader.complaints[0][:150]}"] if reader.complaints else []
+    return _losses(reader, container, subtype) + lost + heard
 
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:

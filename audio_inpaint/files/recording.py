@@ -17,6 +17,7 @@ from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.paths import as_path
+from audio_inpaint.standard_streams import overheard
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
@@ -40,6 +41,7 @@ class Reader:
     def __init__(self, path: str | Path):
         self.path = as_path(path, "the audio file")
         self._spool: IO[bytes] | None = None
+        self.complaints: list[str] = []  # of its decoder
         self._opened = contextlib.ExitStack()
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
@@ -64,7 +66,8 @@ class Reader:
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
             return soundfile.SoundFile(str(self._opened.enter_context(decoded(self.path))))
         try:
-            return soundfile.SoundFile(sound_name(self.path))
+            with overheard(self.complaints):
+                return soundfile.SoundFile(sound_name(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             # TypeError: soundfile takes *.raw for headerless
             raise InputError(self._why_not()) from error
@@ -143,7 +146,8 @@ class Reader:
         return np.frombuffer(raw, np.float32).reshape(-1, self.channels)
 
     def _take(self, start: int, stop: int) -> np.ndarray:
-        samples = self._file.read(stop - start, dtype="float64", always_2d=True)
+        with overheard(self.complaints) if self.subtype.startswith("MPEG") else contextlib.nullcontext():
+            samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         short = stop - start - len(samples)
         if (
             short

@@ -41,6 +41,7 @@ def _shards(root: Path) -> tuple[str, list[str]]:
 
 
 def _fit(root: Path) -> tuple[str, list[str]]:
+    sys.path.append(str(Path(__file__).parents[1]))
     from tone_shards import arguments, write_tones
 
     (root / "in").mkdir()
