@@ -1,5 +1,6 @@
 """Standard streams that are closed, full, left by their reader, or written to by a decoder."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -55,6 +56,23 @@ class Left:
 
     def fileno(self):
         raise ValueError
+
+
+@pytest.mark.parametrize(
+    ("module", "imported"),
+    [("audio_inpaint", "audio_inpaint.cli"), ("audio_inpaint.train", "audio_inpaint.training.cli")],
+)
+def test_ctrl_c_while_a_command_is_imported_is_one_line(monkeypatch, capsys, module, imported):
+    class Interrupting:
+        def find_spec(self, name, *_):
+            if name == imported:
+                raise KeyboardInterrupt
+
+    entry = importlib.import_module(f"{module}.__main__" if module == "audio_inpaint" else module)
+    monkeypatch.delitem(sys.modules, imported, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [Interrupting(), *sys.meta_path])
+    assert entry.main() == 130
+    assert capsys.readouterr().err.endswith(": interrupted\n")
 
 
 def test_a_reader_that_leaves_stops_a_batch_without_a_word(here, monkeypatch, capsys):
