@@ -2,7 +2,9 @@
 
 import os
 import signal
+import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
@@ -20,6 +22,10 @@ from audio_inpaint.training.data.streams import Streams
 from audio_inpaint.training.data.varied_gaps import Gapped, Place, gapped
 
 PATIENCE = 1800  # seconds that a worker may take for its part of a batch, a shard that is fetched included
+_LATE = (
+    "the processes that read the shards gave nothing for {} s: give --data.init_args.workers=0, and the training reads "
+    "them itself"
+)
 _GRACE = 2.0  # seconds that a worker has to end once it was told to
 
 
@@ -105,7 +111,13 @@ class Batches:
         shape = (len(self.own) * self.each, self.streams.segment.length)
         try:
             for _ in range(self.steps):
-                found = [_next(loader) for _ in range(max(1, self.workers))]  # workers take turns, in their order
+                try:
+                    found = [next(loader) for _ in range(max(1, self.workers))]  # workers take turns, in their order
+                except RuntimeError as error:
+                    if "timed out" in str(error):
+                        traceback.clear_frames(error.__traceback__)  # which hold the loader
+                        raise InputError(_LATE.format(PATIENCE)) from None
+                    raise
                 for part in found:
                     if isinstance(part, InputError):
                         raise part
@@ -116,7 +128,8 @@ class Batches:
                 yield gapped(audio, gaps) if gaps else audio
         finally:
             del loader  # ends the workers: left to the garbage collector in an error's traceback they take 5 s each
-            for worker in workers:
+            ended = isinstance(sys.exc_info()[1], GeneratorExit | InputError | None)
+            for worker in workers if ended else ():  # after Ctrl-C the loader's traceback still has them
                 # One that is stuck in C code, Python's lock in its hand, takes no SIGTERM, and Python would wait for it
                 # for ever when the training ends.
                 if worker.is_alive():
@@ -140,18 +153,6 @@ class Batches:
                 "the run began with other batches than it goes on with: some segments of this epoch are repeated or "
                 f"left out ({state} became {self.state_dict()})"
             )
-
-
-def _next(loader: Iterator[_Part | InputError]) -> _Part | InputError:
-    try:
-        return next(loader)
-    except RuntimeError as error:
-        if "timed out" not in str(error):
-            raise
-        raise InputError(
-            f"the processes that read the shards gave nothing for {PATIENCE} s: give --data.init_args.workers=0, and "
-            "the training reads them itself"
-        ) from error
 
 
 def shared(items: range, index: int, count: int) -> range:
