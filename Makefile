@@ -6,7 +6,7 @@ INSTALLED := $(VENV)/.installed
 PIP := $(RUN) -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-full test mutants docs lint clean
+.PHONY: help demo demo-full test fuzz mutants docs lint clean
 
 help: ## list these commands
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r name text; do \
@@ -21,6 +21,9 @@ demo-full: $(INSTALLED) ## the same with a deep prior fitted to every recording,
 # One thread for each of the processes: small tensors gain nothing from more, and two processes would fight for cores.
 test: $(INSTALLED) ## run the tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --maxprocesses 4
+
+fuzz: $(INSTALLED) ## try random command lines on damaged files for half an hour, then kill commands at random moments
+	OMP_NUM_THREADS=1 $(RUN) -m tests.fuzz --minutes 30 --kills 30 --seed $$(date +%s)
 
 mutants: $(INSTALLED) ## put faults into the default method, one at a time, and name those that no test finds
 	$(RUN) benchmarks/mutants.py

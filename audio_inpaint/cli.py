@@ -2,7 +2,6 @@
 
 import argparse
 import io
-import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from audio_inpaint import __version__
 from audio_inpaint.commands import benchmark, detect, inpaint, listening, methods, models, revert
 from audio_inpaint.commands.console import complain
 from audio_inpaint.errors import InputError
+from audio_inpaint.standard_streams import OutputLost, discard, open_closed, watched
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +22,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 2 an error that the user can fix, 130 interrupted.
     """
+    open_closed()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # names may hold bytes that are no text
             stream.reconfigure(errors="backslashreplace")
+    try:
+        with watched():
+            return _run(argv)
+    except InputError as error:
+        return complain(error)
+    except KeyboardInterrupt:
+        print("audio-inpaint: interrupted", file=sys.stderr)
+        return 130
+    except (OutputLost, OSError) as lost:  # the latter of a disk that is full or gone, or of what a pipe is given
+        error = lost.error if isinstance(lost, OutputLost) else lost
+        discard()
+        if isinstance(error, BrokenPipeError):  # the reader of our output left, as `head` does
+            return 141
+        place = "standard output" if isinstance(lost, OutputLost) else error.filename or "a file"
+        return complain(f"{place} cannot be read or written: {error.strerror or error}")
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = _parser()
     arguments, unknown = parser.parse_known_args(argv)
     if unknown and not unknown[0].startswith("-") and getattr(arguments, "report", False):
@@ -32,19 +51,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:
         parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     arguments.line = shlex.join(["audio-inpaint", *(sys.argv[1:] if argv is None else argv)])
-    try:
-        code = arguments.run(arguments)
-        sys.stdout.flush()
-        return code
-    except InputError as error:
-        return complain(error)
-    except KeyboardInterrupt:
-        print("audio-inpaint: interrupted", file=sys.stderr)
-        return 130
-    except BrokenPipeError:
-        # The reader of our output left, as `head` does; Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    return arguments.run(arguments)
 
 
 def _parser() -> argparse.ArgumentParser:

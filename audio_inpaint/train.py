@@ -7,13 +7,16 @@ from audio_inpaint.extras import needed
 
 
 def main() -> int:
-    """Run the command line of training; returns the exit code, 2 where a package is missing."""
+    """Run the command line of training; returns the exit code, 2 where a package is missing, 130 after Ctrl-C."""
     try:
         with needed():
             from audio_inpaint.training.cli import main as train
     except InputError as error:
         print(f"audio_inpaint.train: error: {error}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("audio_inpaint.train: interrupted", file=sys.stderr)
+        return 130
     return train()
 
 

@@ -14,7 +14,7 @@ _COMMANDS = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one of the commands; returns the exit code, 2 for an error you can fix."""
+    """Run one of the commands; returns the exit code, 2 for an error you can fix, 130 after Ctrl-C."""
     name, *rest = [*(sys.argv[1:] if arguments is None else arguments)] or ["--help"]
     if name in ("-h", "--help"):
         print("usage: audio-inpaint-data COMMAND ...\n")
@@ -23,4 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if name not in _COMMANDS:
         print(f"audio-inpaint-data: error: {name!r} is not one of: {', '.join(_COMMANDS)}", file=sys.stderr)
         return 2
-    return import_module(_COMMANDS[name][0]).main(rest)
+    try:
+        return import_module(_COMMANDS[name][0]).main(rest)
+    except KeyboardInterrupt:
+        print(f"audio-inpaint-data {name}: interrupted", file=sys.stderr)
+        return 130

@@ -71,6 +71,8 @@ def prepare(
     if manifest.is_file():
         return _finished(manifest, options)
     _start(out, options)
+    if done := sum(shard.consumed for name in splits for shard in finished_shards(out, name)):
+        print(f"audio-inpaint-data shards: goes on after {done} recordings", file=sys.stderr)
     counts = [split.count for split in splits.values()]
     total = None if None in counts else sum(counts)
     with tqdm(total=total, unit=" recordings", desc=kind, disable=None) as bar:

@@ -70,3 +70,10 @@ def test_an_output_of_two_files_is_refused(tmp_path):
     with pytest.raises(InputError, match="SD2 keeps its rate in a second file"):
         write_patched(source, tmp_path / "out.sd2", [patch(100, 200, [0, 1])])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["._in.sd2", "in.sd2"]
+
+
+def test_a_header_that_promises_fewer_samples_than_none_is_one_line(tmp_path, monkeypatch):
+    source = make(tmp_path / "in.wav", "WAV", "IMA_ADPCM")
+    monkeypatch.setattr(soundfile.SoundFile, "frames", property(lambda self: -5))
+    with pytest.raises(InputError, match="holds no samples"):
+        Reader(source)

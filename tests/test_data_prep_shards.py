@@ -134,7 +134,7 @@ def test_work_that_was_killed_continues_and_gives_the_same_shards(many, tmp_path
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not (out / "manifest.json").exists()
-    unfinished(out, ".tar", process.pid).write_bytes(b"left by the killed run")
+    (out / unfinished(tmp_path, ".tar", process.pid).name).write_bytes(b"left by the killed run")
     kept = (out / "training-000001.tar").stat().st_ino
     shards.prepare("folder", [many], out)
     assert (out / "training-000001.tar").stat().st_ino == kept

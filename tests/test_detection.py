@@ -6,6 +6,7 @@ import pytest
 import soundfile
 
 from audio_inpaint.detection import Detection, detect
+from audio_inpaint.detection.dips import dips
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.random_gaps import random_gaps
@@ -265,3 +266,10 @@ def test_the_published_masked_clips(tmp_path):
         hits, lost, claimed = hits + (detected & runs).sum(), lost + (truth & runs).sum(), claimed + detected.sum()
     assert hits / claimed > 0.99
     assert hits / lost > 0.96  # two of 68 gaps begin or end at an onset, like pauses
+
+
+@pytest.mark.parametrize("rate", [1, 7, 100, 440, 1000, 2000, 4000])
+def test_dips_of_any_sample_rate_are_looked_at_without_an_error(rate):
+    audio = np.random.default_rng(0).standard_normal(6000).astype(np.float32)
+    audio[3000:3100] *= 1e-3
+    list(dips(audio, rate))

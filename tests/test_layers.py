@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "audio_inpaint"
 # from the bottom to the top; rooms of one line may import each other, but not in a circle
 LAYERS = [
-    ["errors", "extras", "processes"],
+    ["errors", "extras", "processes", "standard_streams"],
     ["arrays", "gaps", "insertions", "random_gaps"],
     ["files"],
     ["marker_files"],

@@ -11,7 +11,8 @@ from audio_inpaint.errors import InputError
 
 def complain(error: object) -> int:
     """Print an error on one line; returns the exit code."""
-    print(f"audio-inpaint: error: {' '.join(str(error).split())}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # standard error may be full
+        print(f"audio-inpaint: error: {' '.join(str(error).split())}", file=sys.stderr)
     return 2
 
 

@@ -8,6 +8,7 @@ from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
 
 _HOP_S = 0.001
 _WINDOW_S = 0.005
+_LOWEST = 2000  # Hz, of a rate: below it there are no bands to compare
 _CLOSED_S = (0.025, 0.05, 0.1, 0.2, 0.3)  # dips up to these lengths are looked at
 _DEEP = 12.0  # dB
 _SIDE_S = 0.02
@@ -55,7 +56,7 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
     """
     hop = max(2, round(_HOP_S * sample_rate))
     count = len(x) // hop
-    if count < 200:
+    if count < 200 or sample_rate < _LOWEST:
         return
     # The difference weighs what is heard of a tone: bass alone would hide that all else is lost.
     bright = np.diff(x[: count * hop], prepend=x[:1]) + np.float32(0.05) * x[: count * hop]

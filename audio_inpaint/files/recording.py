@@ -65,7 +65,7 @@ class Reader:
                 f"{self.path} holds {self.subtype} samples, a codec that cannot be read here: "
                 f"convert it first, for example with sndfile-convert {self.path.name} {self.path.stem}.wav"
             )
-        if self.length == 0:
+        if self.length < 1:  # a damaged header may promise fewer than none
             self.close()
             raise InputError(f"{self.path} holds no samples: there is nothing to read")
 

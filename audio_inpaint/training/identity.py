@@ -7,6 +7,7 @@
 import contextlib
 import json
 import secrets
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -199,6 +200,8 @@ class Recorded(lightning.Callback):
         if trainer.fast_dev_run or not trainer.is_global_zero:
             return
         self.run.write()
+        if trainer.global_step:
+            print(f"{self.run.folder}: goes on from step {trainer.global_step}", file=sys.stderr)
         config = yaml.safe_load(self.run.config)
         config["trainer"]["precision"] = trainer.precision
         for logger in trainer.loggers:

@@ -6,13 +6,12 @@ import shlex
 import sys
 import tempfile
 import time
+from importlib import import_module
 from pathlib import Path
 
-sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[2])]
-
-from fuzz.kills import COMMANDS, killed
-from fuzz.lines import make_world, random_line
-from fuzz.trial import digests, faults, main_of
+from .kills import COMMANDS, killed
+from .lines import make_world, random_line
+from .trial import digests, faults, main_of
 
 LINES = 60  # on the files of a world
 
@@ -27,11 +26,8 @@ def lines(minutes: float, seed: int) -> tuple[int, list[str]]:
     torch.set_num_threads(1)
     for program in ("audio-inpaint", "audio-inpaint-data", "train"):
         main_of(program)
-    import audio_inpaint.benchmark.engine
-    import audio_inpaint.detection
-    import audio_inpaint.methods.janssen
-    import audio_inpaint.repairing
-    import data_prep.shards  # noqa: F401 - before forking, so that no line pays for it
+    for module in ("audio_inpaint.detection", "audio_inpaint.repairing", "audio_inpaint.benchmark.engine"):
+        import_module(module)  # before forking, so that no line pays for it
 
     until, tried, wrong, number = time.monotonic() + 60 * minutes, 0, [], 0
     while time.monotonic() < until:
@@ -42,7 +38,9 @@ def lines(minutes: float, seed: int) -> tuple[int, list[str]]:
             for _ in range(LINES):
                 line = random_line(world, chance)
                 for fault in faults(line, world, given):
-                    wrong.append(f"seed {seed}, world {number}: {line.program} {shlex.join(line.arguments)}\n    {fault}")
+                    wrong.append(
+                        f"seed {seed}, world {number}: {line.program} {shlex.join(line.arguments)}\n    {fault}"
+                    )
                     print(wrong[-1], flush=True)
                 tried += 1
                 given = digests(world.root / "in")

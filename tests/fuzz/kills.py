@@ -3,6 +3,7 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
 import sys
@@ -41,6 +42,7 @@ def _shards(root: Path) -> tuple[str, list[str]]:
 
 
 def _fit(root: Path) -> tuple[str, list[str]]:
+    sys.path.append(str(Path(__file__).parents[1]))
     from tone_shards import arguments, write_tones
 
     (root / "in").mkdir()
@@ -49,8 +51,6 @@ def _fit(root: Path) -> tuple[str, list[str]]:
 
 
 COMMANDS = {"inpaint": _inpaint, "shards": _shards, "fit": _fit}
-# what a rerun says of what was done before
-SAYS = {"inpaint": "skipped", "shards": "goes on", "fit": "goes on"}
 
 
 def killed(command: str, times: int, chance: random.Random) -> Iterator[str]:
@@ -96,12 +96,22 @@ def _killed(
         yield f"{len(orphans)} processes stayed"
     if program != "train" and (half := {name for name, one in results(root / "out").items() if whole.get(name) != one}):
         yield f"half-written: {sorted(half)}"
+    begun, before = _has_begun(root / "out"), len((root / "said").read_bytes())
     if code := _ended(_started(program, arguments, root)):
         yield f"exit code {code} of the rerun"
+    if begun and not re.search(
+        rb"skipped|goes on (from|after)|already trained|recordings", (root / "said").read_bytes()[before:]
+    ):
+        yield "the rerun does not say what was done before"
     if (now := results(root / "out")) != whole:
         yield f"other results: {sorted(name for name in {**now, **whole} if now.get(name) != whole.get(name))}"
     if left := [path.name for path in (root / "out").rglob(".audio_inpaint-*")]:
         yield f"left behind: {left}"
+
+
+def _has_begun(out: Path) -> bool:
+    """Whether a rerun finds something that it need not do again."""
+    return any(out.rglob("*.wav")) or any(out.rglob("training-*.json")) or any(out.rglob("last.ckpt"))
 
 
 def results(folder: Path) -> dict[str, str]:

@@ -6,8 +6,20 @@ from pathlib import Path
 
 from . import sounds, texts
 
-METHODS = ("silence",) * 6 + ("janssen",) * 3 + ("burg", "burg", "transplant", "sga", "recall", "nothing", "janssen:order=-1")
-ODD_METHODS = ("janssen:iterations=1e9", "burg:order", "silence:", ":", "a.py:B", "os:system", "last", "janssen:order=99999", "")
+METHODS = (
+    ("silence",) * 6 + ("janssen",) * 3 + ("burg", "burg", "transplant", "sga", "recall", "nothing", "janssen:order=-1")
+)
+ODD_METHODS = (
+    "janssen:iterations=1e9",
+    "burg:order",
+    "silence:",
+    ":",
+    "a.py:B",
+    "os:system",
+    "last",
+    "janssen:order=99999",
+    "",
+)
 
 
 @dataclass
@@ -78,9 +90,16 @@ def random_line(world: World, chance: random.Random) -> Line:
         [40, 10, 15, 8, 8, 6, 5, 4, 1],
     )[0]
     return {
-        "inpaint": _inpaint, "folder": _folder, "detect": _detect, "odd": _odd, "data": _data, "train": _train,
-        "models": _models, "revert": _revert, "benchmark": _benchmark,
-    }[kind](world, chance)  # fmt: skip
+        "inpaint": _inpaint,
+        "folder": _folder,
+        "detect": _detect,
+        "odd": _odd,
+        "data": _data,
+        "train": _train,
+        "models": _models,
+        "revert": _revert,
+        "benchmark": _benchmark,
+    }[kind](world, chance)
 
 
 def _name(path: Path, world: World) -> str:
@@ -89,10 +108,13 @@ def _name(path: Path, world: World) -> str:
 
 def _search(chance: random.Random) -> list[str]:
     options = {
-        "--kinds": ["zeros", "held,nan", "clicks,bursts", "all", "zeros,,"], "--preset": ["tape", "vinyl", "voip", "x"],
-        "--sensitivity": ["0.9", "clicks=0.1", "nan", "2", "x=1"], "--min-ms": ["0", "nan", "-1", "1e9"],
-        "--max-ms": ["10", "0", "inf"], "--min-confidence": ["0", "1", "nan", "7"],
-    }  # fmt: skip
+        "--kinds": ["zeros", "held,nan", "clicks,bursts", "all", "zeros,,"],
+        "--preset": ["tape", "vinyl", "voip", "x"],
+        "--sensitivity": ["0.9", "clicks=0.1", "nan", "2", "x=1"],
+        "--min-ms": ["0", "nan", "-1", "1e9"],
+        "--max-ms": ["10", "0", "inf"],
+        "--min-confidence": ["0", "1", "nan", "7"],
+    }
     chosen = chance.sample(sorted(options), chance.choice([0, 0, 1, 2]))
     return [word for name in chosen for word in (name, chance.choice(options[name]))]
 
@@ -114,11 +136,24 @@ def _inpaint(world: World, chance: random.Random) -> Line:
         line += ["--gaps", _name(chance.choice([*world.lists, *world.sounds]), world)]
     else:
         line += _search(chance)
-    extras = [["--report"], ["--labels", "out/l.txt"], ["--labels", "out/l.csv"], ["--log"], ["--keep-original"],
-              ["--pad", "1ms"], ["--max-gap", "50ms"], ["--snap"], ["--dry-run"], ["--overwrite"], ["--skip-existing"],
-              ["--reference", _name(chance.choice(world.sounds), world)], ["--natural", chance.choice(["0", "1", "nan"])],
-              ["--truth", _name(chance.choice(world.sounds), world), "--report"], ["--device", "cpu"],
-              ["--accept", _name(chance.choice(world.lists), world)]]  # fmt: skip
+    extras = [
+        ["--report"],
+        ["--labels", "out/l.txt"],
+        ["--labels", "out/l.csv"],
+        ["--log"],
+        ["--keep-original"],
+        ["--pad", "1ms"],
+        ["--max-gap", "50ms"],
+        ["--snap"],
+        ["--dry-run"],
+        ["--overwrite"],
+        ["--skip-existing"],
+        ["--reference", _name(chance.choice(world.sounds), world)],
+        ["--natural", chance.choice(["0", "1", "nan"])],
+        ["--truth", _name(chance.choice(world.sounds), world), "--report"],
+        ["--device", "cpu"],
+        ["--accept", _name(chance.choice(world.lists), world)],
+    ]
     picked = [word for words in chance.sample(extras, chance.choice([0, 0, 0, 1, 2])) for word in words]
     compared = gaps and not {"--pad", "--snap", "--dry-run", "--accept"} & set(picked)
     repaired = (_name(source, world), output, gaps) if compared else None
@@ -126,11 +161,24 @@ def _inpaint(world: World, chance: random.Random) -> Line:
 
 
 def _folder(world: World, chance: random.Random) -> Line:
-    names = chance.choice([["in"], ["in/folder"], ["in", "in/folder"], [_name(path, world) for path in world.sounds[:4]]])
+    names = chance.choice(
+        [["in"], ["in/folder"], ["in", "in/folder"], [_name(path, world) for path in world.sounds[:4]]]
+    )
     line = ["inpaint", *names, "-o", "out/r", "--method", chance.choice(METHODS[:9])]
-    extras = [["--recursive"], ["--suffix", "_r"], ["--labels", "out/l"], ["--report"], ["--gaps", "100:200"],
-              ["--gaps", "in"], ["--log"], ["--skip-existing"], ["--kinds", "zeros"]]  # fmt: skip
-    return Line("audio-inpaint", line + [word for words in chance.sample(extras, chance.randrange(4)) for word in words])
+    extras = [
+        ["--recursive"],
+        ["--suffix", "_r"],
+        ["--labels", "out/l"],
+        ["--report"],
+        ["--gaps", "100:200"],
+        ["--gaps", "in"],
+        ["--log"],
+        ["--skip-existing"],
+        ["--kinds", "zeros"],
+    ]
+    return Line(
+        "audio-inpaint", line + [word for words in chance.sample(extras, chance.randrange(4)) for word in words]
+    )
 
 
 def _detect(world: World, chance: random.Random) -> Line:
@@ -142,8 +190,33 @@ def _detect(world: World, chance: random.Random) -> Line:
 def _odd(world: World, chance: random.Random) -> Line:
     """Words of a command line in any order, outputs over inputs among them."""
     own = _name(chance.choice(world.sounds), world)
-    words = ["inpaint", "detect", own, "-o", own, "--overwrite", "--gaps", "1:9", "--report-to", "", "-", "--", "\0", "in",
-             "out", "out/x.wav", "--labels", "--help", "--version", "benchmark", "-o", "--method", "é", "\udcff", "x" * 300]  # fmt: skip
+    words = [
+        "inpaint",
+        "detect",
+        own,
+        "-o",
+        own,
+        "--overwrite",
+        "--gaps",
+        "1:9",
+        "--report-to",
+        "",
+        "-",
+        "--",
+        "\0",
+        "in",
+        "out",
+        "out/x.wav",
+        "--labels",
+        "--help",
+        "--version",
+        "benchmark",
+        "-o",
+        "--method",
+        "é",
+        "\udcff",
+        "x" * 300,
+    ]
     if chance.random() < 0.5:
         targets = [own, f"./{own}", f"in/../{own}"]
         return Line("audio-inpaint", ["inpaint", own, "-o", chance.choice(targets), "--gaps", "5:9", "--overwrite"])
@@ -152,12 +225,17 @@ def _odd(world: World, chance: random.Random) -> Line:
 
 def _data(world: World, chance: random.Random) -> Line:
     archives, shards = world.others["archive"], world.others["shards"]
-    given = [_name(path, world) for path in chance.choices([*archives, *shards, world.root / "in"], k=chance.choice([1, 2]))]
+    given = [
+        _name(path, world) for path in chance.choices([*archives, *shards, world.root / "in"], k=chance.choice([1, 2]))
+    ]
     out = chance.choice(["out/s", "out/s", _name(chance.choice(shards), world) + "/../../out/s"])
     workers = ["--workers", "1"]
     return chance.choice(
         [
-            Line("audio-inpaint-data", ["shards", chance.choice(["fma", "nsynth", "folder"]), *given, "-o", out, *workers]),
+            Line(
+                "audio-inpaint-data",
+                ["shards", chance.choice(["fma", "nsynth", "folder"]), *given, "-o", out, *workers],
+            ),
             Line("audio-inpaint-data", ["shards", "folder", "in", "-o", out, *workers]),
             Line("audio-inpaint-data", ["shards", "folder", "in/folder", "-o", _name(shards[0], world), *workers]),
             Line("audio-inpaint-data", ["verify", _name(chance.choice(shards), world)]),
@@ -172,22 +250,36 @@ def _train(world: World, chance: random.Random) -> Line:
     return Line(
         "train",
         [
-            chance.choice(["fit", "test", "deep_prior", "validate"]), "-c", config, folder,
-            *chance.choice([[], [f"--init_from={network}"], [f"--ckpt_path={network}"], ["-c", "ce_music_small.yaml"], ["--x=1"]]),
+            chance.choice(["fit", "test", "deep_prior", "validate"]),
+            "-c",
+            config,
+            folder,
+            *chance.choice(
+                [[], [f"--init_from={network}"], [f"--ckpt_path={network}"], ["-c", "ce_music_small.yaml"], ["--x=1"]]
+            ),
         ],
-    )  # fmt: skip
+    )
 
 
 def _models(world: World, chance: random.Random) -> Line:
     network = _name(chance.choice(world.others["checkpoint"]), world)
-    lines = [["models"], ["methods"], ["ship", network, "-o", "out/n.pt"], ["ship", network, "-o", network, "--overwrite"]]
+    lines = [
+        ["models"],
+        ["methods"],
+        ["ship", network, "-o", "out/n.pt"],
+        ["ship", network, "-o", network, "--overwrite"],
+    ]
     return Line("audio-inpaint", chance.choice(lines))
 
 
 def _revert(world: World, chance: random.Random) -> Line:
-    return Line("audio-inpaint", ["revert", _name(chance.choice(world.sounds), world), "-o", "out/back.wav"], single=True)
+    return Line(
+        "audio-inpaint", ["revert", _name(chance.choice(world.sounds), world), "-o", "out/back.wav"], single=True
+    )
 
 
 def _benchmark(world: World, chance: random.Random) -> Line:
     line = ["benchmark", chance.choice(["in", "in/folder"]), "-o", "out/b", "--methods", "silence"]
-    return Line("audio-inpaint", [*line, *chance.choice([[], ["--lengths", "nan"], ["--seconds", "0"], ["--methods", "x"]])])
+    return Line(
+        "audio-inpaint", [*line, *chance.choice([[], ["--lengths", "nan"], ["--seconds", "0"], ["--methods", "x"]])]
+    )

@@ -9,10 +9,42 @@ from collections.abc import Callable
 from pathlib import Path
 
 NUMBERS = (
-    "0", "0.1", "0.2", "0.15", "-1", "1e9", "1e999", "nan", "inf", "-0", "0,5", "1_000", "0x10", "", " ", "١", "9" * 400,
-    "1e-400", "0.1.2", "5:", "+.5",
-)  # fmt: skip
-WORDS = ("gap", "accept", "reject ch2", "check: x", "ch0", "ch999999999", "zeros 0.99", "\0", "\x85", "ü" * 300, '"', "=1+1")
+    "0",
+    "0.1",
+    "0.2",
+    "0.15",
+    "-1",
+    "1e9",
+    "1e999",
+    "nan",
+    "inf",
+    "-0",
+    "0,5",
+    "1_000",
+    "0x10",
+    "",
+    " ",
+    "١",
+    "9" * 400,
+    "1e-400",
+    "0.1.2",
+    "5:",
+    "+.5",
+)
+WORDS = (
+    "gap",
+    "accept",
+    "reject ch2",
+    "check: x",
+    "ch0",
+    "ch999999999",
+    "zeros 0.99",
+    "\0",
+    "\x85",
+    "ü" * 300,
+    '"',
+    "=1+1",
+)
 
 
 def _labels(chance: random.Random) -> bytes:
@@ -27,7 +59,13 @@ def _labels(chance: random.Random) -> bytes:
 
 
 def _table(chance: random.Random) -> bytes:
-    heads = ["start,end", "start,end,channel,text", "Start;End", "#,Name,Start,End,Length", "Name\tStart\tDuration\tType"]
+    heads = [
+        "start,end",
+        "start,end,channel,text",
+        "Start;End",
+        "#,Name,Start,End,Length",
+        "Name\tStart\tDuration\tType",
+    ]
     rows = [",".join(chance.choice(NUMBERS + WORDS) for _ in range(chance.randrange(6))) for _ in range(3)]
     return "\n".join([chance.choice(heads), *rows]).encode()
 
@@ -35,10 +73,14 @@ def _table(chance: random.Random) -> bytes:
 def _json(chance: random.Random) -> bytes:
     def value(depth: int) -> object:
         kinds: list[Callable[[], object]] = [
-            lambda: None, lambda: chance.choice(NUMBERS), lambda: 10**30, lambda: -1.5, lambda: True,
+            lambda: None,
+            lambda: chance.choice(NUMBERS),
+            lambda: 10**30,
+            lambda: -1.5,
+            lambda: True,
             lambda: [value(depth - 1) for _ in range(3)] if depth else [],
             lambda: {name: value(depth - 1) for name in chance.sample(names, 3)} if depth else {},
-        ]  # fmt: skip
+        ]
         return chance.choice(kinds)()
 
     names = ["spans", "start", "end", "stop", "gaps", "unrepaired", "channel", "file", "sample_rate", "label", "damage"]
@@ -56,14 +98,32 @@ def make_list(folder: Path, stem: str, chance: random.Random) -> Path:
 
 
 _YAML = (
-    "a: &a [*a]\n", "model: &m {class_path: *m}\n", "trainer: &t\n  default_root_dir: *t\n", "[" * 5000,
-    "a: " + "{b: " * 3000, "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]\n" for n in range(9)),
-    "!!python/object/apply:os.system [exit]\n", "\0\1\2", "model: 3\n", "trainer:\n  max_steps: 1e400\n", "- 1\n", "a: b: c",
-    "base: base\n", "base: [1]\n", "model:\n  class_path: os.system\n", "model:\n  class_path: lightning.Trainer\n",
-    "data:\n  class_path: audio_inpaint.training.data.shards.Shards\n  init_args: {batch_size: 0}\n", "? [1]\n: 2\n",
-    "seed_everything: 99999999999999999999\n", "trainer: {devices: -3}\n", "trainer: {logger: {class_path: nowhere.X}}\n",
-    "%YAML 9.9\n---\n", "2020-01-01: 1\n", "model: !!binary aGk=\n", "x: " + "9" * 5000 + "\n",
-)  # fmt: skip
+    "a: &a [*a]\n",
+    "model: &m {class_path: *m}\n",
+    "trainer: &t\n  default_root_dir: *t\n",
+    "[" * 5000,
+    "a: " + "{b: " * 3000,
+    "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9) if n else 'x'}]\n" for n in range(9)),
+    "!!python/object/apply:os.system [exit]\n",
+    "\0\1\2",
+    "model: 3\n",
+    "trainer:\n  max_steps: 1e400\n",
+    "- 1\n",
+    "a: b: c",
+    "base: base\n",
+    "base: [1]\n",
+    "model:\n  class_path: os.system\n",
+    "model:\n  class_path: lightning.Trainer\n",
+    "data:\n  class_path: audio_inpaint.training.data.shards.Shards\n  init_args: {batch_size: 0}\n",
+    "? [1]\n: 2\n",
+    "seed_everything: 99999999999999999999\n",
+    "trainer: {devices: -3}\n",
+    "trainer: {logger: {class_path: nowhere.X}}\n",
+    "%YAML 9.9\n---\n",
+    "2020-01-01: 1\n",
+    "model: !!binary aGk=\n",
+    "x: " + "9" * 5000 + "\n",
+)
 
 
 def make_config(folder: Path, stem: str, chance: random.Random) -> Path:
@@ -111,7 +171,18 @@ def make_shards(folder: Path, stem: str, chance: random.Random) -> Path:
     """Make a folder of shards with a manifest and records that say nonsense."""
     path = folder / stem
     (path / ".progress").mkdir(parents=True)
-    odd = ["", "{", "[]", "null", "{}", '{"splits": 3}', "[" * 5000, '{"options": {}, "splits": {}}', "\0", '{"consumed": -1}']
+    odd = [
+        "",
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"splits": 3}',
+        "[" * 5000,
+        '{"options": {}, "splits": {}}',
+        "\0",
+        '{"consumed": -1}',
+    ]
     (path / ".progress" / "options.json").write_text(chance.choice(odd))
     (path / ".progress" / "training-000000.json").write_text(chance.choice(odd))
     if chance.random() < 0.5:

@@ -125,7 +125,9 @@ def _changed(root: Path, source: str, output: str, gaps: list[tuple[int, int]]) 
         before, after = (soundfile.read(root / name, always_2d=True)[0] for name in (source, output))
     except (soundfile.SoundFileError, TypeError):
         return
-    kept = old.subtype in LOSSLESS and new.subtype in LOSSLESS and (new.subtype == old.subtype or new.subtype == "DOUBLE")
+    kept = (
+        old.subtype in LOSSLESS and new.subtype in LOSSLESS and (new.subtype == old.subtype or new.subtype == "DOUBLE")
+    )
     if before.shape != after.shape:
         yield f"{before.shape} samples became {after.shape}"
     elif kept:

@@ -2,10 +2,13 @@
 
 import os
 import signal
+import sys
 import threading
+import traceback
 import warnings
 from collections.abc import Callable, Iterator
 from itertools import islice
+from multiprocessing import active_children
 from typing import NamedTuple
 
 import torch
@@ -17,6 +20,13 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.training.data.recordings import PassedOver
 from audio_inpaint.training.data.streams import Streams
 from audio_inpaint.training.data.varied_gaps import Gapped, Place, gapped
+
+PATIENCE = 1800  # seconds that a worker may take for its part of a batch, a shard that is fetched included
+_LATE = (
+    "the processes that read the shards gave nothing for {} s: give --data.init_args.workers=0, and the training reads "
+    "them itself"
+)
+_GRACE = 2.0  # seconds that a worker has to end once it was told to
 
 
 class _Part(NamedTuple):
@@ -91,11 +101,23 @@ class Batches:
     def __iter__(self) -> Iterator[Tensor | Gapped]:
         damaged = self.passed_over.damaged
         parts = _Parts(self.streams, self.own, self.each, self.steps, self.position(), damaged)
-        loader = iter(DataLoader(parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_signals))
+        others, patience = set(active_children()), PATIENCE if self.workers else 0
+        loader = iter(
+            DataLoader(
+                parts, batch_size=None, num_workers=self.workers, worker_init_fn=_leave_signals, timeout=patience
+            )
+        )
+        workers = set(active_children()) - others
         shape = (len(self.own) * self.each, self.streams.segment.length)
         try:
             for _ in range(self.steps):
-                found = [next(loader) for _ in range(max(1, self.workers))]  # workers take turns, in their order
+                try:
+                    found = [next(loader) for _ in range(max(1, self.workers))]  # workers take turns, in their order
+                except RuntimeError as error:
+                    if "timed out" in str(error):
+                        traceback.clear_frames(error.__traceback__)  # which hold the loader
+                        raise InputError(_LATE.format(PATIENCE)) from None
+                    raise
                 for part in found:
                     if isinstance(part, InputError):
                         raise part
@@ -106,6 +128,13 @@ class Batches:
                 yield gapped(audio, gaps) if gaps else audio
         finally:
             del loader  # ends the workers: left to the garbage collector in an error's traceback they take 5 s each
+            ended = isinstance(sys.exc_info()[1], GeneratorExit | InputError | None)
+            for worker in workers if ended else ():  # after Ctrl-C the loader's traceback still has them
+                # One that is stuck in C code, Python's lock in its hand, takes no SIGTERM, and Python would wait for it
+                # for ever when the training ends.
+                if worker.is_alive():
+                    worker.join(_GRACE)
+                    worker.kill()
 
     def _tell(self) -> None:
         """Warn of what is left out, when it has become twice as much."""
