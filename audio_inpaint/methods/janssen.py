@@ -6,14 +6,18 @@ Source: Janssen, Veldhuis and Vries, 1986; gap-wise with Burg's fit: Mokrý and 
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from audio_inpaint.dsp.autoregressive import burg, interpolate
-from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import SHORTEST, fill_edge, fill_from_sides, known_run, loudest, model_size
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.options import Count, Seconds, checked
+
+_MANY = 16  # gaps
+_ORDERS = 32  # of the model, for a sample of the longest gap in a chain of tiny ones
 
 
 @checked
@@ -48,6 +52,9 @@ class Janssen:
         short = [run for run in inner if run.stop - run.start <= 4 * width]
         filled = known.clone()
         for together in _clusters(short, width):
+            if _woven(together, order):
+                self._reweave(filled, gap, together, order)
+                continue
             for group in _portions(together, width):
                 self._fill(filled, known, gap, _reach(group, together, width), group, order, width)
         for run in inner:
@@ -75,11 +82,44 @@ class Janssen:
         for run in kept:
             filled[:, run.start : run.stop] = segment[:, run.start - start : run.stop - start]
 
+    def _reweave(self, filled: Tensor, gap: Tensor, chain: list[Gap], order: int) -> None:
+        """Solve a chain of tiny gaps with next to nothing known between, such as two samples of every five.
+
+        No portion of it has known sides: what is around is taken as estimated, at first by straight lines. Ends of the
+        recording are mirrored.
+        """
+        order = min(order, _ORDERS * max(map(len, chain)))
+        width = min(4 * order, len(gap) - 1)
+        lost, known = gap.clone(), ~gap
+        places = torch.arange(len(gap))
+        for row in filled:
+            row[lost] = row.new_tensor(np.interp(places[lost], places[known], row[known]))
+        padded = torch.nn.functional.pad(filled, (width, width), mode="reflect")
+        for group in _portions(chain, width):
+            solved = _reach(group, chain, width)
+            start, stop = solved[0].start, solved[-1].stop + 2 * width  # in the padded audio
+            segment, own = padded[:, start:stop].clone(), gap_mask(solved, len(gap))[0][solved[0].start : solved[-1].stop]
+            own = torch.nn.functional.pad(own, (width, width))
+            for _ in range(self.iterations):
+                segment[:, own] = interpolate(segment, own, burg(segment, min(order, width // 2))[0])
+            for run in group:
+                padded[:, run.start + width : run.stop + width] = segment[:, run.start + width - start : run.stop + width - start]
+        for run in chain:
+            filled[:, run.start : run.stop] = padded[:, run.start + width : run.stop + width]
+
 
 def scaled_down(fill: Tensor, limit: Tensor) -> Tensor:
     """Scale a fill (channel, lost) down whose peak exceeds the limit (channel, 1)."""
     peak = fill.abs().amax(-1, keepdim=True)
     return fill * torch.where(peak > limit, limit / peak, 1.0)
+
+
+def _woven(chain: list[Gap], order: int) -> bool:
+    """Whether gaps are tiny, and what is known between them too."""
+    if len(chain) < _MANY or max(map(len, chain)) > order // _ORDERS:
+        return False
+    between = sorted(after.start - before.stop for before, after in pairwise(chain))
+    return between[len(between) // 2] < SHORTEST
 
 
 def _clusters(runs: list[Gap], width: int) -> list[list[Gap]]:
