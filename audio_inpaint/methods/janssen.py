@@ -3,6 +3,7 @@
 Source: Janssen, Veldhuis and Vries, 1986; gap-wise with Burg's fit: Mokrý and Rajmic, 2024, arXiv 2403.04433.
 """
 
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -48,8 +49,8 @@ class Janssen:
         known = damaged(audio, gap)
         order, width = model_size(self.order, self.context, sample_rate)
         runs = mask_gaps(gap)
-        inner = [run for run in runs if run.start > 0 and run.stop < len(gap)]
-        short = [run for run in inner if run.stop - run.start <= 4 * width]
+        inner = {run for run in runs if run.start > 0 and run.stop < len(gap)}
+        short = [run for run in runs if run in inner and run.stop - run.start <= 4 * width]
         filled = known.clone()
         for together in _clusters(short, width):
             if _woven(together, order):
@@ -57,8 +58,8 @@ class Janssen:
                 continue
             for group in _portions(together, width):
                 self._fill(filled, known, gap, _reach(group, together, width), group, order, width)
-        for run in inner:
-            if run not in short:
+        for run in runs:
+            if run in inner and run.stop - run.start > 4 * width:
                 filled[:, run.start : run.stop] = fill_from_sides(known, gap, run, order, width)
         for run in runs:
             if run not in inner:
@@ -114,6 +115,13 @@ def scaled_down(fill: Tensor, limit: Tensor) -> Tensor:
     return fill * torch.where(peak > limit, limit / peak, 1.0)
 
 
+def woven(gap: Tensor, sample_rate: int) -> list[Gap]:
+    """Return the gaps of a mask (time,) that are tiny and too near each other for anything to be known between them."""
+    order, width = model_size(None, Janssen.context, sample_rate)
+    tiny = [run for run in mask_gaps(gap) if len(run) <= order // _ORDERS]
+    return [run for chain in _clusters(tiny, width) if _woven(chain, order) for run in chain]
+
+
 def _woven(chain: list[Gap], order: int) -> bool:
     """Whether gaps are tiny, and what is known between them too."""
     if len(chain) < _MANY or max(map(len, chain)) > order // _ORDERS:
@@ -146,5 +154,6 @@ def _portions(cluster: list[Gap], width: int) -> list[list[Gap]]:
 
 def _reach(group: list[Gap], cluster: list[Gap], width: int) -> list[Gap]:
     """Add the gaps of the same chain within one context of a portion: they are solved with it, and not kept."""
-    first, last = group[0].start - width, group[-1].stop + width
-    return [run for run in cluster if run.stop > first and run.start < last]
+    first = bisect_right(cluster, group[0].start - width, key=lambda run: run.stop)
+    last = bisect_left(cluster, group[-1].stop + width, key=lambda run: run.start)
+    return cluster[first:last]
