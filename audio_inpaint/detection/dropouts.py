@@ -1,8 +1,6 @@
 """Dropouts: stretches where the level falls and comes back."""
 
-from collections.abc import Iterator, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -10,17 +8,13 @@ from audio_inpaint.detection.blocks import Block, hop_length
 from audio_inpaint.detection.dips import dips
 from audio_inpaint.detection.edges import FAR_S, cut, with_smear
 from audio_inpaint.detection.found import Detection
-from audio_inpaint.detection.levels import rise
+from audio_inpaint.detection.network import probability
 from audio_inpaint.gaps import Gap
 
 _SHORTEST_S = 0.005
 _STILL_S = 0.001
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
-
-# A row for each of dips.FEATURES: its mean, its deviation, its weights; then the hidden units' constants, and the
-# constant and the weights of the output. By benchmarks/dropout_weights.py, on music and speech of the open corpus.
-NETWORK = Path(__file__).with_name("dips.csv")
 
 
 def find(block: Block, channel: int) -> list[Detection]:
@@ -46,27 +40,13 @@ def find(block: Block, channel: int) -> list[Detection]:
             start, stop = with_smear(x, start, stop, rate)
         found.append(Detection(Gap(start, stop, channel), "dropouts", cut(x, start, stop, rate, noisy=True)))
     soft = [
-        Detection(Gap(dip.start, dip.stop, channel), "dropouts", _probability(dip.features))
+        Detection(Gap(dip.start, dip.stop, channel), "dropouts", probability("dropouts", dip.features))
         for dip in dips(x, rate)
         if not _stands_still(x[dip.start : dip.stop], block.samples(_STILL_S))
     ]
     # Abrupt ones know their edges to the sample, and stay.
     sure, rest = ([one for one in found if (one.confidence >= 0.5) == likely] for likely in (True, False))
     return _distinct(sure + sorted(rest + soft, key=lambda one: -one.confidence))
-
-
-def _probability(features: Sequence[float]) -> float:
-    """Return how likely a dip is a dropout: one hidden layer on normalised features."""
-    weights = _network()
-    normal = (np.asarray(features) - weights[:-2, 0]) / weights[:-2, 1]
-    hidden = np.tanh(normal @ weights[:-2, 2:] + weights[-2, 2:])
-    return rise(float(hidden @ weights[-1, 2:] + weights[-1, 0]), 0.0, 1.0)
-
-
-@cache
-def _network() -> np.ndarray:
-    rows = [line.split(",")[1:] for line in NETWORK.read_text(encoding="utf-8").splitlines()]
-    return np.array(rows, np.float64)
 
 
 def _stands_still(x: np.ndarray, length: int) -> bool:

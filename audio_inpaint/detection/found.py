@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from audio_inpaint.gaps import Gap
 
+_EXACT = ("zeros", "held", "nan", "combs")
 _MOSTLY = 0.8  # of a stretch: what fills less of it is a part of something larger
 
 
@@ -50,8 +51,9 @@ def _stronger(one: Detection, other: Detection) -> Detection:
     longer, shorter = sorted((one, other), key=lambda each: -len(each.gap))
     if (longer.confidence >= 0.5) != (shorter.confidence >= 0.5):
         return max(one, other, key=lambda each: each.confidence)
-    exact = shorter.kind in ("zeros", "held", "nan") and longer.kind not in ("zeros", "held", "nan")
-    return shorter if exact and len(shorter.gap) >= _MOSTLY * len(longer.gap) else longer
+    exact = shorter.kind in _EXACT and longer.kind not in _EXACT
+    most = len(shorter.gap) >= _MOSTLY * len(longer.gap) or shorter.kind == "combs"  # of many, each a part
+    return shorter if exact and most else longer
 
 
 def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) -> list[Detection]:
