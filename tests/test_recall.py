@@ -322,6 +322,15 @@ def test_two_samples_of_every_five_are_restored_jointly():
     assert torch.equal(filled[~gap], audio[~gap])
 
 
+def test_many_tiny_gaps_change_no_fill_far_from_them():
+    audio, gap = woven(2)
+    gap = gap & (torch.arange(audio.shape[-1]) > RATE)
+    long = torch.zeros_like(gap)
+    long[:, 2000:2400] = True
+    alone, both = (Janssen()(audio.masked_fill(lost, 0), lost, RATE) for lost in (long, long | gap))
+    assert torch.equal(both[:, 2000:2400], alone[:, 2000:2400])
+
+
 def test_recall_rehearses_none_of_many_tiny_gaps(monkeypatch):
     audio, gap = woven(1)
     gap = gap.clone()

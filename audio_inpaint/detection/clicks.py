@@ -5,6 +5,7 @@ from scipy.ndimage import percentile_filter
 
 from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
+from audio_inpaint.detection.levels import rms
 from audio_inpaint.detection.network import probability
 from audio_inpaint.detection.prediction import Surprise, surprise
 from audio_inpaint.gaps import Gap
@@ -81,7 +82,8 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
         nearer, quieter = sorted(_decibels(inside / side.max()) for side in sides)
         around = np.sqrt(np.mean(x[max(0, start - 500) : stop + 500] ** 2)) + 1e-7
         beside = [usual[max(0, first - 12) : max(first - 1, 1)], usual[last + 2 : last + 13]]
-        ringing = [np.sqrt(np.mean(part**2)) + 1e-7 for part in (x[max(0, start - 500) : start - 8], x[stop + 8 :][:500])]
+        apart = x[max(0, start - 500) : max(0, start - 8)], x[stop + 8 : stop + 508]
+        ringing = [rms(part) + 1e-7 for part in apart]
         features = (
             min(_decibels(inside), 45.0),
             min(_decibels(inside / often[cell]), 35.0),

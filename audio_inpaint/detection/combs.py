@@ -64,7 +64,7 @@ def _extent(zero: np.ndarray, first: int, period: int, lost: np.ndarray) -> tupl
 
 
 def _confidence(x: np.ndarray, runs: list[Gap]) -> float:
-    """How much the samples on both sides of the runs are alike, from 0 to 1, where zero crossings have opposite ones."""
-    before = x[[run.start - 1 for run in runs if 0 < run.start and run.stop < len(x)]]
-    after = x[[run.stop for run in runs if 0 < run.start and run.stop < len(x)]]
+    """Say from 0 to 1 how alike samples on both sides of the runs are: those beside a zero crossing are opposite."""
+    inner = [run for run in runs if run.start > 0 and run.stop < len(x)]
+    before, after = x[[run.start - 1 for run in inner]], x[[run.stop for run in inner]]
     return rise(decibels(rms(before + after), rms(before - after)), 0.0, 1.5)

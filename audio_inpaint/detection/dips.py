@@ -116,7 +116,7 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
         if begin < _SIDE or end + _SIDE > count or (placed := _edges(fine, begin, end)) is None:
             continue
         start, stop = placed
-        if _SIDE <= start and stop + _SIDE <= count:
+        if start >= _SIDE and stop + _SIDE <= count:
             bands = _bands(x, (start - _SIDE) * hop, (stop + _SIDE) * hop, hop, sample_rate)
             yield Dip(start * hop, stop * hop, _features(levels, bands, start, stop))
 

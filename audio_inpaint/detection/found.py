@@ -79,9 +79,7 @@ def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) ->
     return sorted(joined, key=lambda d: (d.gap.start, d.gap.stop, -1 if d.gap.channel is None else d.gap.channel))
 
 
-def _twin(
-    one: Detection, others: Sequence[Detection], taken: Container[Detection], tolerance: int
-) -> Detection | None:
+def _twin(one: Detection, others: Sequence[Detection], taken: Container[Detection], tolerance: int) -> Detection | None:
     """Return the first of detections, sorted by their starts, at the same place."""
     reach = 0 if one.kind == "combs" else tolerance  # the next tooth is nearer than that
     first = bisect_left(others, one.gap.start - reach, key=lambda d: d.gap.start)

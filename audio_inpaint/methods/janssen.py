@@ -91,22 +91,24 @@ class Janssen:
         """
         order = min(order, _ORDERS * max(map(len, chain)))
         width = min(4 * order, len(gap) - 1)
-        lost, known = gap.clone(), ~gap
-        places = torch.arange(len(gap))
-        for row in filled:
-            row[lost] = row.new_tensor(np.interp(places[lost], places[known], row[known]))
+        around = slice(max(0, chain[0].start - 1), chain[-1].stop + 1)
+        places, known = np.arange(len(gap))[around], ~gap[around].numpy()
+        lost = gap_mask([run.moved(-around.start) for run in chain], len(places))[0]
+        for row in filled[:, around]:
+            row[lost] = torch.from_numpy(np.interp(places[lost], places[known], row.numpy()[known])).to(row)
         padded = torch.nn.functional.pad(filled, (width, width), mode="reflect")
         for group in _portions(chain, width):
             solved = _reach(group, chain, width)
             start, stop = solved[0].start, solved[-1].stop + 2 * width  # in the padded audio
-            segment, own = padded[:, start:stop].clone(), gap_mask(solved, len(gap))[0][solved[0].start : solved[-1].stop]
-            own = torch.nn.functional.pad(own, (width, width))
+            segment = padded[:, start:stop].clone()
+            lost, kept = (
+                gap_mask([run.moved(width - start) for run in runs], stop - start)[0] for runs in (solved, group)
+            )
             for _ in range(self.iterations):
-                segment[:, own] = interpolate(segment, own, burg(segment, min(order, width // 2))[0])
-            for run in group:
-                padded[:, run.start + width : run.stop + width] = segment[:, run.start + width - start : run.stop + width - start]
-        for run in chain:
-            filled[:, run.start : run.stop] = padded[:, run.start + width : run.stop + width]
+                segment[:, lost] = interpolate(segment, lost, burg(segment, min(order, width // 2))[0])
+            padded[:, start:stop][:, kept] = segment[:, kept]
+        whole = gap_mask(chain, len(gap))[0]
+        filled[:, whole] = padded[:, width:-width][:, whole]
 
 
 def scaled_down(fill: Tensor, limit: Tensor) -> Tensor:
