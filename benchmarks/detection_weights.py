@@ -22,7 +22,7 @@ from audio_inpaint.detection.network import weights_file
 
 _UNITS = 16
 _RIDGE = 3e-4  # of the squared weights, against chance
-_ALARM_S = {"dropouts": 1500.0, "clicks": 6.0}  # seconds for each false alarm; clicks are looked for on request
+_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0}  # seconds for each false alarm; clicks are looked for on request
 _MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms")}
 _FIND = {"dropouts": dips.dips, "clicks": clicks.candidates}
 _FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES}

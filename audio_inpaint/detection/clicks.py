@@ -79,7 +79,7 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
         if not len(sides[0]) or not len(sides[1]):
             continue
         inside = ratio[first : last + 1].max()
-        nearer, quieter = sorted(_decibels(inside / side.max()) for side in sides)
+        nearer, quieter = sorted(_decibels(inside / max(side.max(), 1e-9)) for side in sides)
         around = np.sqrt(np.mean(x[max(0, start - 500) : stop + 500] ** 2)) + 1e-7
         beside = [usual[max(0, first - 12) : max(first - 1, 1)], usual[last + 2 : last + 13]]
         apart = x[max(0, start - 500) : max(0, start - 8)], x[stop + 8 : stop + 508]

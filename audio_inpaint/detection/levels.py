@@ -1,4 +1,4 @@
-"""Levels and odds: decibels, logistic steps, and what a sensitivity does to a probability."""
+"""Levels and odds: decibels, smooth steps, and what a sensitivity does to a probability."""
 
 import numpy as np
 
