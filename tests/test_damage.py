@@ -169,6 +169,15 @@ def test_tones_that_cross_zero_regularly_have_no_comb(tmp_path):
         assert found(tmp_path, 0.4 * np.sin(2 * np.pi * np.arange(2 * RATE) / period)) == []
 
 
+def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
+    steps = np.full(RATE, 1e-4)
+    steps[RATE // 2 :] = 0.01
+    steps[RATE // 2 + 3 * RATE // 1000 :][: RATE // 1000] = 0.2
+    steps[RATE // 2 + RATE // 50 :] = 1e-4
+    audio = np.cumsum(steps * np.tile([1, -1], RATE // 2))
+    assert found(tmp_path, audio, kinds="bursts") == []
+
+
 def gated(rng):
     """Speech through a hard gate: zeros wherever the smoothed level is low."""
     signal = sound("voice", int(rng.integers(100)))

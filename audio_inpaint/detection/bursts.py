@@ -52,6 +52,6 @@ def find(block: Block, channel: int) -> list[Detection]:
 
 def _edge(steps: np.ndarray, begin: int, hop: int) -> int:
     """Return the first sample, in the hop before `begin` or in it, of steps as large as those that follow."""
-    usual = np.sqrt(np.mean(steps[begin : begin + 4] ** 2))
+    usual = np.sqrt(np.median(np.mean(steps[begin : begin + 4] ** 2, axis=1)))
     loud = np.flatnonzero(np.abs(steps[begin - 1 : begin + 1].ravel()) > usual / 2)
-    return (begin - 1) * hop + int(loud[0])
+    return (begin - 1) * hop + int(loud[0]) if len(loud) else begin * hop
