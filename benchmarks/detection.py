@@ -4,7 +4,8 @@
 
 FOLDER holds undamaged recordings. Each kind of damage is put into N of them, 20 times in each, and looked for among the
 default kinds and its own; a finding counts if it covers half of a fault and is no more than 20 ms too long, of crackle,
-which is many clicks, if it is one of them. The damage is drawn anew with every seed, so that what was tuned on one is judged on another.
+which is many clicks, if it is one of them. The damage is drawn anew with every seed, so that what was tuned on one is
+judged on another.
 """
 
 import argparse
@@ -64,7 +65,7 @@ def matched(
             if gap.start <= stop + near and start - near <= gap.stop:
                 right.add(number)
                 covered = min(gap.stop, stop) - max(gap.start, start)
-                if part or covered >= 0.5 * (stop - start) - near and len(gap) <= stop - start + excess:
+                if part or (covered >= 0.5 * (stop - start) - near and len(gap) <= stop - start + excess):
                     hits.add(index)
     return hits, right
 

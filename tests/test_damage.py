@@ -169,6 +169,13 @@ def test_tones_that_cross_zero_regularly_have_no_comb(tmp_path):
         assert found(tmp_path, 0.4 * np.sin(2 * np.pi * np.arange(2 * RATE) / period)) == []
 
 
+def test_the_last_steps_of_a_tone_that_dies_away_have_no_comb(tmp_path):
+    time = np.arange(2 * RATE)
+    for period in (20, 64, 57):
+        tone = np.sin(2 * np.pi * (time + 0.3) / period) + 0.3 * np.sin(4 * np.pi * time / period)
+        assert found(tmp_path, 3 / 32768 * np.exp(-time / RATE) * tone) == []
+
+
 def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
     steps = np.full(RATE, 1e-4)
     steps[RATE // 2 :] = 0.01

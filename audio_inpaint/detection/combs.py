@@ -64,7 +64,13 @@ def _extent(zero: np.ndarray, first: int, period: int, lost: np.ndarray) -> tupl
 
 
 def _confidence(x: np.ndarray, runs: list[Gap]) -> float:
-    """Say from 0 to 1 how alike samples on both sides of the runs are: those beside a zero crossing are opposite."""
+    """Say from 0 to 1 how little the runs look like zero crossings, or like the last steps of a sound that dies away.
+
+    Samples on both sides of a zero crossing are opposite. Of steps, few are larger than the smallest.
+    """
     inner = [run for run in runs if run.start > 0 and run.stop < len(x)]
     before, after = x[[run.start - 1 for run in inner]], x[[run.stop for run in inner]]
-    return rise(decibels(rms(before + after), rms(before - after)), 0.0, 1.5)
+    heard = np.abs(x[runs[0].start : runs[-1].stop])
+    quantum = heard[heard > 0].min(initial=1.0)
+    alike = rise(decibels(rms(before + after), rms(before - after)), 2.0, 0.7)
+    return alike * rise(decibels(float(np.median(np.abs(before))), quantum), 16.0, 1.5)
