@@ -176,6 +176,16 @@ def test_the_last_steps_of_a_tone_that_dies_away_have_no_comb(tmp_path):
         assert found(tmp_path, 3 / 32768 * np.exp(-time / RATE) * tone) == []
 
 
+def test_a_burst_soon_after_an_onset_is_found(tmp_path):
+    rng = np.random.default_rng(3)
+    audio = 1e-4 * rng.standard_normal(RATE)
+    audio[10_000:25_000] = 0.003 * rng.standard_normal(15_000)
+    audio[11_300:13_000] = rng.uniform(-0.9, 0.9, 1700)
+    [one] = found(tmp_path, audio, kinds="bursts")
+    assert abs(one.gap.start - 11_300) <= RATE // 500
+    assert abs(one.gap.stop - 13_000) <= RATE // 500
+
+
 def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
     steps = np.full(RATE, 1e-4)
     steps[RATE // 2 :] = 0.01
