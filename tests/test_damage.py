@@ -188,9 +188,9 @@ def test_a_burst_soon_after_an_onset_is_found(tmp_path):
 
 def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
     steps = np.full(RATE, 1e-4)
-    steps[RATE // 2 :] = 0.01
-    steps[RATE // 2 + 3 * RATE // 1000 :][: RATE // 1000] = 0.2
-    steps[RATE // 2 + RATE // 50 :] = 1e-4
+    first, hop = RATE // 2 + 1, RATE // 1000
+    steps[first : first + 20 * hop] = 0.01
+    steps[first + 3 * hop : first + 4 * hop] = 0.2
     audio = np.cumsum(steps * np.tile([1, -1], RATE // 2))
     assert found(tmp_path, audio, kinds="bursts") == []
 
