@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from audio_inpaint.detection import detect as detect
     from audio_inpaint.errors import InputError as InputError
     from audio_inpaint.gaps import Gap as Gap
+    from audio_inpaint.insertions import Insertion as Insertion
     from audio_inpaint.methods.registry import method as method
     from audio_inpaint.methods.registry import names as method_names
     from audio_inpaint.methods.registry import register as register
@@ -27,6 +28,7 @@ _WHERE = {  # name: module, and the name there
     "Detection": ("audio_inpaint.detection", "Detection"),
     "FileRepair": (_REPAIR, "FileRepair"),
     "Gap": ("audio_inpaint.gaps", "Gap"),
+    "Insertion": ("audio_inpaint.insertions", "Insertion"),
     "InputError": ("audio_inpaint.errors", "InputError"),
     "Repair": (_REPAIR, "Repair"),
     "detect": ("audio_inpaint.detection", "detect"),
@@ -41,6 +43,7 @@ __all__ = [
     "FileRepair",
     "Gap",
     "InputError",
+    "Insertion",
     "Repair",
     "__version__",
     "detect",

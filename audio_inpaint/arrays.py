@@ -37,8 +37,8 @@ def as_samples(audio: Any) -> Tensor:
 
 
 def like(audio: Any, output: Tensor) -> Any:
-    """Return samples (channel, time) in the kind, type and shape that `audio` has, which `as_samples` took."""
-    output = output.reshape(np.shape(audio))
+    """Return samples (channel, time) in the kind, type and axes that `audio` has, which `as_samples` took."""
+    output = output.reshape(*np.shape(audio)[:-1], -1)
     if isinstance(audio, Tensor):
         return output.to(audio.device)
     return output.numpy().astype(np.asarray(audio).dtype, copy=False)

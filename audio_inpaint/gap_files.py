@@ -11,20 +11,26 @@ from typing import TextIO
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import Gap, check_gaps
+from audio_inpaint.insertions import Insertion, parted
 from audio_inpaint.marker_files import read_markers
 
-_EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas between gaps"
+_EXAMPLE = "write seconds as 0.1-0.15 or samples as 1600:2400, with commas between gaps; 2.0+0.015 inserts 15 ms"
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 _SECONDS = re.compile(rf"({_NUMBER})\s*[-–]\s*({_NUMBER})")
 _SAMPLES = re.compile(r"([+-]?[0-9]{1,18})\s*:\s*([+-]?[0-9]{1,18})")
+_INSERTED = re.compile(rf"({_NUMBER})\s*\+\s*({_NUMBER})")  # seconds
+_INSERTED_SAMPLES = re.compile(r"([+-]?[0-9]{1,18})\s*:\s*\+\s*([0-9]{1,18})")
+# How the text of a label that inserts begins, judged or not.
+_INSERTING = re.compile(rf"(?:(?:accept|reject|undecided) +)?insert ({_NUMBER}) ?(ms|s|samples)\b", re.IGNORECASE)
 _POINT_S = 0.001
 _LABEL_CHANNEL = re.compile(r"(?:^|\s)ch([1-9][0-9]{0,8})$")
 
 
-def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[Gap]:
+def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[Gap | Insertion]:
     """Reads a typed list such as "0.1-0.15,1600:2400": seconds with a hyphen, sample positions with a colon.
 
-    Seconds go to the nearest sample; where `length` (samples) is known, less than one sample past it means the end.
+    "2.0+0.015" inserts 15 ms at 2 s, and "32000:+240" does so in samples. Seconds go to the nearest sample; where
+    `length` (samples) is known, less than one sample past it means the end.
     Raises InputError naming the piece that cannot be read.
     """
     pieces = [piece.strip() for piece in re.split(r"[,;\n]", text)]
@@ -34,16 +40,17 @@ def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[G
     return gaps
 
 
-def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> list[Gap]:
-    """Reads the gaps of a file that `read_labels` reads."""
+def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> list[Gap | Insertion]:
+    """Reads the gaps and insertions of a file that `read_labels` reads."""
     return [gap for gap, _ in read_labels(path, sample_rate, length)]
 
 
-def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -> list[tuple[Gap, str]]:
+def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -> list[tuple[Gap | Insertion, str]]:
     """Reads a CSV with the header start,end[,channel,text], an Audacity label track, or what `read_markers` reads.
 
     Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. A
-    label that ends where it begins, a point, means 1 ms on each side. An empty file holds no gaps. Returns each gap
+    label that ends where it begins, a point, means 1 ms on each side. A text with "insert 15 ms" inserts so much at the
+    label's start; if it has an extent, that is lost too. An empty file holds no gaps. Returns each gap and insertion
     with its text. Raises InputError naming the line that cannot be read.
     """
     if (markers := read_markers(path, sample_rate)) is not None:
@@ -57,10 +64,14 @@ def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -
     if not lines:
         return []
     is_csv = re.match(r"\s*\"?start\"?\s*[,;\t]", lines[0][1], re.IGNORECASE)
-    gaps = []
+    gaps: list[tuple[Gap | Insertion, str]] = []
     for number, start, stop, channel, text in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
         try:
+            if found := _INSERTING.match(text.strip()):
+                gaps.append((_inserted(start, found[1], found[2].lower(), sample_rate), text))
             if start.strip() == stop.strip():
+                if found:
+                    continue
                 gap = _around(start, sample_rate, length, _channel(channel))
             else:
                 gap = _gap_of_seconds(start, stop, sample_rate, length, _channel(channel))
@@ -70,10 +81,10 @@ def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -
     return gaps
 
 
-def resolve_gaps(spec: str, sample_rate: int, length: int) -> list[Gap]:
+def resolve_gaps(spec: str, sample_rate: int, length: int) -> list[Gap | Insertion]:
     """Turns what the user gave, a gap file where one of that name exists and a typed list otherwise, to checked gaps.
 
-    `length` is the file's, in samples. Raises InputError.
+    Insertions come first, as they are. `length` is the file's, in samples. Raises InputError.
     """
     if os.path.isfile(spec):  # unlike Path's, it does not mind a list that is too long for a name
         gaps = read_gaps(spec, sample_rate, length)
@@ -81,7 +92,8 @@ def resolve_gaps(spec: str, sample_rate: int, length: int) -> list[Gap]:
         raise InputError(f"there is no gap file {_shown(spec)}; give an existing one, or {_EXAMPLE}")
     else:
         gaps = parse_gaps(spec, sample_rate, length)
-    return check_gaps(gaps, length, sample_rate=sample_rate)
+    insertions, gaps = parted(gaps)
+    return [*insertions, *check_gaps(gaps, length, sample_rate=sample_rate)]
 
 
 def write_labels(path: str | Path, gaps: Sequence[Gap], sample_rate: int, texts: Sequence[str] | None = None) -> None:
@@ -130,7 +142,11 @@ def write_gaps(path: str | Path, gaps: Sequence[Gap], texts: Sequence[str], samp
     write(path, gaps, sample_rate, texts)
 
 
-def _parse_piece(piece: str, sample_rate: int, length: int | None) -> Gap:
+def _parse_piece(piece: str, sample_rate: int, length: int | None) -> Gap | Insertion:
+    if match := _INSERTED.fullmatch(piece):
+        return _inserted(*match.groups(), "s", sample_rate)
+    if match := _INSERTED_SAMPLES.fullmatch(piece):
+        return Insertion(int(match[1]), int(match[2]))
     if match := _SECONDS.fullmatch(piece):
         return _gap_of_seconds(*match.groups(), sample_rate, length, None)
     if match := _SAMPLES.fullmatch(piece):
@@ -147,6 +163,15 @@ def _gap_of_seconds(start: str, stop: str, sample_rate: int, length: int | None,
         ends = length is not None and length < exact < length + 1
         positions.append(length if ends else round(exact))
     return _ordered(*positions, f"{start.strip()}-{stop.strip()}", channel)
+
+
+def _inserted(start: str, length: str, unit: str, sample_rate: int) -> Insertion:
+    """Return an insertion at a time in seconds."""
+    at, size = (float(number.strip().replace(",", ".")) for number in (start, length))
+    scale = {"ms": sample_rate / 1000, "s": sample_rate, "samples": 1}[unit]
+    if not (abs(at * sample_rate) < 1e15 and abs(size * scale) < 1e15):
+        raise InputError(f"{_shown(f'{start}+{length}')} is not a time in seconds, such as 2.0+0.015")
+    return Insertion(round(at * sample_rate), round(size * scale))
 
 
 def _around(point: str, sample_rate: int, length: int | None, channel: int | None) -> Gap:

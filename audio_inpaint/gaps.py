@@ -7,7 +7,8 @@ half-open interval [start, stop) of sample positions, in one channel or in all.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -247,6 +248,26 @@ def _merged(gaps: Iterable[Gap], channel: int | None) -> list[Gap]:
 
 def _place(gap: Gap) -> tuple[int, int, int]:
     return gap.start, gap.stop, -1 if gap.channel is None else gap.channel
+
+
+def meeting(gaps: Iterable[Gap]) -> Callable[[Gap], list[Gap]]:
+    """Return what finds those of some gaps that share samples with another one, by halving: for many gaps.
+
+    >>> meeting([Gap(0, 10), Gap(5, 20, channel=1), Gap(30, 40)])(Gap(12, 35, channel=1))
+    [Gap(start=5, stop=20, channel=1), Gap(start=30, stop=40, channel=None)]
+    """
+    placed = sorted(gaps, key=_place)
+    ends = np.maximum.accumulate([gap.stop for gap in placed]).tolist() if placed else []
+
+    def met(other: Gap) -> list[Gap]:
+        first, last = bisect_right(ends, other.start), bisect_left(placed, other.stop, key=lambda gap: gap.start)
+        return [
+            gap
+            for gap in placed[first:last]
+            if gap.stop > other.start and (None in (gap.channel, other.channel) or gap.channel == other.channel)
+        ]
+
+    return met
 
 
 def within(gaps: Sequence[Gap], start: int, stop: int) -> list[Gap]:

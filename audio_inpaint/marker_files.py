@@ -16,13 +16,14 @@ from typing import BinaryIO
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.containers import riff_chunks
 from audio_inpaint.gaps import Gap
+from audio_inpaint.insertions import Insertion, earlier
 
 POINT = 0.001  # seconds on each side of a point
 _LARGEST = 1 << 26  # bytes of a list
 _CLOCK = re.compile(r"(?:(?:(\d+):)?(\d{1,2}):)?(\d+(?:[.,]\d*)?)")
 _RX = "marker file version"
 
-Marker = tuple[Gap, str]
+Marker = tuple[Gap | Insertion, str]
 
 
 def read_markers(path: str | Path, sample_rate: int) -> list[Marker] | None:
@@ -67,9 +68,13 @@ def _from_json(text: str, path: str | Path) -> Iterator[Marker]:
     try:
         content = json.loads(text)
         if "audio_inpaint" in content:
+            insertions = [Insertion(int(one["at"]), int(one["length"])) for one in content.get("insertions", [])]
+            yield from ((one, "inserted") for one in insertions)
             for one in content["gaps"]:
                 channel = None if one["channel"] is None else int(one["channel"]) - 1
-                yield _region(int(one["start"]), int(one["stop"]), str(one.get("label", "")), channel)
+                start, stop = (earlier(int(one[side]), insertions) for side in ("start", "stop"))
+                if start < stop or not insertions:
+                    yield _region(start, stop, str(one.get("label", "")), channel)
             return
         for one in content["clicks"]:
             if one["repair"] == "unrepaired":

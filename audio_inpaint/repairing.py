@@ -1,41 +1,39 @@
-"""Repairing audio in memory and in files: one loop from gaps to fills, for every command, Python and the benchmark.
-
-Gaps that are near each other share a span: the stretch of the recording that a method gets at once. Each span is read,
-goes through the method, and leaves its fills; nothing else of it is kept.
-"""
+"""Repairing audio in memory and in files, for every command and Python."""
 
 from __future__ import annotations
 
+import math
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from audio_inpaint.alignment.sound import Sound
+from audio_inpaint.also import opened, reads_also
 from audio_inpaint.arrays import as_samples, like
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.formats import target
+from audio_inpaint.files.full_scale import checked_room
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.files.room import Widened, with_silence
+from audio_inpaint.filling import Progress, filled
 from audio_inpaint.gaps import Gap, as_gaps, gap_mask
-from audio_inpaint.methods.contract import Method, context_and_longest, restored
+from audio_inpaint.insertions import Insertion, checked_insertions, parted, with_room
+from audio_inpaint.methods.contract import Method, context_and_longest
 from audio_inpaint.methods.device import checked_device
 from audio_inpaint.methods.given import as_method
-from audio_inpaint.methods.progress import counting
-from audio_inpaint.references import Reference, accompanied, aligned, reads_references
-from audio_inpaint.spans import Read, Shape, Span, finite, read_span, spans
+from audio_inpaint.references import aligned, reads_references
+from audio_inpaint.spans import Shape, finite, spans
 
 if TYPE_CHECKING:
+    from audio_inpaint.also import Also
     from audio_inpaint.methods.explanation import Explanation
-
-Progress = Callable[[int, int], None]  # gaps filled, gaps in all
 
 
 @dataclass(frozen=True)
@@ -43,10 +41,12 @@ class Repair:
     """Repaired audio.
 
     Attributes:
-        audio: as it was given, array or tensor, of the same shape and type, its gaps filled.
-        gaps: sorted and merged, in samples.
+        audio: as it was given, array or tensor, of the same type, its gaps filled; of the same shape, unless something
+            was inserted.
+        gaps: sorted and merged, in samples of the repaired audio.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         references: how each of them fits, one line each.
+        also: what was searched of further recordings, and how many fills draw on them, one line each.
 
     >>> repair(np.ones(4000), [(100, 200)], 8000, "silence").gaps
     [Gap(start=100, stop=200, channel=None)]
@@ -56,6 +56,7 @@ class Repair:
     gaps: list[Gap]
     explanations: list[Explanation] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
 
 
 def repair(
@@ -65,6 +66,7 @@ def repair(
     method: str | Method = "auto",
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     progress: Progress | None = None,
 ) -> Repair:
@@ -74,12 +76,15 @@ def repair(
         audio: (channel, time) or (time,), floating point of 16, 32 or 64 bits, array or tensor; what it holds in the
             gaps is not looked at.
         gaps: a boolean mask of the audio's shape or (time,), true = lost; or a list of `Gap`s, of detections, or of
-            (start, stop) or (start, stop, channel) in samples; or one `Gap` or detection.
+            (start, stop) or (start, stop, channel) in samples; or one `Gap` or detection. A list may hold `Insertion`s,
+            which make the audio longer.
         sample_rate: Hz.
         method: a name that `methods` lists, with options if need be ("janssen:iterations=5"), the file of a trained
             network, "module:Class", or anything that keeps to the contract of `audio_inpaint.methods.contract`.
         references: other recordings of the same programme, aligned by themselves, to hear what was lost in: files; or
             audio in memory, at the same sample rate or as a pair (audio, sample rate).
+        also: further recordings, to be searched for passages like what surrounds a gap: files, folders of them, or
+            audio in memory, likewise.
         device: where a method computes that can compute on a GPU, such as "cuda".
         progress: called with (gaps filled, gaps in all).
 
@@ -98,7 +103,13 @@ def repair(
     if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
         raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
     channels, length = samples.shape
+    insertions, gaps = parted(gaps)
     found = as_gaps(gaps, length, channels, sample_rate)
+    if insertions:
+        insertions = checked_insertions(insertions, length, sample_rate)
+        found = with_room(found, insertions, length, channels, sample_rate)
+        samples = with_silence(samples, insertions)
+        length = samples.shape[-1]
     shape = Shape(channels, length, int(sample_rate))
     gap = gap_mask(found, length, channels)
     for start in range(0, length, BLOCK):
@@ -107,12 +118,15 @@ def repair(
     work = samples if samples.dtype in (torch.float32, torch.float64) else samples.float()
     restorer = as_method(method)
     ours = Sound(lambda start, stop: work[:, start:stop], *shape, found)
-    with aligned(references, ours, restorer) as others:
-        for fills, explained in filled(ours.read, shape, work.dtype, found, restorer, device, progress, others):
+    with aligned(references, ours, restorer) as others, opened(also, restorer, shape.sample_rate) as pool:
+        given = found, restorer, device, progress, others, None, pool.searched
+        for fills, explained in filled(ours.read, shape, work.dtype, *given):
             for fill in fills:
                 fill.into(output, 0)
             explanations += explained
-        return Repair(like(audio, output), found, _in_order(explanations), list(map(str, others)))
+        return Repair(
+            like(audio, output), found, _in_order(explanations), list(map(str, others)), pool.told(explanations)
+        )
 
 
 @dataclass(frozen=True)
@@ -124,11 +138,13 @@ class FileRepair:
         length: samples in the file.
         sample_rate: Hz.
         seconds: that the repair took.
-        gaps: sorted and merged, in samples.
+        gaps: sorted and merged, in samples of the repaired file.
         fills: what was put into them.
         explanations: how they were filled, in the order of time; empty if the method does not say.
         notes: what the output's format could not keep, one line each.
         references: how each of them fits, one line each.
+        insertions: what makes the file longer than the damaged one, in samples of that one.
+        also: what was searched of further recordings, and how many fills draw on them, one line each.
 
     >>> import soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
@@ -146,6 +162,8 @@ class FileRepair:
     explanations: list[Explanation] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     references: list[str] = field(default_factory=list)
+    also: list[str] = field(default_factory=list)
+    insertions: list[Insertion] = field(default_factory=list)
 
 
 def repair_file(
@@ -155,8 +173,10 @@ def repair_file(
     method: str | Method = "auto",
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     overwrite: bool = False,
+    normalise: bool = False,
     progress: Progress | None = None,
 ) -> FileRepair:
     """Fill the gaps of an audio file; format, tags and all other samples stay as they are.
@@ -164,12 +184,14 @@ def repair_file(
     Args:
         path: the damaged file.
         output: the file to write; its suffix names the format.
-        gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36"), the path of a label track or CSV file;
-            None detects them.
+        gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36", "2.0+0.015" for an insertion), the path of
+            a label track or CSV file; None detects them.
         method: as `repair` takes it.
         references: as `repair` takes them.
+        also: as `repair` takes them.
         device: as `repair` takes it.
         overwrite: replace an output that exists.
+        normalise: where samples would clip in the output's format, scale all of them so that the loudest just fits.
         progress: called with (gaps filled, gaps in all).
 
     Raises:
@@ -189,17 +211,44 @@ def repair_file(
     if isinstance(gaps, str | Path) and os.path.isfile(gaps):
         paths.reads(gaps, "the list of gaps")
     reads_references(references, path, paths)
+    reads_also(also, path, paths)
     paths.writes(output, "the output")
     paths.check(overwrite)
     with Reader(path) as reader:
-        found = gaps_of(reader, gaps)
+        recording, found = prepared(reader, gaps)
         if not found:
             raise InputError(f"no gap was found in {path}: name the gaps")
-        return repair_recording(reader, output, found, chosen, references=references, device=device, progress=progress)
+        return repair_recording(
+            recording,
+            output,
+            found,
+            chosen,
+            references=references,
+            also=also,
+            device=device,
+            progress=progress,
+            normalise=normalise,
+        )
 
 
 def gaps_of(reader: Reader, given: Any) -> list[Gap]:
     """Return the gaps of a recording, in whatever form they are given; None detects them.
+
+    Raises:
+        InputError: they cannot be read, do not fit, or would make the recording longer.
+    """
+    recording, gaps = prepared(reader, given)
+    if recording.insertions:
+        raise InputError("only `inpaint` and `repair` make a recording longer: leave the insertions out")
+    return gaps
+
+
+def prepared(reader: Reader, given: Any) -> tuple[Reader, list[Gap]]:
+    """Return a recording with room for insertions, and its gaps, in whatever form they are given; None detects them.
+
+    Args:
+        reader: the damaged recording, which stays open as long as what is returned is read.
+        given: as `repair_file` takes them.
 
     Raises:
         InputError: they cannot be read, or do not fit.
@@ -212,7 +261,13 @@ def gaps_of(reader: Reader, given: Any) -> list[Gap]:
         from audio_inpaint.gap_files import resolve_gaps
 
         given = resolve_gaps(str(given), reader.sample_rate, reader.length)
-    return as_gaps(given, reader.length, reader.channels, reader.sample_rate)
+    shape = reader.length, reader.channels, reader.sample_rate
+    insertions, given = parted(given)
+    gaps = as_gaps(given, *shape)
+    if not insertions:
+        return reader, gaps
+    insertions = checked_insertions(insertions, reader.length, reader.sample_rate)
+    return Widened(reader, insertions), with_room(gaps, insertions, *shape)
 
 
 def repair_recording(
@@ -222,122 +277,53 @@ def repair_recording(
     method: Method,
     *,
     references: Sequence[Any] = (),
+    also: Sequence[Any] | Also = (),
     device: str | None = None,
     progress: Progress | None = None,
     rejected: Sequence[Gap] = (),
+    normalise: bool = False,
 ) -> FileRepair:
     """Fill the gaps of an open recording, and write it to a file with nothing else changed.
 
     Args:
-        reader: the damaged recording.
+        reader: the damaged recording, as `prepared` returns it.
         output: the file to write, or to replace.
-        gaps: as `gaps_of` returns them.
+        gaps: as `prepared` returns them.
         method: what restores.
         references: as `repair` takes them.
+        also: as `repair` takes them.
         device: where, if it can compute on a GPU.
         progress: called with (gaps filled, gaps in all).
         rejected: gaps among these whose samples are lost too, so that no method uses them, but stay as they are.
+        normalise: as `repair_file` takes it.
 
     Raises:
         InputError: the output cannot be written, gaps do not fit, or a known sample is not finite.
         ContractError: the method broke its contract.
     """
     began, device = time.perf_counter(), checked_device(device)
-    target(reader, Path(output))  # what would fail after minutes of work is refused before it
+    room = checked_room(reader, output, gaps, normalise)  # what would fail after minutes of work is refused before it
     fills, explanations = [], []
     shape = Shape(reader.channels, reader.length, reader.sample_rate)
-    with aligned(references, Sound.of(reader, gaps), method) as others:
-        for new, explained in filled(reader.read, shape, reader.dtype, gaps, method, device, progress, others):
+    with aligned(references, Sound.of(reader, gaps), method) as others, opened(also, method) as opened_also:
+        pool = opened_also.without(reader.path, output)
+        plan = spans(gaps, shape, *context_and_longest(method), rejected)
+        given = gaps, method, device, progress, others, plan, pool.searched
+        for new, explained in filled(reader.read, shape, reader.dtype, *given):
             fills += new
             explanations += explained
-        fits = list(map(str, others))
+        fits, searched = list(map(str, others)), pool.told(explanations)
     fills = [part for fill in fills for part in fill.without(rejected)]
     explanations = [one for one in explanations if not any(one.gap.inside(gap) for gap in rejected)]
-    notes = write_patched(reader, output, fills)
+    gain = room.gain([fill.audio for fill in fills]) if normalise else 1.0
+    notes = [*write_patched(reader, output, fills, gain), *reader.remarks()]
+    if normalise:
+        scaled = f"all was scaled by {20 * math.log10(gain):.2f} dB, so that nothing clips"
+        notes.append(scaled if gain != 1 else "nothing would clip, so nothing was scaled")
     seconds, explained = time.perf_counter() - began, _in_order(explanations)
-    return FileRepair(
-        Path(output), reader.length, reader.sample_rate, seconds, list(gaps), fills, explained, notes, fits
-    )
-
-
-# -- the loop ----------------------------------------------------------------------------------------------------------
-
-
-Restore = Callable[[Span, Tensor, Tensor], tuple[Tensor, list["Explanation"]]]
-
-
-def filled(
-    read: Read,
-    shape: Shape,
-    dtype: torch.dtype,
-    gaps: Sequence[Gap],
-    method: Method,
-    device: str | None = None,
-    progress: Progress | None = None,
-    references: Sequence[Reference] = (),
-) -> Iterator[tuple[list[Fill], list[Explanation]]]:
-    """Fill the gaps of a recording by a method, span by span.
-
-    Args:
-        read: gives samples of it.
-        shape: of it.
-        dtype: in which the method gets it, float32 or float64.
-        gaps: as `as_gaps` returns them.
-        method: what restores.
-        device: where, if it can compute on a GPU.
-        progress: called with (gaps filled, gaps in all).
-        references: other recordings; those that fit are read around each gap, as further channels.
-
-    Yields:
-        The fills of a span, and how they were made, in samples of the recording.
-
-    Raises:
-        InputError: a known sample is not finite, or nothing is known around a gap.
-        ContractError: the method broke its contract.
-    """
-    context, longest = context_and_longest(method)
-    ours = Sound(read, *shape, gaps)
-
-    def restore(span: Span, audio: Tensor, gap: Tensor) -> tuple[Tensor, list[Explanation]]:
-        wanted = [one.moved(-span.start) for one in span.gaps]
-        audio, gap, names = accompanied(audio, gap, references, ours, span)
-        output, explanations = restored(method, audio, gap, shape.sample_rate, wanted, device, names)
-        return output[: shape.channels], explanations
-
-    done, plan = 0, spans(gaps, shape, context, longest)
-    total = sum(len(span.gaps) for span in plan)
-    for span in plan:
-        with counting(progress, done, len(span.gaps), total):
-            made = fills_of(span, read, shape, dtype, restore)
-        yield made
-        done += len(span.gaps)
-
-
-def fills_of(
-    span: Span, read: Read, shape: Shape, dtype: torch.dtype, restore: Restore
-) -> tuple[list[Fill], list[Explanation]]:
-    """Read a span, restore it, and keep its fills and how they were made, in samples of the recording.
-
-    Args:
-        span: of a plan.
-        read: gives samples of the recording.
-        shape: of the recording.
-        dtype: in which it is restored.
-        restore: `restore(span, audio (channel, time), gap (channel, time))`.
-
-    Raises:
-        InputError: a known sample is not finite, or nothing is known around a gap.
-    """
-    audio, gap = read_span(span, read, shape, dtype)
-    output, explanations = restore(span, audio, gap)
-    fills = [Fill(one, _cut(output, one.moved(-span.start))) for one in span.gaps]
-    return fills, [one.moved(span.start) for one in explanations]
-
-
-def _cut(audio: Tensor, gap: Gap) -> Tensor:
-    """Copy a gap's samples, since a view would keep all of the audio in memory."""
-    channels = slice(None) if gap.channel is None else slice(gap.channel, gap.channel + 1)
-    return audio[channels, gap.start : gap.stop].to("cpu", torch.float64, copy=True)
+    shape = reader.length, reader.sample_rate
+    told = fits, searched, list(reader.insertions)
+    return FileRepair(Path(output), *shape, seconds, list(gaps), fills, explained, notes, *told)
 
 
 def _in_order(explanations: list[Explanation]) -> list[Explanation]:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import BLOCK
-from audio_inpaint.gaps import Gap, gap_mask, lost_runs, within
+from audio_inpaint.gaps import Gap, gap_mask, lost_runs, meeting, within
 from audio_inpaint.methods.contract import LONGEST
 from audio_inpaint.methods.gap_workers import one_thread
 
@@ -46,7 +46,9 @@ class Span:
     lost: tuple[Gap, ...]
 
 
-def spans(gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LONGEST) -> list[Span]:
+def spans(
+    gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LONGEST, rejected: Sequence[Gap] = ()
+) -> list[Span]:
     """Plan the spans of a recording, in the order of time.
 
     Args:
@@ -54,13 +56,16 @@ def spans(gaps: Sequence[Gap], shape: Shape, context: float, longest: float = LO
         shape: of the recording.
         context: seconds of audio wanted on each side of a gap; infinite for the whole recording.
         longest: seconds from the first to the last gap of a span, unless one gap alone is longer.
+        rejected: what of the gaps is not filled: lost runs that lie in it belong to no span.
     """
     runs = lost_runs(gaps, shape.channels)
     width = math.ceil(min(context * shape.sample_rate, shape.length))
     most = longest * shape.sample_rate
     ends = np.maximum.accumulate([run.stop for run in runs]).tolist() if runs else []
     plan = []
-    for group in _groups(runs, shape.length, width, most):
+    spared = meeting(lost_runs(rejected, shape.channels))
+    wanted = [run for run in runs if not any(run.inside(one) for one in spared(run))]
+    for group in _groups(wanted, shape.length, width, most):
         start = max(0, group[0].start - width)
         stop = min(shape.length, max(run.stop for run in group) + width)
         first, last = bisect_right(ends, start), bisect_left(runs, stop, key=lambda run: run.start)

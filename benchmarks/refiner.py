@@ -4,6 +4,7 @@
     python benchmarks/refiner.py speech=data/open/speech/test --gaps 4 --scores snr_td,snr_ms,odg,level_bias,pesq,stoi
     python benchmarks/refiner.py music=data/open/music --sample-rate 44100 --gap-ms 20,40,80,120,200 --limit 20
     python benchmarks/refiner.py hiss
+    python benchmarks/refiner.py hiss music=data/open/music
 
 Each recording, of data sets the test split's, loses gaps at random places; every candidate is made once, and what
 `janssen`, `auto:refine=false`, the noise floor alone (`auto:natural=0`) and `auto` make of it is scored. Then come the
@@ -22,12 +23,12 @@ from torch import Tensor
 
 from audio_inpaint.benchmark.cases import Recording
 from audio_inpaint.benchmark.sources import recordings
+from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.recall.auto import Auto, network
 from audio_inpaint.methods.recall.recall import Scene
-from audio_inpaint.methods.refiner.noise_floor import floor_noise
 from audio_inpaint.methods.refiner.refinement import refined
 from audio_inpaint.scores.registry import SCORES, score
 
@@ -99,7 +100,7 @@ def table(rows: list[dict[str, list[float]]], scores: tuple[str, ...]) -> str:
     values = {name: np.array([row[name] for row in rows]) for name in rows[0]}
     base, last = values["auto:refine=false"], list(values)[-1]
     lines = [f"{'':24}" + "".join(f"{SCORES[name].label:>16}" for name in scores)]
-    lines += [f"{name:24}" + "".join(f"{x:16.2f}" for x in np.nanmean(own, 0)) for name, own in values.items()]
+    lines += [f"{name:24}" + "".join(f"{x:16.2f}" for x in _mean(own)) for name, own in values.items()]
     for name, own in values.items():
         if name != "auto:refine=false":
             lines.append(f"{'  ' + name:24}" + _differences(own - base))
@@ -114,42 +115,63 @@ def table(rows: list[dict[str, list[float]]], scores: tuple[str, ...]) -> str:
 
 def _differences(apart: np.ndarray) -> str:
     count = np.isfinite(apart).sum(0)
-    errors = np.nanstd(apart, 0, ddof=1) / np.sqrt(np.maximum(count, 1)) if len(apart) > 1 else np.zeros(apart.shape[1])
-    return "".join(f"{f'{d:+.2f} ± {e:.2f}':>16}" for d, e in zip(np.nanmean(apart, 0), errors, strict=True))
+    squares = _mean((apart - _mean(apart)) ** 2) * count / np.maximum(count - 1, 1)
+    errors = np.sqrt(squares / np.maximum(count, 1))
+    return "".join(f"{f'{d:+.2f} ± {e:.2f}':>16}" for d, e in zip(_mean(apart), errors, strict=True))
 
 
-def hiss(count: int = 20) -> str:
-    """Level in dB of white noise at -50 dBFS in the middle of the fill, in the upper five octaves, highest first."""
-    lines = [f"{'':24}{'without':>40}{'with the noise floor':>40}"]
+def _mean(values: np.ndarray) -> np.ndarray:
+    """The mean over rows of what is there; not every score knows gaps of every length."""
+    there = np.isfinite(values)
+    with np.errstate(invalid="ignore"):
+        return np.where(there, values, 0).sum(0) / there.sum(0)
+
+
+def hiss(found: list[Recording], count: int = 20) -> str:
+    """Level in dB of the middle of fills against the truth's, in the upper five octaves, lowest first.
+
+    Args:
+        found: recordings that have white noise at -50 dBFS added; none: the noise is alone.
+        count: of gaps of each length.
+    """
+    lines = [f"{'':24}{'without':>40}{'auto':>40}"]
     for rate in (16000, 44100):
         for milliseconds in (20, 40, 80, 150):
-            size, ratios = round(milliseconds * rate / 1000), []
-            for seed in range(count):
-                noise = torch.randn(1, rate, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-                audio, run = 10 ** (-50 / 20) * noise, Gap(rate // 2, rate // 2 + size)
-                gap = gap_mask([run], rate)
-                plain = Auto(refine=False)(audio, gap, rate)
-                full = plain.clone()
-                full[:, run.start : run.stop] += floor_noise(plain, run, rate)
-                middle = slice(run.start + size // 4, run.stop - size // 4)
-                ratios.append(torch.stack([_octaves(x[:, middle], rate) for x in (plain, full, audio)]))
+            with one_thread() as cores:
+                ratios = on_cores(partial(_hissing, found=found, rate=rate, ms=milliseconds), range(count), cores)
             plain, full, true = torch.stack(ratios).mean(0)
             shown = ["  ".join(f"{x:6.1f}" for x in 10 * (own / true).log10()) for own in (plain, full)]
             lines.append(f"{f'{rate} Hz, {milliseconds} ms':24}{shown[0]:>40}{shown[1]:>40}")
     return "\n".join(lines)
 
 
+def _hissing(number: int, found: list[Recording], rate: int, ms: int) -> Tensor:
+    """Power of the upper octaves in the middle of a gap: without refinement, with it, and the truth's, (3, octave)."""
+    size, length = round(ms * rate / 1000), (4 if found else 1) * rate
+    noise = torch.randn(1, length, generator=torch.Generator().manual_seed(number), dtype=torch.float64)
+    audio, run = 10 ** (-50 / 20) * noise, Gap(length // 2, length // 2 + size)
+    if found:
+        under, own = found[number % len(found)].audio()
+        middle = resampled(under.mean(0, keepdim=True), own, rate).double()
+        first = (middle.shape[-1] - length) // 2
+        audio = audio + middle[:, first : first + length]
+    gap = gap_mask([run], length)
+    middle = slice(run.start + size // 4, run.stop - size // 4)
+    made = (Auto(refine=False)(audio, gap, rate), Auto()(audio, gap, rate), audio)
+    return torch.stack([_octaves(x[:, middle], rate) for x in made])
+
+
 def _octaves(x: Tensor, rate: int) -> Tensor:
     window = torch.hann_window(x.shape[-1], dtype=x.dtype)
     power = torch.fft.rfft(x * window).abs().square()[0]
     hertz = torch.arange(len(power)) * rate / x.shape[-1]
-    tops = [rate / 2 / 2**octave for octave in range(5)]
+    tops = [rate / 2 / 2**octave for octave in reversed(range(5))]
     return torch.stack([power[(hertz > top / 2) & (hertz <= top)].sum() for top in tops])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("sources", nargs="+", help="FOLDER or KIND=FOLDER of clean audio; or `hiss`")
+    parser.add_argument("sources", nargs="+", help="FOLDER or KIND=FOLDER of clean audio; `hiss` alone or under it")
     parser.add_argument("--limit", type=int, default=150, help="recordings of each kind; %(default)s")
     parser.add_argument("--gap-ms", default="64", help="lengths; %(default)s")
     parser.add_argument("--gaps", type=int, default=1, help="of a recording; %(default)s")
@@ -159,8 +181,9 @@ def main() -> int:
     parser.add_argument("--split", default="test", help="of data sets; %(default)s")
     parser.add_argument("--checkpoint", type=Path, help="of another network")
     options = parser.parse_args()
-    if options.sources == ["hiss"]:
-        print(hiss())
+    if options.sources[0] == "hiss":
+        under = recordings(options.sources[1:], options.limit, split=options.split) if options.sources[1:] else []
+        print(hiss(under))
         return 0
     scores, natural = tuple(options.scores.split(",")), tuple(float(x) for x in options.natural.split(","))
     rate = options.sample_rate or None

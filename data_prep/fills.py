@@ -30,6 +30,7 @@ from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.recall.auto import Auto
 from audio_inpaint.methods.recall.scene import Scene
 from audio_inpaint.methods.refiner.evidence import REACH, Evidence
+from data_prep.augmentation import augment
 from data_prep.parallel import available_cores, ordered_map
 from data_prep.recording import SPLITS
 
@@ -54,6 +55,7 @@ class Plan:
         kind: of sound.
         split: training, validation or test.
         cheaper: share of the fills that have fewer candidates.
+        augmented: share of the fills whose recording is equalised, filtered or coded first.
         seed: of everything random.
     """
 
@@ -61,6 +63,7 @@ class Plan:
     kind: str
     split: str
     cheaper: float
+    augmented: float
     seed: int
 
 
@@ -112,7 +115,9 @@ def write_shard(number: int, plan: Plan, out: Path) -> int:
             audio, rate = recording.audio()
             for again in range(PER_RECORDING):
                 rng = np.random.default_rng([plan.seed, turn, again])
-                evidence = drawn(audio, rate, rng, plan.cheaper)
+                effects = np.random.default_rng([plan.seed, turn, again, 1])
+                changed = augment(audio, rate, effects) if effects.uniform() < plan.augmented else audio
+                evidence = drawn(changed, rate, rng, plan.cheaper)
                 if evidence is None:
                     continue
                 key = f"{plan.kind}-{turn:06d}-{again}"
@@ -137,6 +142,7 @@ def write(
     count: int = 1000,
     sample_rate: int | None = 16000,
     cheaper: float = 0.5,
+    augmented: float = 0.0,
     workers: int = 1,
     seed: int = 0,
 ) -> int:
@@ -149,6 +155,7 @@ def write(
         count: fills of each kind, before those are dropped that have too little sound.
         sample_rate: Hz that mono recordings are resampled to; None leaves rates and channels as they are.
         cheaper: share of the fills that have fewer candidates.
+        augmented: share of the fills whose recording is changed first; the other fills stay as they are.
         workers: processes.
         seed: of everything random.
 
@@ -160,7 +167,7 @@ def write(
     for source in sources:
         found = recordings([source], sample_rate=sample_rate, mono=sample_rate is not None, split=split)
         order = np.random.default_rng(seed).permutation(len(found))
-        plan = Plan(tuple(found[place] for place in order), found[0].kind, split, cheaper, seed)
+        plan = Plan(tuple(found[place] for place in order), found[0].kind, split, cheaper, augmented, seed)
         plan = replace(plan, kind=plan.kind if sample_rate else f"{plan.kind}_whole")
         shards = -(-count // PER_SHARD)
         results = ordered_map(partial(write_shard, plan=plan, out=out), range(shards), workers)
@@ -179,13 +186,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000, help="fills of each kind (default: 1000)")
     parser.add_argument("--whole", action="store_true", help="keep sample rates and channels, instead of 16 kHz mono")
     parser.add_argument("--cheaper", type=float, default=0.5, help="share with fewer candidates (default: 0.5)")
+    parser.add_argument("--augmented", type=float, default=0.0, help="share equalised, filtered or coded (default: 0)")
     parser.add_argument("--workers", type=int, default=available_cores(), help="processes (default: all cores)")
     options = parser.parse_args(arguments)
+    shares = options.cheaper, options.augmented
     try:
-        if options.count < 1 or options.workers < 1 or not 0 <= options.cheaper <= 1:
-            raise InputError("--count and --workers must be at least 1, --cheaper from 0 to 1")
+        if options.count < 1 or options.workers < 1 or not 0 <= min(shares) <= max(shares) <= 1:
+            raise InputError("--count and --workers must be at least 1, --cheaper and --augmented from 0 to 1")
         rate = None if options.whole else 16000
-        made = write(options.sources, options.out, options.split, options.count, rate, options.cheaper, options.workers)
+        made = write(options.sources, options.out, options.split, options.count, rate, *shares, options.workers)
     except (InputError, OSError) as error:
         print(f"audio-inpaint-data fills: error: {error}", file=sys.stderr)
         return 2

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from data_prep.conversion import Converted, Refused
 
@@ -73,18 +74,45 @@ def write_shards(
 
 
 def finished_shards(folder: Path, split: str) -> list[Shard]:
-    """The shards of a split that an earlier run completed, in order."""
+    """The shards of a split that an earlier run completed, in order.
+
+    Raises:
+        InputError: what was noted of one is damaged.
+    """
     shards = []
     for number in itertools.count():
         path = folder / RECORDS / f"{split}-{number:06d}.json"
         if not path.is_file():
             return shards
-        shards.append(Shard(**json.loads(path.read_text(encoding="utf-8"))))
+        own = record(path, {key: value for key, value in asdict(Shard()).items() if key != "name"})
+        shards.append(Shard(f"{split}-{number:06d}.tar" if own["sha256"] else None, **own))
+
+
+def record(path: Path, like: dict) -> dict:
+    """Read what interrupted work noted.
+
+    Args:
+        path: of the record.
+        like: has all of its names, with values of the same kinds; numbers are not negative.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        whole = all(isinstance(found[name], type(value)) for name, value in like.items()) and all(
+            0 <= found[name] < sys.maxsize for name, value in like.items() if isinstance(value, int)
+        )
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        whole = False
+    if not whole:
+        raise InputError(f"{path} is damaged: delete {path.parent.parent}, and the work begins anew")
+    return {name: found[name] for name in like}
 
 
 def remove_records(folder: Path) -> None:
-    """Forget the records, once a manifest tells the same, and what a killed run left."""
-    for path in [*(folder / RECORDS).glob("*"), *folder.glob(f".{'[0-9a-f]' * 16}.*")]:
+    """Forget the records, once a manifest tells the same."""
+    for path in (folder / RECORDS).glob("*"):
         path.unlink()
     with contextlib.suppress(OSError):
         (folder / RECORDS).rmdir()

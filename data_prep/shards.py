@@ -28,7 +28,7 @@ from data_prep import fma, folder, nsynth
 from data_prep.conversion import Converted, Refused, Target, convert
 from data_prep.parallel import available_cores, ordered_map
 from data_prep.recording import SPLITS, Split
-from data_prep.shard_files import RECORDS, Shard, finished_shards, remove_records, write_shards
+from data_prep.shard_files import RECORDS, Shard, finished_shards, record, remove_records, write_shards
 
 HOP = 512  # samples between the segments counted (Marafioti et al., 2019, Table 1)
 SHARD_MB = 64  # read in a second or so from a network disk, small enough that even NSynth's test split has several
@@ -117,7 +117,7 @@ def _start(out: Path, options: dict) -> None:
     """Make the folder and note the options, or see that those noted are the same."""
     noted = out / RECORDS / "options.json"
     if noted.is_file():
-        _check_same(json.loads(noted.read_text(encoding="utf-8")), options, out)
+        _check_same(record(noted, options), options, out)
         return
     check_folder(out, RECORDS)
     try:

@@ -66,7 +66,7 @@ def test_scores_are_made_of_every_score_and_fills_of_none(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "part", ["benchmark/restoration.py", "repairing.py", "spans.py", "dsp/resampling.py", "gaps.py"]
+    "part", ["benchmark/restoration.py", "repairing.py", "filling.py", "spans.py", "dsp/resampling.py", "gaps.py"]
 )
 def test_fills_are_made_of_all_that_leads_to_a_method(part):
     package = fingerprints._DAMAGED[1].parent

@@ -15,6 +15,7 @@ import soundfile
 import webdataset
 from prepared_sources import audio_file, digests, fma_tree, samples_of
 
+from audio_inpaint.files.atomic import unfinished
 from data_prep import command, folder, parallel, shard_files, shards
 
 
@@ -133,7 +134,7 @@ def test_work_that_was_killed_continues_and_gives_the_same_shards(many, tmp_path
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert not (out / "manifest.json").exists()
-    (out / f".{'0' * 16}.tar").write_bytes(b"left by the killed run")
+    unfinished(out, ".tar", process.pid).write_bytes(b"left by the killed run")
     kept = (out / "training-000001.tar").stat().st_ino
     shards.prepare("folder", [many], out)
     assert (out / "training-000001.tar").stat().st_ino == kept

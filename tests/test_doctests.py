@@ -38,4 +38,4 @@ def test_every_function_and_class_of_the_front_door_has_an_example_that_is_run(n
 
 def test_the_front_door_has_its_functions_and_classes():
     functions = {"detect", "method", "method_names", "register", "repair", "repair_file"}
-    assert functions | {"Detection", "FileRepair", "Gap", "InputError", "Repair"} == set(NAMES)
+    assert functions | {"Detection", "FileRepair", "Gap", "InputError", "Insertion", "Repair"} == set(NAMES)

@@ -125,7 +125,7 @@ def test_gaps_of_single_channels_are_explained_with_the_gains_of_these(tmp_path)
 class Marked(Recall):
     """Explains each gap by the first samples of the channels that it gets together."""
 
-    def restore(self, audio, gap, sample_rate, wanted, guides=None):
+    def restore(self, audio, gap, sample_rate, wanted, guides=None, also=None):
         gains = tuple(audio[:, 0].tolist())
         return audio.clone(), [Explanation(run, {"a": 1.0}, {}, (Source(7, 1.0, gains),), 9.0) for run in wanted]
 

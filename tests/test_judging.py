@@ -51,6 +51,68 @@ def test_gaps_are_judged_on_the_page_and_what_is_accepted_is_filled(tmp_path, mo
     assert filled == [starts[1], starts[15]]
 
 
+def test_the_level_of_each_fill_is_beside_it_and_all_are_drawn_for_paper(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text("def half(audio, gap, sample_rate):\n    return audio.masked_fill(gap, 0.1)\n")
+    starts = list(range(2 * RATE, 66 * RATE, 4 * RATE))
+    audio = np.full(70 * RATE, 0.2)
+    for start in starts:
+        audio[start : start + 160] = 0
+    soundfile.write("in.wav", audio, RATE)
+    gaps = ",".join(f"{start}:{start + 160}" for start in starts)
+    assert run("inpaint", "in.wav", "--gaps", gaps, "--method", "mine.py:half", "-o", "out.wav", "--report") == 0
+    seen = visit(
+        tmp_path / "out.html",
+        """
+        await until("printable", () => "printable" in root.dataset);
+        seen.levels = judgings[0].rows.map((row) => row.line.cells[4].textContent);
+        seen.heads = [...document.querySelectorAll("#list-1 thead th")].map((head) => head.textContent);
+        seen.table = [...items[0].section.querySelectorAll(".gap-list td")].map((cell) => cell.textContent);
+        const pixels = (canvas) => canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+        const inked = (canvas) => new Set(pixels(canvas)).size > 4;
+        seen.fills = items.map((item) => [...item.section.querySelectorAll(".fills canvas")].filter(inked).length);
+        seen.gaps = items.map((item) => item.gaps.length);
+        seen.drawn = items.every((item) => "drawn" in item.section.dataset);
+        seen.kept = items.filter((item) => item.buffers).length;
+        """,
+        size=(1200, 800),
+    ).seen
+    assert seen["heads"][4] == "level (dB)"
+    assert seen["levels"] == ["\N{MINUS SIGN}6.0"] * len(starts)
+    assert seen["table"][2] == "\N{MINUS SIGN}6.0"
+    assert seen["drawn"]
+    assert seen["fills"] == seen["gaps"]
+    assert sum(seen["gaps"]) > 10
+    assert seen["kept"] < len(seen["gaps"])  # what nobody looks at takes no memory
+
+
+def test_a_click_on_the_waveform_goes_there_and_the_legend_names_nothing_twice(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    audio = 0.2 * np.sin(2 * np.pi * 440 * np.arange(4 * RATE) / RATE)
+    soundfile.write("clean.wav", audio, RATE)
+    audio[2 * RATE : 2 * RATE + 400] = 0
+    soundfile.write("in.wav", audio, RATE)
+    common = ["--gaps", f"{2 * RATE}:{2 * RATE + 400}", "--method", "janssen", "--report", "--truth", "clean.wav"]
+    assert run("inpaint", "in.wav", "-o", "out.wav", *common) == 0
+    seen = visit(
+        tmp_path / "out.html",
+        """
+        const [item] = items, view = item.section.querySelector(".waveform .view");
+        await until("drawn", () => "drawn" in item.section.dataset);
+        const click = (share) => {
+          const box = view.getBoundingClientRect();
+          view.dispatchEvent(new MouseEvent("click", { clientX: box.left + share * box.width, bubbles: true }));
+        };
+        click(0.5);
+        await until("sought", () => Math.abs(item.player.position - (2 + 0.025)) < 1e-3);
+        const legend = () => [...item.section.querySelectorAll(".waveform figcaption span")]
+          .filter((span) => getComputedStyle(span).display !== "none").map((span) => span.textContent);
+        seen.legends = item.data.sources.map((source, i) => { item.hear(i); return legend(); });
+        """,
+    ).seen
+    assert seen["legends"] == [["Damaged", "Original"], ["janssen", "Original"], ["Original"]]
+
+
 def test_gaps_to_check_come_first_and_the_button_goes_from_one_to_the_next(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     random = np.random.default_rng(1)

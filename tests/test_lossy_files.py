@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from test_patching import make
 
-from audio_inpaint.files.containers import other_chunks
+from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.patching import write_patched
 from audio_inpaint.files.recording import Reader
 
@@ -73,8 +73,8 @@ def test_chunks_that_another_format_has_no_place_for_are_named(tmp_path):
     (tmp_path / "in.wav").write_bytes(b"RIFF" + struct.pack("<I", len(body)) + body)
     with Reader(tmp_path / "in.wav") as reader:
         notes = write_patched(reader, tmp_path / "out.flac", [])
-        assert notes == ["FLAC has no place for the chunks bext, iXML, cue of a WAV file"]
+        assert notes == ["not kept: the chunks bext, iXML, cue"]
         assert write_patched(reader, tmp_path / "out.wav", []) == []
     assert chunks in (tmp_path / "out.wav").read_bytes()
     with open(source, "rb") as file:
-        assert other_chunks(file) == []
+        assert beside_sound(file, "WAV") == []

@@ -33,6 +33,7 @@ TABLE = {
     ("Janssen", "order"): ("null", None, COUNT),
     ("Janssen", "context"): ("1e-1", 0.1, [*AMOUNT, None]),
     ("Recall", "templates"): ("[0.032,0.064]", (0.032, 0.064), [[], [0], [0.1, 1e-12], [0.1, -0.1], [math.inf]]),
+    ("Recall", "long_templates"): ("[0.5]", (0.5,), [[0], [0.1, 1e-12], [0.1, -0.1], [math.inf]]),
     ("Recall", "contexts"): ("[1,2]", (1.0, 2.0), [[2, 1], [], [1, 0], [1, -1], [1, 100], [1, math.inf]]),
     ("Recall", "matches"): ("4", 4, [*COUNT, None]),
     ("Recall", "responses"): ("[1,9]", (1, 9), [[0], [1, -1], [1.5], [10**7]]),

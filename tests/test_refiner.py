@@ -13,7 +13,7 @@ from audio_inpaint.methods.refiner.observation import observed
 from audio_inpaint.methods.refiner.refinement import fade, refined
 from audio_inpaint.methods.refiner.rows import to_bins, to_rows
 from audio_inpaint.methods.refiner.surroundings import Frames
-from audio_inpaint.nn.checkpoints import load_refiner, names
+from audio_inpaint.nn.checkpoints import find, load, load_refiner, names
 from audio_inpaint.nn.refiner import MAPS, Refiner
 
 
@@ -195,3 +195,9 @@ def test_a_damaged_network_is_one_clear_line(tmp_path):
     torch.save({"state_dict": {"net.x": torch.zeros(1)}, "hyper_parameters": {}}, tmp_path / "other.pt")
     with pytest.raises(InputError, match="no checkpoint of a refiner"):
         network(tmp_path / "other.pt")
+
+
+def test_shipped_networks_are_loaded_without_a_warning(recwarn):
+    load_refiner()
+    load(find("ce_music"))
+    assert [str(warning.message) for warning in recwarn] == []

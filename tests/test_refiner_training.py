@@ -14,9 +14,11 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.configs import load
 from audio_inpaint.methods.recall.auto import Auto
 from audio_inpaint.methods.refiner.evidence import Evidence
-from audio_inpaint.nn.checkpoints import ship
+from audio_inpaint.nn.checkpoints import load_refiner, read, ship
+from audio_inpaint.nn.discriminator import Discriminator
 from audio_inpaint.nn.refiner import MAPS
 from audio_inpaint.nn.refiner import Refiner as Network
+from audio_inpaint.training.adversary import Adversary
 from audio_inpaint.training.cli import main
 from audio_inpaint.training.data.fills import Batches, FilledGaps, Fills
 from audio_inpaint.training.models.refiner import Refiner
@@ -166,3 +168,76 @@ def test_what_is_no_shard_of_fills_is_one_clear_line(tmp_path):
         Fills(training=str(tmp_path / "no.tar")).setup("fit")
     with pytest.raises(InputError, match="no shards are given"):
         Fills().setup("fit")
+
+
+class Loudness(torch.nn.Module):
+    """A judge that can be checked by hand: its verdict is the mean level of a frame, times one weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, maps):
+        return self.weight * maps[:, :1].mean(2, keepdim=True)
+
+
+def test_an_adversary_has_the_losses_of_least_squares_in_lost_frames_and_neither_side_learns_from_the_other(filled):
+    batch = FilledGaps(sorted(map(str, filled.glob("*.tar")))).batch([0, 1])
+    adversary = Adversary(Loudness())
+    audio = batch.observation.audio.clone().requires_grad_()
+    found_out, mistaken = adversary(audio, batch)
+
+    window = torch.hann_window(512)
+    verdicts = []
+    for signal in (audio.detach(), batch.truth):
+        magnitude = torch.stft(signal[:, 0], 512, 128, window=window, pad_mode="constant", return_complex=True).abs()
+        mean = magnitude.mean((1, 2), keepdim=True)
+        verdicts.append(0.5 * (magnitude / mean + 1e-4).log().mean(1))
+    padded = torch.nn.functional.pad(batch.lost.float(), (256, 256))
+    share = torch.stack([
+        torch.stack([(row[start : start + 512] * window**2).sum() for start in range(0, len(row) - 511, 128)])
+        for row in padded
+    ]) / window.square().sum()  # fmt: skip
+    fake, real = verdicts
+    assert found_out.item() == pytest.approx((((fake - 1) ** 2 * share).sum() / share.sum()).item(), rel=1e-3)
+    expected = 0.5 * ((fake**2 + (real - 1) ** 2) * share).sum() / share.sum()
+    assert mistaken.item() == pytest.approx(expected.item(), rel=1e-3)
+
+    found_out.backward(retain_graph=True)
+    assert adversary.judge.weight.grad is None
+    assert audio.grad.abs().sum() > 0
+    audio.grad = None
+    mistaken.backward()
+    assert audio.grad is None
+    assert adversary.judge.weight.grad.abs() > 0
+
+
+def test_a_judge_learns_to_tell_quiet_fills_from_recordings(filled):
+    batch = FilledGaps(sorted(map(str, filled.glob("*.tar")))).batch([0])
+    torch.manual_seed(0)
+    adversary = Adversary(Discriminator())
+    optimizer = torch.optim.Adam(adversary.parameters(), 3e-3)
+    errors = []
+    for _ in range(25):
+        optimizer.zero_grad()
+        mistaken = adversary(batch.truth * (1 - 0.9 * batch.lost.unsqueeze(1)), batch)[1]
+        mistaken.backward()
+        optimizer.step()
+        errors.append(mistaken.item())
+    assert errors[-1] < 0.1 < 0.25 < errors[0]  # 0.25: whoever calls everything half recorded
+
+
+def test_a_training_with_an_adversary_begins_from_one_without_goes_on_and_ships_the_refiner_alone(filled, tmp_path):
+    judged = ("--model.init_args.adversary=audio_inpaint.nn.discriminator.Discriminator",)
+    assert trained(filled, tmp_path / "plain", 3) == 0
+    begun = tmp_path / "plain" / "checkpoints" / "last.ckpt"
+    assert trained(filled, tmp_path / "judged", 3, *judged, f"--init_from={begun}") == 0
+    assert trained(filled, tmp_path / "judged", 6, *judged, f"--init_from={begun}") == 0
+    last = tmp_path / "judged" / "checkpoints" / "last.ckpt"
+    assert read(last)["global_step"] == 6
+    assert any(name.startswith("adversary.") for name in read(last)["state_dict"])
+    rows = list(csv.DictReader((tmp_path / "judged" / "metrics.csv").open()))
+    assert {float(row["judge"]) > 0 for row in rows if row.get("judge")} == {True}
+    ship(last, tmp_path / "small.pt")
+    assert all(name.startswith("net.") for name in read(tmp_path / "small.pt")["state_dict"])
+    assert load_refiner(tmp_path / "small.pt")(torch.zeros(1, len(MAPS), 20, 9)).shape == (1, 2, 20, 9)

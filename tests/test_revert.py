@@ -166,6 +166,31 @@ def test_rejected_gaps_stay_as_they_are_and_are_not_used(here):
     assert [gap["filled"] for gap in json.loads((here / "out.wav.json").read_text())["gaps"]] == [True, False]
 
 
+def test_rejected_gaps_take_no_time(here, capsys):
+    """No method is called for them, nor does a method that is told which gaps are wanted get them."""
+    stereo("in.wav")
+    labels = ["0.1\t0.11\treject", "0.375\t0.405\taccept", "0.9\t0.91\treject ch1", "0.92\t0.93\treject"]
+    (here / "labels.txt").write_text("\n".join(labels))
+    (here / "mine.py").write_text(
+        "class Spy:\n"
+        "    context = 0.02\n"
+        "    def __call__(self, audio, gap, sample_rate):\n"
+        "        raise AssertionError\n"
+        "    def explain(self, audio, gap, sample_rate, wanted):\n"
+        "        print('asked', audio.shape[-1], [(one.start, one.stop) for one in wanted])\n"
+        "        return audio.masked_fill(gap, 0), []\n"
+    )
+    assert run("inpaint", "in.wav", "-o", "out.wav", "--accept", "labels.txt", "--method", "mine.py:Spy") == 0
+    asked = [line for line in capsys.readouterr().out.splitlines() if line.startswith("asked")]
+    assert asked == ["asked 1120 [(320, 800)]"]
+    assert (
+        run("inpaint", "in.wav", "-o", "dry.wav", "--accept", "labels.txt", "--method", "mine.py:Spy", "--dry-run") == 0
+    )
+    said = capsys.readouterr().out
+    assert "would fill 1 gap (30 ms)" in said
+    assert said.count(" named ") == 1  # line of the table
+
+
 def test_a_gap_of_all_channels_is_rejected_in_one(here):
     stereo(here / "in.wav")
     (here / "labels.txt").write_text("0.375\t0.405\taccept\n0.38\t0.39\treject ch2\n")

@@ -62,9 +62,9 @@ def rows_of(page, kind):
 def test_table_shows_what_was_expected_achieved_mixed_and_rehearsed(tmp_path):
     page = page_of(tmp_path, excerpt())
     assert rows_of(page, "gap-list shares") == [
-        ["gap", "start (s)", "length (ms)", "expected (dB)", "achieved (dB)", "quote", "plain"],
-        ["1", "3.250", "25.0", "13.6", "20.00", "82 % 20.0 dB", "18 % −3.0 dB"],
-        ["2 check", "3.750", "50.0", "1.3", "−6.02", "0 %", "100 %"],
+        ["gap", "start (s)", "length (ms)", "expected (dB)", "achieved (dB)", "level (dB)", "quote", "plain"],
+        ["1", "3.250", "25.0", "13.6", "20.00", "−1.0", "82 % 20.0 dB", "18 % −3.0 dB"],
+        ["2 check", "3.750", "50.0", "1.3", "−6.02", "+0.0", "0 %", "100 %"],
     ]
     assert page.count('<table class="gap-list') == 1  # which says all that a table of the gaps alone would
     assert "1 to check</span>" in page
@@ -76,8 +76,8 @@ def test_without_truth_rehearsals_and_predictions_only_shares_are_shown(tmp_path
     item.truth = None
     page = page_of(tmp_path, item)
     assert rows_of(page, "gap-list shares")[:2] == [
-        ["gap", "start (s)", "length (ms)", "plain"],
-        ["1 check", "3.250", "25.0", "100 %"],
+        ["gap", "start (s)", "length (ms)", "level (dB)", "plain"],
+        ["1 check", "3.250", "25.0", "−1.0", "100 %"],
     ]
     assert 'class="timeline"' not in page
     assert "timelines" not in data_of(page)["items"][0]

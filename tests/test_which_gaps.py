@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import re
 
 import numpy as np
 import pytest
@@ -59,6 +60,89 @@ def test_a_dry_run_lists_what_would_be_filled_and_writes_nothing(here, capsys):
     assert "would fill 1 gap (30 ms)" in printed
     assert "0.375000" in printed
     assert "zeros" in printed
+
+
+SLOW = """
+import time
+from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.progress import advanced
+
+class Slow:
+    context = 1.0
+    def __init__(self, whole: float = 0.1, gap: float = 0.05):
+        self.whole, self.gap = whole, gap
+    def __call__(self, audio, gap, sample_rate):
+        return audio.masked_fill(gap, 0)
+    def explain(self, audio, gap, sample_rate, wanted):
+        time.sleep(self.whole)
+        told = []
+        for number, one in enumerate(wanted, 1):
+            time.sleep(self.gap)
+            with open("asked", "a") as file:
+                print(len(one), file=file)
+            told.append(Explanation(one, {"slow": 1.0}, expected_snr=1.0 if len(one) > 300 else 20.0))
+            advanced(number / len(wanted) / 1000 if self.gap > 1 else number / len(wanted))
+        return audio.masked_fill(gap, 0), told
+"""
+
+
+def test_a_dry_run_tries_a_few_gaps_of_each_kind_and_says_what_to_expect(here, capsys):
+    rng = np.random.default_rng(0)
+    surf = 0.1 * np.convolve(rng.standard_normal(10 * RATE), np.hanning(9), "same")
+    starts = [4000 * place + int(rng.integers(1000)) for place in range(1, 38)]
+    for start in starts:
+        surf[start : start + 200] = 0
+    surf[155_000:155_800] = 0.1
+    soundfile.write("in.wav", surf, RATE, subtype="PCM_16")
+    (here / "mine.py").write_text(SLOW)
+    assert run("inpaint", "in.wav", "-o", "out.wav", "--dry-run", "--method", "mine.py:Slow") == 0
+    said = capsys.readouterr().out
+    asked = (here / "asked").read_text().split()
+    assert len(asked) < 12
+    assert set(asked) == {"200", "800"}
+    seconds = int(re.search(r"would fill 38 gaps \(512 ms\) with mine.py:Slow, in about (\d+) s -> out.wav", said)[1])
+    assert 2 <= seconds <= 5  # 0.1 s and 38 times 0.05 s, and what the machine is busy with
+    assert "  37 zeros, 462 ms, about 20 dB expected, 0 % to check, about " in said
+    assert "  1 held, 50 ms, about 1 dB expected, 100 % to check, about 1 s" in said
+    assert "5 of 38 were tried, evenly over each kind" in said
+    rows = [line for line in said.splitlines() if "  zeros " in line]
+    assert sum(line.endswith("  20 dB") for line in rows) == 4
+    assert sum(line.endswith("  (20 dB)") for line in rows) == 33
+
+
+def test_kinds_take_as_long_as_each_was_seen_to_take():
+    """Thousands of clicks are not expected to take as long as a few long gaps, and what a call takes is told apart."""
+    from audio_inpaint.forecast import Forecast
+
+    calls = [({"held": 2}, 4.5), ({"held": 1}, 2.5), ({"clicks": 4}, 0.54), ({"clicks": 1, "held": 1}, 2.51)]
+    rates = Forecast(calls)._rates()
+    assert rates["held"] == pytest.approx(2, rel=0.05)
+    assert rates["clicks"] == pytest.approx(0.01, abs=0.01)
+    assert rates[" call"] == pytest.approx(0.5, rel=0.1)
+
+
+def test_a_dry_run_waits_for_no_slow_method(here, capsys, monkeypatch):
+    damaged("in.wav")
+    (here / "mine.py").write_text(SLOW)
+    monkeypatch.setattr("audio_inpaint.forecast._SECONDS", 1.0)
+    assert run("inpaint", "in.wav", "-o", "out.wav", "--dry-run", "--method", "mine.py:Slow:gap=1.1") == 0
+    said = capsys.readouterr().out
+    minutes = int(re.search(r"with mine.py:Slow:gap=1.1, in about (\d+) min ->", said)[1])
+    assert 20 <= minutes <= 60  # a thousandth was done in 1.2 s and what the machine is busy with
+    assert len((here / "asked").read_text().split()) == 1
+
+
+def test_a_dry_run_over_many_files_tries_for_a_limited_time(here, capsys, monkeypatch):
+    os.mkdir("in")
+    for name in ("a", "b", "c"):
+        damaged(f"in/{name}.wav")
+    (here / "mine.py").write_text(SLOW)
+    monkeypatch.setattr("audio_inpaint.forecast._SECONDS", 0.5)
+    assert run("inpaint", "in", "-o", "out", "--dry-run", "--method", "mine.py:Slow:whole=0.3,gap=0.3") == 0
+    assert len((here / "asked").read_text().split()) == 2  # the first one twice, once to load what is loaded once
+    said = capsys.readouterr().out
+    assert said.count("about 1 dB expected") == 3
+    assert "0 of 1 were tried, evenly over each kind, and those of the files before" in said
 
 
 def test_a_dry_run_over_a_folder_makes_no_folder(here, capsys):

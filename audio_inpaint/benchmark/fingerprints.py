@@ -7,17 +7,17 @@ a recording to it, makes new fills, and so new scores.
 from functools import cache
 from pathlib import Path
 
-from audio_inpaint import repairing
+from audio_inpaint import filling, repairing
 from audio_inpaint.benchmark import restoration
 from audio_inpaint.errors import InputError
 from audio_inpaint.methods import registry, sources
 from audio_inpaint.methods.option_text import split
 from audio_inpaint.nn import checkpoints
 
-# How a recording is read and damaged and what of it a method gets. The last two alone, without what they import: the
+# How a recording is read and damaged and what of it a method gets. The last three alone, without what they import: the
 # ways to find gaps and to write files lead to no fill of a benchmark.
 _READ = ("audio_inpaint.benchmark.cases", "audio_inpaint.dsp.columns", "audio_inpaint.spans")
-_DAMAGED = (Path(restoration.__file__), Path(repairing.__file__))
+_DAMAGED = tuple(Path(module.__file__) for module in (restoration, repairing, filling))
 _SCORED = "audio_inpaint.benchmark.scoring"
 
 

@@ -38,13 +38,38 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def progress() -> Callable[[int, int], None]:
-    """Return what shows how many gaps are filled, and the time that is left, on a line that goes when all are."""
-    began = time.monotonic()
+def clock(seconds: float) -> str:
+    """Return a duration as somebody would say it.
+
+    >>> clock(0.4), clock(42.3), clock(130), clock(7300)
+    ('1 s', '42 s', '2 min', '2.0 h')
+    """
+    if seconds < 59.5:
+        return f"{max(1, round(seconds))} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5970 else f"{seconds / 3600:.1f} h"
+
+
+def progress(what: object, seconds: float = 60.0) -> Callable[[int, int], None]:
+    """Return what shows how many gaps are filled, and the time that is left.
+
+    On a terminal that is a line that goes when all are; elsewhere, such as in a log, a line now and then.
+
+    Args:
+        what: the file, which lines of a log name.
+        seconds: between two lines of a log.
+    """
+    began = said = time.monotonic()
+    terminal = sys.stderr.isatty()
 
     def show(done: int, total: int) -> None:
-        left = round((time.monotonic() - began) / done * (total - done))
-        line = f"\r{done} of {counted(total, 'gap')}, {left // 60}:{left % 60:02} left\x1b[K"
-        print(line if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+        nonlocal said
+        now = time.monotonic()
+        left = round((now - began) / done * (total - done))
+        line = f"{done} of {counted(total, 'gap')}, {left // 60}:{left % 60:02} left"
+        if terminal:
+            print(f"\r{line}\x1b[K" if done < total else "\r\x1b[K", end="", file=sys.stderr, flush=True)
+        elif done < total and now - said >= seconds:
+            said = now
+            print(f"{what}: {line}", file=sys.stderr, flush=True)
 
     return show

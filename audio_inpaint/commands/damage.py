@@ -80,15 +80,17 @@ def milliseconds(text: str) -> float:
     return float(match[1]) * (1000 if match[2] == "s" else 1)
 
 
-def print_table(found: "Sequence[Detection]", sample_rate: int) -> None:
-    """Print detections, one a line, under the names of the columns."""
+def print_table(found: "Sequence[Detection]", sample_rate: int, expected: Sequence[str] | None = None) -> None:
+    """Print detections, one a line, under the names of the columns, and what is expected of each."""
     if found:
-        print(f"{'start s':>12}  {'end s':>12}  {'ms':>8}  {'channel':>7}  {'kind':<8}  confidence")
-    for detection in found:
+        more = "" if expected is None else "  expected"
+        print(f"{'start s':>12}  {'end s':>12}  {'ms':>8}  {'channel':>7}  {'kind':<8}  confidence{more}")
+    for detection, text in zip(found, expected or [""] * len(found), strict=True):
         gap = detection.gap
         print(
             f"{gap.start / sample_rate:12.6f}  {gap.stop / sample_rate:12.6f}  {1000 * len(gap) / sample_rate:8.2f}  "
             f"{'all' if gap.channel is None else gap.channel + 1!s:>7}  {detection.kind:<8}  {detection.confidence:.2f}"
+            f"{text and '        '}{text}"
         )
 
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,8 @@ def _list(file: Path, labels: Path | None, wanted: "Search", as_json: bool) -> l
 
     with Reader(file) as reader:
         findings, rate = examine(reader, wanted), reader.sample_rate
+        for remark in reader.remarks():
+            print(remark, file=sys.stderr)
     found = findings.damage
     if as_json:
         rows = [

@@ -2,10 +2,12 @@
 
 import argparse
 import contextlib
+import os
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import add_choice_options, choice_of
@@ -13,15 +15,17 @@ from audio_inpaint.commands.console import about, complain
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
-    from audio_inpaint.files.recording import Reader
+    from audio_inpaint.commands.inpaint_plan import Job
+    from audio_inpaint.methods.contract import Method
     from audio_inpaint.report import Report
 
 NOTES = """\
 Without --gaps the gaps are detected: runs of zeros, of held values and of NaN, repeated samples, and dropouts. If no
 gap is found in a single file, that is an error; in a batch the file is skipped. The output has the input's rate,
-channels, length and sample format. WAV, AIFF and FLAC come back bit for bit outside the gaps; Ogg, Opus and MP3 are
-re-encoded. If the output's suffix names another format, sample precision is kept, or a message says that the format
-cannot keep it.
+channels, sample format and length, unless --gaps inserts what a capture dropped: then cue points and markers move
+along, and all that is listed counts in the output's time. WAV, AIFF and FLAC come back bit for bit outside the gaps;
+Ogg, Opus and MP3 are re-encoded. If the output's suffix names another format, sample precision is kept, or a message
+says that the format cannot keep it.
 
 --labels lists what was filled, by what, and the signal-to-noise ratio to expect. The label says `check` where more of
 a fill is likely to be wrong than right (under 3 dB), where nothing can be predicted, and where an octave of the fill is
@@ -35,9 +39,11 @@ replaced.
 examples:
   audio-inpaint inpaint damaged.wav -o repaired.wav
   audio-inpaint inpaint damaged.wav -o repaired.wav --gaps 0.1-0.15,2.31-2.36
+  audio-inpaint inpaint capture.wav -o repaired.wav --gaps 2.0+0.015
   audio-inpaint inpaint damaged.flac -o repaired.flac --gaps labels.txt --report
   audio-inpaint inpaint damaged.wav -o repaired.wav --labels filled.txt
   audio-inpaint inpaint damaged.wav -o repaired.wav --reference broadcast.mp3
+  audio-inpaint inpaint damaged.wav -o repaired.wav --also episodes/
   audio-inpaint inpaint recordings/ -o repaired/ --gaps labels/
 """
 
@@ -65,7 +71,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "--gaps",
         metavar="SPEC",
         help="seconds (0.1-0.15,2.31-2.36), samples (1600:2400), a CSV or Audacity label file, or a folder of those "
-        "named as the inputs; detected if left out",
+        "named as the inputs; detected if left out; 2.0+0.015 inserts 15 ms that are missing at 2 s",
     )
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"
@@ -77,6 +83,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         metavar="FILE",
         help="another recording of the same programme, such as a second transfer or a lossy copy, to hear what was "
         "lost; it is aligned by itself, and the option may be repeated",
+    )
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="another recording, or a folder of them, in which what was lost may be heard elsewhere, such as another "
+        "take or the jingle in another episode; all are searched, and the option may be repeated",
     )
     parser.add_argument(
         "--natural",
@@ -100,6 +114,11 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--suffix", default="", metavar="TEXT", help="put at the end of outputs' names in a folder, such as _repaired"
     )
+    parser.add_argument(
+        "--normalise",
+        action="store_true",
+        help="where samples would clip in the output's format, scale all of them so that the loudest just fits",
+    )
     records.add_options(parser)
     parser.add_argument(
         "--accept",
@@ -111,6 +130,10 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     existing = parser.add_mutually_exclusive_group()
     existing.add_argument("--overwrite", action="store_true", help="replace files that exist")
     existing.add_argument("--skip-existing", action="store_true", help="skip inputs whose files exist")
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    told.add_argument("-v", "--verbose", action="store_true", help="say how each gap was filled")
+    told.add_argument("--json", action="store_true", help="say it in JSON, a line a file with all that --log has")
     parser.set_defaults(run=run)
 
 
@@ -118,7 +141,13 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the command, from standard input or to standard output too; returns the exit code, 2 if not all is done."""
     from audio_inpaint.commands.streams import in_a_pipe
 
-    return in_a_pipe(repair_files, arguments)
+    if not (arguments.quiet or arguments.json):
+        return in_a_pipe(repair_files, arguments)
+    if arguments.json and arguments.output == "-":
+        raise InputError("--json and the output - are both for standard output: name an output")
+    arguments.told = sys.stdout if arguments.json else None  # where JSON goes, past what people read
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
+        return in_a_pipe(repair_files, arguments)
 
 
 def repair_files(arguments: argparse.Namespace) -> int:
@@ -135,11 +164,11 @@ def repair_files(arguments: argparse.Namespace) -> int:
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0
-    with _report(None if choice.dry else page) as report, _references(arguments) as references:
+    with _report(None if choice.dry else page) as report, _others(arguments, jobs, restorer) as others:
         for job in jobs:
             try:
                 with about(job.file):
-                    done += repair_job(job, arguments, restorer, references, device, several, report, choice)
+                    done += repair_job(job, arguments, restorer, others, device, several, report, choice)
             except InputError as error:
                 if not several:
                     raise
@@ -162,12 +191,16 @@ def repair_files(arguments: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _references(arguments: argparse.Namespace) -> "Iterator[list[Reader]]":
-    """Open the references once, for all files."""
+def _others(arguments: argparse.Namespace, jobs: "list[Job]", restorer: "Method") -> "Iterator[dict[str, Any]]":
+    """Open the references and the further recordings once, for all files."""
+    from audio_inpaint.also import files_of, opened
     from audio_inpaint.files.recording import Reader
 
     with contextlib.ExitStack() as files:
-        yield [files.enter_context(Reader(reference)) for reference in arguments.reference]
+        references = [files.enter_context(Reader(reference)) for reference in arguments.reference]
+        also = files_of(arguments.also, arguments.recursive) if jobs and not arguments.dry_run else []
+        also = files.enter_context(opened(also, restorer)).without(*(job.output for job in jobs))
+        yield {"references": references, "also": also}
 
 
 def _report(page: Path | None) -> "contextlib.AbstractContextManager[Report | None]":

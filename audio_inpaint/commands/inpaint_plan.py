@@ -38,6 +38,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     Returns:
         The jobs, how many files are skipped, whether they are a batch, and the page of the report, None for no report.
     """
+    from audio_inpaint.also import reads_also
     from audio_inpaint.files.formats import FORMATS, format_of
     from audio_inpaint.files.inputs import inputs, label_files, outputs, partners
     from audio_inpaint.files.paths import Paths
@@ -66,6 +67,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")
         reads_references(arguments.reference, file, paths)
+        reads_also(arguments.also, file, paths)
         if gaps is not None and os.path.isfile(gaps):
             paths.reads(gaps, "the list of gaps")
         if truth is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from audio_inpaint import __version__
+from audio_inpaint.commands.choice import Chosen, as_named
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -51,19 +52,22 @@ def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rej
     """
     from audio_inpaint.files.atomic import replacing
     from audio_inpaint.files.difference import difference_of, keep_difference
+    from audio_inpaint.files.larger import added_bytes
 
     if arguments.keep_original:
         kept = difference_of(repair.path)
-        size = keep_difference(reader.path, repair.path, kept)
+        size = keep_difference(reader.path, repair.path, kept, added_bytes(reader, repair.path))
         if size > reader.path.stat().st_size / 2:
             print(f"{kept}: {size / 1e6:.1f} MB, all of the original, since its format is encoded anew", flush=True)
     if arguments.log:
         with replacing(log_of(repair.path)) as temporary:
-            text = json.dumps(_content(arguments, reader, repair, rejected), indent=1, allow_nan=False)
+            text = json.dumps(content(arguments, reader, repair, rejected), indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
+def content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
+    """Say for programs what was done to a file."""
+    from audio_inpaint.insertions import inserted_of
     from audio_inpaint.methods.explanation import told
 
     gaps = []
@@ -80,6 +84,10 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
             entry["check"] = one.doubtful
             entry["label"] = one.label
             entry["weights"] = {name: round(float(share), 6) for name, share in one.weights.items()}
+            if one.drawn_on is not None:
+                entry["from"] = {"recording": one.drawn_on.name, "seconds": round(one.drawn_on.seconds, 6)}
+        if inserted := inserted_of(gap, repair.insertions):
+            entry["inserted"] = inserted
         gaps.append(entry)
     return {
         "audio_inpaint": __version__,
@@ -91,7 +99,10 @@ def _content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, 
         "channels": reader.channels,
         "samples": repair.length,
         "processing_seconds": round(repair.seconds, 3),
+        "insertions": [{"at": one.at, "length": one.length} for one in repair.insertions],
         "gaps": gaps,
+        "references": list(repair.references),
+        "also": list(repair.also),
         "notes": list(repair.notes),
     }
 
@@ -105,20 +116,24 @@ def _file(path: Path) -> dict[str, str]:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def judged(path: str, reader: Reader) -> tuple[list[Gap], list[Gap]]:
-    """Read a list of gaps that somebody has judged: all of them, and those whose label does not begin with `accept`.
+def judged(path: str, reader: Reader) -> Chosen:
+    """Read a list of gaps that somebody has judged; rejected are those whose label does not begin with `accept`.
 
     Raises:
         InputError: it cannot be read, or accepts no gap.
     """
     from audio_inpaint.gap_files import read_labels
-    from audio_inpaint.gaps import check_gaps
+    from audio_inpaint.insertions import moved_gap, parted
+    from audio_inpaint.repairing import prepared
 
     labels = read_labels(path, reader.sample_rate, reader.length)
     if not labels:
         raise InputError(f"{path} holds no gap: save the labels of the report's page, or name the gaps with --gaps")
-    gaps = check_gaps([gap for gap, _ in labels], reader.length, reader.channels, reader.sample_rate)
-    rejected = [gap for gap, text in labels if not text.lower().startswith("accept")]
-    if len(rejected) == len(labels):
+    accepted = [one for one, text in labels if text.lower().startswith("accept")]
+    if not accepted:
         raise InputError(f"{path} accepts no gap: let the labels of those that are to be filled begin with accept")
-    return gaps, rejected
+    rejected = parted([one for one, text in labels if not text.lower().startswith("accept")])[1]
+    recording, gaps = prepared(reader, [*accepted, *rejected])
+    moved = [moved_gap(gap, recording.insertions) for gap in rejected]
+    filled = [gap for gap in gaps if not any(gap.inside(one) for one in moved)]
+    return Chosen(recording, gaps, moved, as_named(recording, filled))

@@ -4,7 +4,6 @@ import argparse
 import contextlib
 import shutil
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +30,8 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
     Raises:
         InputError: nothing comes in, or an option needs the name of a file.
     """
+    from audio_inpaint.files.atomic import temporary_folder
+
     reads, writes = "-" in arguments.input, arguments.output == "-"
     if not (reads or writes):
         return run(arguments)
@@ -40,19 +41,19 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
     if writes and beside:
         option = beside[0].replace("_", "-")
         raise InputError(f"--{option} is left beside the output, and - has no place: name an output")
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         if reads:
-            arguments.input = [str(_taken(Path(folder)))]
+            arguments.input = [str(_taken(folder))]
         if not writes:
             return run(arguments)
-        made = Path(folder) / f"repaired{Path(arguments.input[0]).suffix or '.wav'}"
+        made = folder / f"repaired{Path(arguments.input[0]).suffix or '.wav'}"
         arguments.output = str(made)
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.nullcontext() if arguments.quiet else contextlib.redirect_stdout(sys.stderr):
             code = run(arguments)
         if code == 0:
             with open(made, "rb") as file:
-                shutil.copyfileobj(file, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+                shutil.copyfileobj(file, sys.__stdout__.buffer)
+            sys.__stdout__.buffer.flush()
         return code
 
 

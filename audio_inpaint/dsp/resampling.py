@@ -1,5 +1,7 @@
 """The one resampler: soxr, whose cost does not depend on how odd the two rates are."""
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import soxr
 import torch
@@ -28,3 +30,17 @@ def resampled(audio: Tensor, from_rate: int, to_rate: int) -> Tensor:
     output = soxr.resample(columns, from_rate, to_rate, quality="VHQ").T[:, :length]
     output = np.pad(output, ((0, 0), (0, length - output.shape[-1])))  # soxr rounds, and may stop a sample short
     return torch.as_tensor(np.ascontiguousarray(output)).to(audio)
+
+
+def resampled_blocks(blocks: Iterable[np.ndarray], from_rate: int, to_rate: int) -> Iterator[np.ndarray]:
+    """Resample one channel (time,) that comes block by block, in high quality and without a delay, in single precision.
+
+    Args:
+        blocks: of the signal, in order.
+        from_rate: Hz.
+        to_rate: Hz.
+    """
+    stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+    for block in blocks:
+        yield stream.resample_chunk(np.ascontiguousarray(block, np.float32))
+    yield stream.resample_chunk(np.zeros(0, np.float32), last=True)

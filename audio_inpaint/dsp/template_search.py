@@ -23,8 +23,8 @@ _SPREAD = 4
 # Blocks that are correlated at once.
 _AT_ONCE = 16
 # Of the template's energy, what must be compared; and how much quieter (-60 dB) a segment may be than the template.
-_COMPARED = 0.5
-_FAINTEST = 1e-6
+COMPARED = 0.5
+FAINTEST = 1e-6
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,6 @@ class TemplateSearch:
         self.factor = max(1, sample_rate // SEARCH_RATE)
         taps = 2 * _SPREAD * self.factor + 1
         taps = firwin(taps, 1 / self.factor) if self.factor > 1 else unit_impulse(taps, "mid")
-        self.taps = taps.astype(np.float32)
         self.taps = taps.astype(np.float32)
         self.level = float(max(-audio.min(), audio.max())) or 1.0
         self.length = -(-audio.shape[-1] // self.factor)
@@ -96,7 +95,7 @@ class TemplateSearch:
         if high - low < 2 or last - first < 2:
             return []
         own, inside = _tainted([hole], factor, self.length)[0], _touching(self.tainted, first, last)
-        coarse = _template(self._coarse(first, last), Gap(own.start - first, own.stop - first), inside)
+        coarse = template_of(self._coarse(first, last), Gap(own.start - first, own.stop - first), inside)
         spectrum = torch.fft.rfft(torch.from_numpy(coarse.samples), self.n_fft)
         scores, step = np.empty(high - low + 1, np.float32), _AT_ONCE * self.hop
         # Some blocks at a time, since what leads to the scores takes several times their memory.
@@ -113,7 +112,7 @@ class TemplateSearch:
                 kept.append(match)
         return kept
 
-    def _coarse_scores(self, template: "_Template", own: Tensor, start: int, count: int) -> np.ndarray:
+    def _coarse_scores(self, template: "Template", own: Tensor, start: int, count: int) -> np.ndarray:
         """Correlation of a template at the search rate with `count` segments, of which the first begins at `start`."""
         size, block = template.samples.shape[-1], start // self.hop
         product = self.spectra.new_empty((start + count - 1) // self.hop + 1 - block, self.spectra.shape[-1])
@@ -124,7 +123,7 @@ class TemplateSearch:
         lost = _touching(self.tainted, start, start + count + size)
         hole = template.hole.start, template.hole.stop
         theirs = self.energy[start : start + count + size]
-        normalised(scores, theirs, template.energy, template.known, lost, hole, _COMPARED, _FAINTEST)
+        normalised(scores, theirs, template.energy, template.known, lost, hole, COMPARED, FAINTEST)
         return scores
 
     def _coarse(self, first: int, last: int) -> np.ndarray:
@@ -144,7 +143,7 @@ class TemplateSearch:
         """Place matches to the sample, within one sample of the search rate; those left out that must not lie there."""
         samples = self.audio[:, span.start : span.stop].double().numpy()
         inside = _touching(self.lost, span.start, span.stop)
-        template = _template(samples, Gap(hole.start - span.start, hole.stop - span.start), inside)
+        template = template_of(samples, Gap(hole.start - span.start, hole.stop - span.start), inside)
         runs = np.stack([places - self.factor, places + self.factor], 1).clip(*lags)
         runs = runs[(places + self.factor >= lags[0]) & (places - self.factor <= lags[1])]
         own = template.samples, template.energy, template.known
@@ -162,7 +161,7 @@ class TemplateSearch:
 
 
 @dataclass(frozen=True)
-class _Template:
+class Template:
     """What surrounds a gap.
 
     Args:
@@ -178,13 +177,13 @@ class _Template:
     hole: Gap
 
 
-def _template(samples: np.ndarray, hole: Gap, lost: np.ndarray) -> _Template:
+def template_of(samples: np.ndarray, hole: Gap, lost: np.ndarray) -> Template:
     """Cut a gap, and the lost runs beside it, out of what surrounds it."""
     known = np.ones(samples.shape[-1], dtype=bool)
     for start, stop in [(hole.start, hole.stop), *lost]:
         known[max(0, start) : stop] = False
     samples = samples * known
-    return _Template(samples, _energy(samples), _pairs(mask_gaps(known)), hole)
+    return Template(samples, _energy(samples), _pairs(mask_gaps(known)), hole)
 
 
 def _energy(x: np.ndarray) -> np.ndarray:

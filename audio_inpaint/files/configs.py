@@ -10,6 +10,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.shipped import folder
 
 FOLDER = folder("configs")
+_MOST = 10_000  # values of a config: more of them are the aliases of a bomb
 BASE = "base"  # names the config of which a file gives the changes alone
 
 
@@ -25,10 +26,13 @@ _Loader.add_implicit_resolver(
 def find(name: str) -> Path:
     """The file that a config's name means: in the working directory first, then among those of the package.
 
+    A name without suffix and folder, such as dpai_fast, is the package's, whatever lies in the working directory.
+
     Raises:
         InputError: there is no such file; the message lists those that come with the package.
     """
-    for place in (Path(name), FOLDER / name, FOLDER / f"{name}.yaml"):
+    own = [FOLDER / name, FOLDER / f"{name}.yaml"]
+    for place in (*own, Path(name)) if re.fullmatch(r"[\w-]+", name) else (Path(name), *own):
         if place.is_file():
             return place
     known = ", ".join(sorted(path.name for path in FOLDER.glob("*.yaml")))
@@ -84,8 +88,22 @@ def _load(path: Path, above: tuple[Path, ...] = ()) -> tuple[dict[str, Any], lis
 def _read(path: Path) -> dict[str, Any]:
     try:
         config = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # a SafeLoader
-    except (OSError, ValueError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise InputError(f"{path} cannot be read as YAML: {' '.join(str(error).split())[:200]}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path} is no config: its values need names, as in `model:`")
+    if not _is_finite(config):
+        raise InputError(f"{path} is no config: it contains itself, or more than {_MOST} values")
     return config
+
+
+def _is_finite(config: object) -> bool:
+    """Whether a config ends, aliases written out."""
+    left, count = [config], 0
+    while left and count <= _MOST:
+        value, count = left.pop(), count + 1
+        if isinstance(value, dict):
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return not left

@@ -2,17 +2,14 @@
 
 import shutil
 import struct
-from collections.abc import Iterator
-from itertools import islice
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 _W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
+_OPEN = 0x7FFFF000  # bytes: sizes from here on are what programs write that do not know them
 # Everything but STREAMINFO, padding and the seek table, which belong to the encoded frames.
 _FLAC_KEPT = {2: "application", 4: "comments", 5: "cue sheet", 6: "picture"}
-
-
-_WAV_KEPT = {b"fmt ", b"data", b"fact", b"PEAK", b"JUNK", b"FLLR", b"PAD ", b"ds64"}
 
 
 def first_sample(file: BinaryIO) -> tuple[int, str] | None:
@@ -48,12 +45,17 @@ def riff_chunks(file: BinaryIO, position: int = 12, order: str = "LITTLE") -> It
         position: of the first chunk.
         order: of the bytes of a size, "LITTLE" or "BIG".
     """
+    large = 0  # bytes of the samples of an RF64 file, whose own size has no room for them
     while True:
         file.seek(position)
         head = file.read(8)
         if len(head) < 8:
             return
         size = struct.unpack("<I" if order == "LITTLE" else ">I", head[4:])[0]
+        if head[:4] == b"ds64" and len(sizes := file.read(16)) == 16:
+            large = struct.unpack("<Q", sizes[8:])[0]
+        elif head[:4] == b"data" and size == 0xFFFFFFFF and large:
+            size = large
         yield head[:4], position + 8, size
         position += 8 + size + size % 2
 
@@ -88,20 +90,45 @@ def _walk_w64(file: BinaryIO) -> int | None:
         position += max(size + -size % 8, 24)
 
 
-def copy_flac_metadata(tagged: BinaryIO, encoded: str | Path, output: str | Path) -> None:
+def lacking(file: BinaryIO) -> tuple[int, int] | None:
+    """Find out whether a WAV, RF64 or AIFF file ends before its samples do.
+
+    Args:
+        file: open for reading.
+
+    Returns:
+        Bytes of samples that are there, and that its header promises; None where nothing is lacking. A size that a
+        program left open which could not go back to the header promises nothing.
+    """
+    file.seek(0)
+    head = file.read(12)
+    if head[:4] not in (b"RIFF", b"RF64", b"RIFX", b"FORM"):
+        return None
+    order = "LITTLE" if head[:4] in (b"RIFF", b"RF64") else "BIG"
+    sound = b"SSND" if head[:4] == b"FORM" else b"data"
+    place, size = next(((place, size) for name, place, size in riff_chunks(file, order=order) if name == sound), (0, 0))
+    there = file.seek(0, 2) - place
+    return (there, size) if place and there < size < _OPEN else None
+
+
+def copy_flac_metadata(
+    tagged: BinaryIO, encoded: str | Path, output: str | Path, sheet: Callable[[bytes], bytes] = bytes
+) -> None:
     """Write a FLAC file with the tags, pictures and cue sheets of one file and the audio of another.
 
     Args:
         tagged: the FLAC file that has the metadata; an ID3 tag in front of it is kept too.
         encoded: the FLAC file that has the audio.
         output: the file that is written.
+        sheet: gives what a cue sheet becomes.
 
     Source: RFC 9639, section 8; ID3 tag version 2.4.0, section 3.1.
     """
     with open(encoded, "rb") as new, open(output, "wb") as file:
-        file.write(_id3_tag(tagged))
-        kept = [block for block in _flac_blocks(tagged) if block[0] in _FLAC_KEPT]
-        blocks = [block for block in _flac_blocks(new) if block[0] == 0] + kept
+        file.write(id3_tag(tagged))
+        own = [block for block in flac_blocks(tagged) if block[0] in _FLAC_KEPT]
+        kept = [(kind, sheet(content) if kind == 5 else content) for kind, content in own]
+        blocks = [block for block in flac_blocks(new) if block[0] == 0] + kept
         file.write(b"fLaC")
         for number, (kind, content) in enumerate(blocks):
             last = 0x80 if number == len(blocks) - 1 else 0
@@ -120,11 +147,11 @@ def copy_mp3_tags(tagged: BinaryIO, encoded: str | Path, output: str | Path) -> 
     Source: ID3 tag version 2.4.0, section 3; ID3v1.
     """
     with open(encoded, "rb") as new, open(output, "wb") as file:
-        file.write(_id3_tag(tagged))
+        file.write(id3_tag(tagged))
         end = tagged.seek(0, 2)
         tagged.seek(max(0, end - 128))
         trailer = tagged.read(128)
-        _id3_tag(new)
+        id3_tag(new)
         start, stop = new.tell(), new.seek(0, 2)
         new.seek(max(start, stop - 128))
         if new.read(3) == b"TAG":
@@ -150,21 +177,7 @@ def vorbis_nominal(file: BinaryIO) -> int:
     return max(0, struct.unpack_from("<i", head, place + 20)[0])
 
 
-def other_chunks(file: BinaryIO) -> list[str]:
-    """Name the chunks of a WAV file that are more than its samples, their format, and text that libsndfile knows."""
-    file.seek(0)
-    head = file.read(12)
-    if head[:4] not in (b"RIFF", b"RF64") or head[8:] != b"WAVE":
-        return []
-    names = []
-    for name, place, _ in islice(riff_chunks(file), 1000):
-        file.seek(place)
-        if name not in _WAV_KEPT and not (name == b"LIST" and file.read(4) == b"INFO"):
-            names.append(name.decode("latin-1").strip())
-    return list(dict.fromkeys(names))
-
-
-def _id3_tag(file: BinaryIO) -> bytes:
+def id3_tag(file: BinaryIO) -> bytes:
     """Read the ID3 tag that some programs put in front of a FLAC file, and leave the file behind it."""
     file.seek(0)
     head = file.read(10)
@@ -176,7 +189,7 @@ def _id3_tag(file: BinaryIO) -> bytes:
     return head + file.read(size + footer)
 
 
-def _flac_blocks(file: BinaryIO) -> list[tuple[int, bytes]]:
+def flac_blocks(file: BinaryIO) -> list[tuple[int, bytes]]:
     """Read (kind, content) of every metadata block and leave the file at its first audio frame."""
     if file.read(4) != b"fLaC":
         return []

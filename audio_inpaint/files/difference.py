@@ -3,17 +3,18 @@
 WAV, AIFF and AU files are repaired in place, so a few ranges of bytes say all. Formats that are encoded anew, such as
 FLAC, differ everywhere: of these the whole original is kept.
 
-The file is a ZIP archive of two members, `about.json` (names, sizes, SHA-256 sums, ranges) and `bytes` (what stood in
-the ranges of the original).
+The file is a ZIP archive of two members, `about.json` (names, sizes, SHA-256 sums, ranges of the original, and what was
+inserted into the repaired file) and `bytes` (what stood in the ranges of the original).
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -44,24 +45,29 @@ def checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def keep_difference(original: Path, repaired: Path, output: Path) -> int:
+def keep_difference(original: Path, repaired: Path, output: Path, inserted: Sequence[tuple[int, int]] = ()) -> int:
     """Write what turns a repaired file into the original again, and return its size in bytes.
 
     Args:
         original: the damaged file.
         repaired: the file that was made of it.
         output: the difference file, written at once or not at all.
+        inserted: (first byte, length) in the repaired file, in order, of what the original does not have.
 
     Raises:
         InputError: a file cannot be read, or the output cannot be written.
     """
     try:
-        ranges = list(_ranges(original, repaired))
+        if repaired.stat().st_size - sum(length for _, length in inserted) != original.stat().st_size:
+            inserted = ()
+        with open(repaired, "rb") as file:
+            ranges = list(_ranges(original, _Without(file, inserted)))
         about = {
             "format": _FORMAT,
             "original": {"name": original.name, **_sum(original)},
             "repaired": {"name": repaired.name, **_sum(repaired)},
             "ranges": ranges,
+            "inserted": [list(one) for one in inserted],
         }
         with replacing(output) as temporary:
             with zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -95,7 +101,7 @@ def revert(repaired: Path, difference: Path, output: Path) -> str:
                 )
             with replacing(output) as temporary:
                 with open(repaired, "rb") as file, archive.open("bytes") as kept, open(temporary, "wb") as made:
-                    _rebuild(file, kept, made, about)
+                    _rebuild(_Without(file, about.get("inserted", ())), kept, made, about)
                 found = _sum(temporary)
                 if found != {name: about["original"][name] for name in found}:
                     raise InputError(f"{difference} is damaged: what it gives is not the original")
@@ -110,16 +116,42 @@ def revert(repaired: Path, difference: Path, output: Path) -> str:
         raise InputError(f"{repaired} cannot be reverted: {error.strerror or error}") from error
 
 
-def _ranges(original: Path, repaired: Path) -> Iterator[list[int]]:
+class _Without:
+    """A file that is read as if some stretches, (first byte, length) in order, were not there."""
+
+    def __init__(self, file: IO[bytes], left_out: Sequence[Sequence[int]]):
+        self._file, self._pieces, place, shorter = file, [], 0, 0  # [place here, place in the file, length]
+        for first, length in [*left_out, (os.fstat(file.fileno()).st_size, 0)]:
+            if not (isinstance(first, int) and isinstance(length, int) and first >= place and length >= 0):
+                raise ValueError
+            self._pieces.append((shorter, place, first - place))
+            shorter, place = shorter + first - place, first + length
+        self.size, self._place = shorter, 0
+
+    def seek(self, place: int) -> None:
+        self._place = place
+
+    def read(self, size: int) -> bytes:
+        read = b""
+        for here, place, length in self._pieces:
+            if here <= self._place < here + length and len(read) < size:
+                self._file.seek(place + self._place - here)
+                part = self._file.read(min(size - len(read), here + length - self._place))
+                self._place += len(part)
+                read += part
+        return read
+
+
+def _ranges(original: Path, repaired: _Without) -> Iterator[list[int]]:
     """Yield [first byte, length] of what differs in the original; all of it where the sizes differ."""
     size = original.stat().st_size
-    if size != repaired.stat().st_size:
+    if size != repaired.size:
         yield [0, size]
         return
     start = stop = -1
-    with open(original, "rb") as one, open(repaired, "rb") as other:
+    with open(original, "rb") as one:
         for place in range(0, size, _BLOCK):
-            mine, theirs = (np.frombuffer(file.read(_BLOCK), np.uint8) for file in (one, other))
+            mine, theirs = (np.frombuffer(file.read(_BLOCK), np.uint8) for file in (one, repaired))
             unlike = np.flatnonzero(mine != theirs) + place
             if not len(unlike):
                 continue
@@ -134,7 +166,7 @@ def _ranges(original: Path, repaired: Path) -> Iterator[list[int]]:
         yield [start, stop - start]
 
 
-def _rebuild(file: IO[bytes], kept: IO[bytes], made: IO[bytes], about: dict) -> None:
+def _rebuild(file: _Without, kept: IO[bytes], made: IO[bytes], about: dict) -> None:
     """Copy a repaired file with the ranges of the original in their places."""
     place, size = 0, about["original"]["bytes"]
     for start, length in about["ranges"]:
@@ -146,7 +178,7 @@ def _rebuild(file: IO[bytes], kept: IO[bytes], made: IO[bytes], about: dict) -> 
     _copy(file, made, place, size - place)
 
 
-def _copy(source: IO[bytes], target: IO[bytes], start: int | None, length: int) -> None:
+def _copy(source: IO[bytes] | _Without, target: IO[bytes], start: int | None, length: int) -> None:
     if start is not None:
         source.seek(start)
     while length:

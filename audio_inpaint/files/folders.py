@@ -2,13 +2,12 @@
 
 import contextlib
 import os
-import secrets
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import reason
+from audio_inpaint.files.atomic import reason, unfinished
 
 Own = Callable[[Sequence[str]], bool]
 
@@ -26,7 +25,7 @@ def replacing_folder(path: Path, own: Own) -> Iterator[Path]:
         InputError: it cannot be written, or something else is in its place.
     """
     check_own(path, own)
-    temporary, old = (path.with_name(f".{secrets.token_hex(8)}") for _ in range(2))
+    temporary, old = (unfinished(path.parent) for _ in range(2))
     try:
         temporary.mkdir()
         yield temporary

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 import soundfile
@@ -29,15 +30,38 @@ BITS = {
 WIDTHS = {
     "PCM_U8": 1, "PCM_S8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8, "ULAW": 1, "ALAW": 1,
 }  # fmt: skip
+# Codecs that lose something, and whose decoders give 16 bits.
+_COARSE = {
+    "IMA_ADPCM", "MS_ADPCM", "VOX_ADPCM", "GSM610", "G721_32", "G723_24", "G723_40", "DPCM_8", "DPCM_16",
+    "NMS_ADPCM_16", "NMS_ADPCM_24", "NMS_ADPCM_32",
+}  # fmt: skip
+_CODECS = {"OPUS": "Opus", "VORBIS": "Ogg Vorbis", "MPEG_LAYER_III": "MP3"}
 LOSSLESS = {*BITS, "FLOAT", "DOUBLE"}
+# Where encoders crash rather than refuse: most Hz and channels, and times full scale (MP3 from 5e7 on).
+_MOST = {"VORBIS": (200_000, 255)}
+_LOUDEST = 1e6
 _ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
+
+
+def bits_of(subtype: str) -> int | None:
+    """Return the bits of the integers that samples of a format are decoded to; None where they are no integers."""
+    return 16 if subtype in _COARSE else BITS.get(subtype)
+
+
+def spoken(container: str, subtype: str) -> str:
+    """Name a format as people do.
+
+    >>> spoken("OGG", "OPUS"), spoken("WAV", "IMA_ADPCM")
+    ('Opus', 'WAV (IMA_ADPCM)')
+    """
+    return _CODECS.get(subtype, f"{container} ({subtype})")
 
 
 def target(reader: Reader, output: Path) -> tuple[str, str]:
     """Choose libsndfile's format and sample format for an output: the input's own, or the nearest that holds it.
 
     Raises:
-        InputError: the suffix names no format that can be written.
+        InputError: the suffix names no format that can be written, or one without such a rate or number of channels.
     """
     same = output.suffix.lower() == reader.path.suffix.lower()
     container = reader.format if same else format_of(output)
@@ -54,12 +78,14 @@ def target(reader: Reader, output: Path) -> tuple[str, str]:
     elif container == "MP3":
         subtype = "MPEG_LAYER_III"
     else:
-        subtype = _nearest(container, reader.subtype)
+        # those of a sample dump have up to 24 bits, whatever libsndfile says of them
+        subtype = _nearest(container, "PCM_24" if reader.format == "SDS" else reader.subtype)
     if not soundfile.check_format(container, subtype):
         raise InputError(f"{container} with {subtype} samples cannot be written here: name an output ending in .wav")
     width = WIDTHS.get(subtype, 0)
     if container == "WAV" and reader.format != "WAV" and reader.length * reader.channels * width > 0xFFFF0000:
         container = "RF64"  # WAV's 32-bit sizes end at 4 GiB
+    create(io.BytesIO(), container, subtype, reader.sample_rate, reader.channels).close()  # refuses what it must
     return container, subtype
 
 
@@ -81,8 +107,8 @@ def _nearest(container: str, subtype: str) -> str:
     """The smallest sample format of a container that holds samples of `subtype`, otherwise its largest."""
     if subtype == "DOUBLE":
         need = "DOUBLE"
-    elif subtype in BITS:
-        need = {8: "PCM_S8", 16: "PCM_16", 20: "PCM_24", 24: "PCM_24", 32: "PCM_32"}[BITS[subtype]]
+    elif (bits := bits_of(subtype)) is not None:
+        need = {8: "PCM_S8", 16: "PCM_16", 20: "PCM_24", 24: "PCM_24", 32: "PCM_32"}[bits]
     else:
         need = "FLOAT"  # decoded MP3, Vorbis and Opus may pass full scale
     known = [room for room in _ROOMS if soundfile.check_format(container, room)]
@@ -129,8 +155,15 @@ def stored(samples: np.ndarray, subtype: str) -> np.ndarray:
     """Round and clip samples (time, channel) to a sample format: left-aligned int32, or float64 for all but integers.
 
     libsndfile's own conversion scales by one less than the integers' full scale and would change samples.
+
+    Raises:
+        InputError: samples are so far beyond full scale that an encoder would end the process.
     """
     bits = BITS.get(subtype)
+    if subtype not in LOSSLESS and not bool((np.abs(samples) <= _LOUDEST).all()):
+        raise InputError(
+            f"no sample beyond {_LOUDEST:g} times full scale can be encoded: name an output ending in .wav"
+        )
     if bits is None:
         return samples
     full = 2.0 ** (bits - 1)
@@ -143,12 +176,12 @@ def sound_name(path: str | Path) -> str | bytes:
 
 
 def create(
-    path: Path, container: str, subtype: str, sample_rate: int, channels: int, kbps: float | None = None
+    path: Path | BinaryIO, container: str, subtype: str, sample_rate: int, channels: int, kbps: float | None = None
 ) -> soundfile.SoundFile:
     """Open a new file for writing.
 
     Args:
-        path: of the file.
+        path: of the file, or what it is written to.
         container: libsndfile's name of its format.
         subtype: of its samples.
         sample_rate: Hz.
@@ -158,8 +191,13 @@ def create(
     Raises:
         InputError: the format has no such rate or number of channels.
     """
-    name, how = sound_name(path), encoding(subtype, sample_rate, channels, kbps)
+    if container == "SD2":
+        raise InputError("SD2 keeps its rate in a second file, which is not written: name an output ending in .wav")
+    name = sound_name(path) if isinstance(path, Path) else path
+    how, most = encoding(subtype, sample_rate, channels, kbps), _MOST.get(subtype)
     try:
+        if most and (sample_rate > most[0] or channels > most[1]):
+            raise soundfile.SoundFileRuntimeError("the encoder would crash")
         return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, **how)
     except soundfile.SoundFileError as error:
         raise InputError(

@@ -10,12 +10,12 @@ import json
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.atomic import temporary_folder
 
 SUFFIXES = (
     ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".wma", ".wmv", ".aac", ".ac3", ".ape",
@@ -29,12 +29,18 @@ _ENCODERS = {
     "aac": "aac", "ac3": "ac3", "eac3": "eac3", "alac": "alac", "flac": "flac", "mp2": "mp2", "mp3": "libmp3lame",
     "opus": "libopus", "vorbis": "libvorbis", "wmav1": "wmav2", "wmav2": "wmav2", "tta": "tta", "wavpack": "wavpack",
 }  # fmt: skip
+_STREAMS = {"audio": "a further sound", "subtitle": "the subtitles"}
 _LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
 
 
 def is_media(path: str | Path) -> bool:
     """Whether a file's name is that of a format that ffmpeg reads for us."""
     return Path(path).suffix.lower() in SUFFIXES
+
+
+def holds_integers(path: Path) -> int | None:
+    """Return how many bits the samples have that ffmpeg's encoder for a suffix takes; None if it takes any number."""
+    return {".tta": 24, ".mp2": 16, ".amr": 16}.get(path.suffix.lower())
 
 
 def installed() -> bool:
@@ -54,8 +60,8 @@ def decoded(path: Path) -> Iterator[Path]:
             f"{path} is read by ffmpeg, which is not installed: install it, or convert the file to WAV elsewhere"
         )
     streams(path)
-    with tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "decoded.wav"
+    with temporary_folder() as folder:
+        wav = folder / "decoded.wav"
         _run(["-i", _name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
         yield wav
 
@@ -77,6 +83,19 @@ def streams(path: Path) -> list[dict]:
     if not any(one["codec_type"] == "audio" for one in found):
         raise InputError(f"{path} has no sound: name a file with an audio stream")
     return found
+
+
+def beside_audio(path: Path) -> list[str]:
+    """Name the streams of a file that are not its first sound."""
+    found, heard = [], False
+    for one in streams(path):
+        if one["codec_type"] == "audio" and not heard:
+            heard = True
+        elif one.get("disposition", {}).get("attached_pic"):
+            found.append("the picture")
+        else:
+            found.append(_STREAMS.get(one["codec_type"], f"the {one['codec_type']}"))
+    return list(dict.fromkeys(found))
 
 
 def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list[str]]:

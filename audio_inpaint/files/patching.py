@@ -1,12 +1,11 @@
 """Writing a copy of an audio file in which nothing but its gaps differs."""
 
-import contextlib
 import io
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -15,17 +14,21 @@ import soundfile
 import torch
 from torch import Tensor
 
+from audio_inpaint import __version__
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, other_chunks, vorbis_nominal
-from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, create, sound_name, stored, target
-from audio_inpaint.files.media import MEDIA, encoding, remuxed
+from audio_inpaint.files.atomic import replacing, temporary_folder
+from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, vorbis_nominal
+from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, bits_of, create, sound_name, spoken, stored, target
+from audio_inpaint.files.larger import copied_larger
+from audio_inpaint.files.markers import moved_cue_sheet
+from audio_inpaint.files.media import MEDIA, beside_audio, encoding, remuxed
+from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.files.room import Widened
 from audio_inpaint.gaps import Gap, mask_gaps
 
-# Formats whose tags are copied whole, since libsndfile knows some of their fields alone.
-_RETAGGED = {"FLAC": copy_flac_metadata, "MP3": copy_mp3_tags}
+_RETAGGED = ("FLAC", "MP3")  # their tags are copied whole, since libsndfile knows some of the fields alone
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class Fill:
         return slice(None) if channel is None else slice(channel, channel + 1)
 
 
-def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> list[str]:
+def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill], gain: float = 1.0) -> list[str]:
     """Copy an audio file with its gaps filled; all other samples stay as they are.
 
     Where input and output are the same uncompressed format, the file's bytes are copied and those of the fills
@@ -77,12 +80,14 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
         reader: the input.
         output: the file to write or replace, another than the input; its suffix names the format.
         fills: rounded and clipped to the output's sample format.
+        gain: by which everything is multiplied.
 
     Returns:
         Lines that the user should read about what the output format could not keep.
 
     Raises:
-        InputError: either file cannot be used, or they are the same, or the output's format cannot hold known samples.
+        InputError: either file cannot be used, or they are the same, or the output's format cannot hold known samples,
+            or does not keep them.
     """
     output = Path(output)
     paths = Paths()
@@ -91,29 +96,35 @@ def write_patched(reader: Reader, output: str | Path, fills: Sequence[Fill]) -> 
     paths.check(overwrite=True)
     container, subtype = target(reader, output)
     if container == MEDIA:
-        return _write_media(reader, output, fills)
-    with replacing(output) as temporary, open(reader.path, "rb") as source:
-        if (container, subtype) == (reader.format, reader.subtype) and (place := _samples_at(reader, source)):
-            source.seek(0)
-            with open(temporary, "r+b") as copy:
-                shutil.copyfileobj(source, copy, 1 << 20)
-                _overwrite(copy, reader, place, fills)
+        return _write_media(reader, output, fills, gain)
+    with replacing(output, like=reader.path) as temporary, open(reader.path, "rb") as source:
+        in_place = (container, subtype) == (reader.format, reader.subtype) and gain == 1
+        if in_place and _patched(reader, source, temporary, fills):
+            lost = []
         else:
-            _stream(reader, source, temporary, container, subtype, fills)
-        chunks = [] if container == reader.format else other_chunks(source)
-    lost = [f"{container} has no place for the chunks {', '.join(chunks)} of a WAV file"] if chunks else []
-    return _losses(reader, container, subtype) + lost
+            lost = _stream(reader, source, temporary, container, subtype, fills, gain)
+            retagged = container == reader.format and container in _RETAGGED
+            lost = [] if retagged else lost + beside_sound(source, reader.format)
+        if reader.format == MEDIA:
+            lost += beside_audio(reader.path)
+    return _losses(reader, container, subtype) + _named(lost)
 
 
-def _write_media(reader: Reader, output: Path, fills: Sequence[Fill]) -> list[str]:
+def _named(lost: Sequence[str]) -> list[str]:
+    return [f"not kept: {', '.join(lost)}"] if lost else []
+
+
+def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
     arguments, notes = encoding(reader.path, output, reader.channels)
-    with replacing(output) as temporary, tempfile.TemporaryDirectory() as folder:
-        wav = Path(folder) / "repaired.wav"
+    with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
+        wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
-            _stream(reader, source, wav, "RF64" if reader.length * reader.channels > 1 << 29 else "WAV", "FLOAT", fills)
+            container = "RF64" if reader.length * reader.channels > 1 << 29 else "WAV"
+            _stream(reader, source, wav, container, "FLOAT", fills, gain)
+            lost = [] if reader.format == MEDIA else beside_sound(source, reader.format)
         remuxed(reader.path, wav, temporary, arguments)
-    return notes
+    return notes + _named(lost)
 
 
 def _kbps(reader: Reader, source: BinaryIO) -> float:
@@ -126,11 +137,43 @@ def _kbps(reader: Reader, source: BinaryIO) -> float:
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:
     if subtype not in LOSSLESS:
         other = ".flac" if container in ("WAV", "RF64") else ".wav"
-        return [f"{container} ({subtype}) is re-encoded, which changes all samples a little: a {other} file keeps them"]
-    bits = BITS.get(subtype)
-    if bits and (reader.subtype not in BITS or BITS[reader.subtype] > bits):
-        return [f"{container} holds {bits} bits: the {reader.subtype} samples are rounded, a .wav output keeps them"]
+        name = spoken(container, subtype)
+        return [f"{name} is re-encoded, which changes all samples a little: a {other} file keeps them"]
+    if _rounds(reader, subtype):
+        name = spoken(reader.format, reader.subtype) if reader.subtype not in LOSSLESS else reader.subtype
+        return [f"{container} holds {BITS[subtype]} bits: the {name} samples are rounded, a .wav output keeps them"]
     return []
+
+
+def _rounds(reader: Reader, subtype: str) -> bool:
+    """Whether the integers of a sample format hold less than the input's samples."""
+    bits, own = BITS.get(subtype), bits_of(reader.subtype)
+    return bits is not None and (own is None or own > bits)
+
+
+def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fill]) -> bool:
+    """Write a copy of the file's bytes with those of the fills in it; returns whether its format allows that."""
+    original = reader.original if isinstance(reader, Widened) else reader
+    if (place := _samples_at(original, source)) is None:
+        return False
+    with open(output, "r+b") as copy:
+        if copied_larger(source, copy, original, reader, _history(reader, fills)):
+            place = first_sample(copy)
+        elif reader.insertions:
+            return False
+        else:
+            source.seek(0)
+            shutil.copyfileobj(source, copy, 1 << 20)
+        _overwrite(copy, reader, place, fills)
+    return True
+
+
+def _history(reader: Reader, fills: Sequence[Fill]) -> str:
+    """Say in a line of a coding history what was done."""
+    channels = {1: "mono", 2: "stereo"}.get(reader.channels, f"{reader.channels} channels")
+    lost = 1000 * sum(len(fill.gap) for fill in fills) / reader.sample_rate
+    done = f"audio_inpaint {__version__}; {len(fills)} {'gap' if len(fills) == 1 else 'gaps'} ({lost:.0f} ms) filled"
+    return f"A=PCM,F={reader.sample_rate},W={8 * WIDTHS[reader.subtype]},M={channels},T={done}"
 
 
 def _samples_at(reader: Reader, source: BinaryIO) -> tuple[int, str] | None:
@@ -166,19 +209,24 @@ def _overwrite(copy: BinaryIO, reader: Reader, place: tuple[int, str], fills: Se
 
 
 def _stream(
-    reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill]
-) -> None:
-    """Write the file anew block by block, with its text fields."""
+    reader: Reader, source: BinaryIO, output: Path, container: str, subtype: str, fills: Sequence[Fill], gain: float
+) -> list[str]:
+    """Write the file anew block by block, with its text fields; returns those that the format has no room for."""
     if subtype in BITS:
-        fills = [Fill(fill.gap, fill.audio.clamp(-1, 1)) for fill in fills]
+        fills = [Fill(fill.gap, fill.audio.clamp(-1 / gain, 1 / gain)) for fill in fills]
+    lost = []
     kbps = None if reader.subtype in LOSSLESS else _kbps(reader, source)
     with create(output, container, subtype, reader.sample_rate, reader.channels, kbps) as file:
         for name, text in reader.metadata().items():
-            with contextlib.suppress(soundfile.SoundFileError):  # some formats have no room for text
+            try:
                 setattr(file, name, text)
+            except soundfile.SoundFileError:  # some formats have no room for text
+                lost += [f"the {name}"] * (name != "software")  # which wrote the other file
         for start, block in reader.blocks():
             for fill in fills:
                 fill.into(block, start)
+            if gain != 1:
+                block = block * gain
             if subtype not in ("FLOAT", "DOUBLE") and not bool(torch.isfinite(block).all()):
                 raise InputError(f"{reader.path} has samples that are no numbers, which {container} cannot hold")
             if subtype in BITS and bool((block.abs() > 1).any()):  # known ones, which would be clipped
@@ -189,6 +237,32 @@ def _stream(
             file.write(stored(block.T.numpy(), subtype))
     if container == reader.format and container in _RETAGGED:
         with replacing(output) as retagged:
-            _RETAGGED[container](source, output, retagged)
-    if soundfile.info(sound_name(output)).frames != reader.length:
-        raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")
+            if container == "FLAC":
+                sheet = partial(moved_cue_sheet, insertions=reader.insertions)
+                copy_flac_metadata(source, output, retagged, sheet)
+            else:
+                copy_mp3_tags(source, output, retagged)
+    _compare(reader, output, container, subtype, fills, gain)
+    return lost
+
+
+def _compare(reader: Reader, output: Path, container: str, subtype: str, fills: Sequence[Fill], gain: float) -> None:
+    """Refuse an output of another length, or of other known samples: not every lossless encoder keeps what it gets."""
+    with soundfile.SoundFile(sound_name(output)) as file:
+        if file.frames != reader.length:
+            raise InputError(f"{container} does not keep the length of {reader.path}: name an output ending in .wav")
+        for start, block in reader.blocks() if subtype in LOSSLESS else ():
+            known = np.ones((block.shape[1], reader.channels), bool)
+            for fill in fills:
+                known[max(0, fill.gap.start - start) : max(0, fill.gap.stop - start), fill.channels] = False
+            wanted = (block if gain == 1 else block * gain).T.numpy()
+            if subtype in BITS and (gain != 1 or _rounds(reader, subtype)):
+                wanted = stored(wanted, subtype) / 2.0**31
+            elif subtype == "FLOAT":
+                wanted = wanted.astype("f4")
+            kept = file.read(block.shape[1], dtype="float64", always_2d=True)
+            if not np.array_equal(kept[known], wanted[known], equal_nan=True):
+                raise InputError(
+                    f"{container} ({subtype}) is lossless, but its encoder changes known samples of {reader.path}: "
+                    "name an output ending in .wav"
+                )

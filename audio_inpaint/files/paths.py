@@ -130,7 +130,8 @@ class Paths:
         read: dict[tuple, tuple[Path, str]] = {}
         for path, what in self._read:
             if os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path)):
-                raise InputError(f"{what} {path} is not a regular file: name one on a disk")
+                piped = ", or - for standard input" if os.fspath(path) == "/dev/stdin" else ""
+                raise InputError(f"{what} {path} is not a regular file: name one on a disk{piped}")
             read.setdefault(identity(path), (path, what))
             for around in owned and _around(path):
                 if (key := identity(around)) in owned:

@@ -4,7 +4,7 @@ import contextlib
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
@@ -14,12 +14,18 @@ import torch
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
+from audio_inpaint.files.containers import lacking
+from audio_inpaint.files.decoder_noise import hushed
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.paths import as_path
+from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
+
+
+_TALKATIVE = (".mp1", ".mp2", ".mp3")  # decoded by libmpg123, which writes to standard error
 
 
 class Reader:
@@ -33,14 +39,20 @@ class Reader:
         path: WAV, AIFF, FLAC, Ogg, Opus, MP3 or another format that libsndfile knows; or one of `files.media`, which
             ffmpeg decodes.
 
+    Attributes:
+        insertions: what it has room for that the file lacks; `files.room` makes it.
+
     Raises:
         InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, or without samples.
     """
+
+    insertions: Sequence[Insertion] = ()
 
     def __init__(self, path: str | Path):
         self.path = as_path(path, "the audio file")
         self._spool: IO[bytes] | None = None
         self._opened = contextlib.ExitStack()
+        self._said: list[str] = []  # by the decoder
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
@@ -64,7 +76,8 @@ class Reader:
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
             return soundfile.SoundFile(str(self._opened.enter_context(decoded(self.path))))
         try:
-            return soundfile.SoundFile(sound_name(self.path))
+            with self._hushed():
+                return soundfile.SoundFile(sound_name(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             # TypeError: soundfile takes *.raw for headerless
             raise InputError(self._why_not()) from error
@@ -142,8 +155,13 @@ class Reader:
         raw = self._spool.read(4 * self.channels * (stop - start))
         return np.frombuffer(raw, np.float32).reshape(-1, self.channels)
 
+    def _hushed(self) -> contextlib.AbstractContextManager[None]:
+        """Keep what a decoder writes to standard error, as that of MP3 does, for `remarks`."""
+        return hushed(self._said) if self.path.suffix.lower() in _TALKATIVE else contextlib.nullcontext()
+
     def _take(self, start: int, stop: int) -> np.ndarray:
-        samples = self._file.read(stop - start, dtype="float64", always_2d=True)
+        with self._hushed():
+            samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         short = stop - start - len(samples)
         if (
             short
@@ -158,6 +176,22 @@ class Reader:
                 f"{_conversion(self.path)} saves what is left"
             )
         return samples
+
+    def remarks(self) -> list[str]:
+        """Say what is wrong with the file that can be read all the same, one line each."""
+        found = []
+        with contextlib.suppress(OSError), open(self.path, "rb") as file:
+            if (sizes := lacking(file)) is not None:
+                there, promised = sizes
+                seconds = self.length / self.sample_rate
+                found.append(
+                    f"{self.path} is cut short: its header promises {seconds * promised / max(there, 1):.3f} s, "
+                    f"{seconds:.3f} s are there"
+                )
+        if self._said:
+            others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
+            found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")
+        return found
 
     def metadata(self) -> dict[str, str]:
         """Title, artist and the other text fields that libsndfile knows."""

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from inspect import signature
 from numbers import Real
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -28,6 +28,9 @@ from audio_inpaint.errors import ContractError, InputError
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.foreign import staying
+
+if TYPE_CHECKING:
+    from audio_inpaint.pool.excerpts import Pool
 
 CONTEXT = 1.0  # seconds on each side of a gap, for a method that does not say what it wants
 LONGEST = 30.0  # seconds from the first to the last gap that a method gets at once, likewise; this bounds memory
@@ -74,9 +77,9 @@ class FromColumns(Method, Protocol):
         ...
 
 
-def listens(method: Method) -> bool:
-    """Return whether a method takes references: `explain` has an argument of that name."""
-    return isinstance(method, Explaining) and "references" in signature(method.explain).parameters
+def listens(method: Method, evidence: str = "references") -> bool:
+    """Return whether a method takes references, or `also`: `explain` has an argument of that name."""
+    return isinstance(method, Explaining) and evidence in signature(method.explain).parameters
 
 
 def context_and_longest(method: Method) -> tuple[float, float]:
@@ -106,6 +109,7 @@ def restored(
     wanted: Sequence[Gap],
     device: str | None = None,
     references: Mapping[int, str] | None = None,
+    also: Pool | None = None,
 ) -> tuple[Tensor, list[Explanation]]:
     """Call a method, check what it returns, and collect what it says of the wanted gaps.
 
@@ -117,6 +121,7 @@ def restored(
         wanted: the gaps whose fills are used, in samples of this audio.
         device: where a method computes that can compute on a GPU; None for the processor.
         references: channels that are other recordings and their names, for a method that `listens`.
+        also: other recordings to be searched, likewise.
 
     Returns:
         Audio (channel, time), and the explanations, none if the method does not explain.
@@ -129,10 +134,10 @@ def restored(
     name, asked = _name(method), set(wanted)
     with _held(name, audio, gap, sample_rate):
         given = _placed(method, audio, gap, sample_rate, device)
-        if references:
-            returned = method.explain(*given, list(wanted), references=dict(references))
-        elif isinstance(method, Explaining):
-            returned = method.explain(*given, list(wanted))
+        if isinstance(method, Explaining):
+            heard = {"references": dict(references)} if references else {}
+            heard |= {"also": also} if also is not None else {}
+            returned = method.explain(*given, list(wanted), **heard)
         else:
             returned = method(*given), []
     output, explanations = _explained(name, returned)

@@ -16,16 +16,24 @@ class Source:
     """A segment, as long as the gap, that was heard in the gap's place.
 
     Args:
-        start: sample position of its first sample.
+        start: sample position of its first sample; the gap's, if it is of another channel or recording.
         score: normalised correlation of its surroundings with the gap's, 0 to 1.
         gains: of it in the fill, one for each channel.
-        name: of the evidence, where it is another channel or recording, at the same time; the gain is then its share.
+        name: of the evidence, where it is another channel or recording; the gain is then its share, if it is heard at
+            the same time.
+        seconds: at which it is heard in another recording that is not in time with this one, else None.
     """
 
     start: int
     score: float
     gains: tuple[float, ...]
     name: str = ""
+    seconds: float | None = None
+
+    @property
+    def place(self) -> str:
+        """The name, with the time if that is another one."""
+        return self.name if self.seconds is None else f"{self.name} at {self.seconds:.3f} s"
 
 
 @dataclass(frozen=True)
@@ -56,7 +64,10 @@ class Explanation:
 
     @property
     def label(self) -> str:
-        """A few words for a label track: `recall 82 %, about 14 dB`, or `check: about 1 dB expected`."""
+        """A few words for a label track: `recall 82 %, about 14 dB`, or `check: about 1 dB expected`.
+
+        Where another recording was searched: `recall 97 %, about 25 dB, from other.flac at 83.210 s`.
+        """
         if self.expected_snr is None:
             return "check: not predicted"
         about = f"about {self.expected_snr:z.0f} dB"
@@ -66,7 +77,14 @@ class Explanation:
             low, high = (f"{hertz / 1000:.2g}" for hertz in self.missing)
             return f"check: too quiet from {low} to {high} kHz, {about}"
         name, share = max(self.weights.items(), key=lambda item: item[1])
-        return f"{name} {100 * share:.0f} %, {about}"
+        origin = f", from {self.drawn_on.place}" if self.drawn_on else ""
+        return f"{name} {100 * share:.0f} %, {about}{origin}"
+
+    @property
+    def drawn_on(self) -> Source | None:
+        """The loudest of what was heard at another time in another recording; None if nothing was."""
+        elsewhere = [one for one in self.sources if one.seconds is not None]
+        return max(elsewhere, key=lambda one: sum(map(abs, one.gains)), default=None)
 
     def about(self, gap: Gap) -> "Explanation":
         """Return the same of one of several gaps that were filled together."""

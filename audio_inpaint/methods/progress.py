@@ -28,12 +28,19 @@ def counting(progress: Callable[[int, int], None] | None, done: int, count: int,
             last = now
             progress(now, total)
 
+    with listening(listen):
+        yield
+    progress(done + count, total)
+
+
+@contextmanager
+def listening(listen: Callable[[float], None]) -> Iterator[None]:
+    """Call `listen(share)` as a method says how far it has come; what it raises ends the method."""
     _listeners.append(listen)
     try:
         yield
     finally:
         _listeners.remove(listen)
-    progress(done + count, total)
 
 
 def advanced(share: float) -> None:

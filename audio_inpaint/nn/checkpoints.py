@@ -6,10 +6,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-import pickle
-import struct
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +17,9 @@ from audio_inpaint.files.shipped import folder, title
 from audio_inpaint.nn.factory import factory
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
@@ -32,7 +30,13 @@ SIZES = ("sample_rate", "context", "gap", "n_fft", "hop_length", "output", "norm
 _PREFIX = "inpainter."
 # Networks that are parts of a method, and none themselves; and the prefix of their weights.
 _PARTS, _PART_PREFIX = ("refiner",), "net."
-_DAMAGED = (struct.error, pickle.UnpicklingError, zipfile.BadZipFile)  # of what is no checkpoint
+# Whole numbers that a network may be built from, least and most: others take minutes or all memory, or mean nothing.
+_RANGES = {
+    "sample_rate": (1000, 1_000_000), "context": (1, 1 << 22), "gap": (1, 1 << 22), "n_fft": (2, 1 << 16),
+    "hop_length": (1, 1 << 15), "iterations": (0, 10_000),
+}  # fmt: skip
+# What a constructor may raise that gets what it was not made for.
+_UNFIT = (ArithmeticError, AttributeError, ImportError, LookupError, MemoryError, RuntimeError, TypeError, ValueError)
 
 
 def names(parts: bool = False) -> dict[str, str]:
@@ -65,21 +69,95 @@ def load(path: Path, network: Callable | None = None) -> SpectralInpainter:
 
 
 def _built(content: dict, path: Path, network: Callable | None = None) -> SpectralInpainter:
+    import torch
+
     from audio_inpaint.nn.spectral_inpainter import SpectralInpainter
 
-    try:
-        options = content["hyper_parameters"]
+    options, found = parts(content, path)
+    own = {name.removeprefix(_PREFIX): value for name, value in found.items() if name.startswith(_PREFIX)}
+    with _fitting(path, "context encoder"):
         _check_network(options["net"], path, network)
-        inpainter = SpectralInpainter(factory(options["net"], network), **{name: options[name] for name in SIZES})
-        weights = content["state_dict"].items()
-        own = {name.removeprefix(_PREFIX): value.float() for name, value in weights if name.startswith(_PREFIX)}
-        inpainter.load_state_dict(own)
+        sizes = {name: options[name] for name in SIZES}
+        _check_sizes(sizes)
+        net = factory(options["net"], network)
+
+        def weightless(*given: int) -> nn.Module:
+            with torch.device("meta"):
+                return net(*given)
+
+        if network is None:  # before its weights take memory, whatever the file promises
+            SpectralInpainter(weightless, **sizes).load_state_dict(own, assign=True)
+        inpainter = SpectralInpainter(net, **sizes)
+        inpainter.load_state_dict(_numbers(own))
+    return inpainter.eval().requires_grad_(False)
+
+
+def parts(content: object, path: Path) -> tuple[dict, dict[str, Tensor]]:
+    """Return the hyperparameters and the weights of a checkpoint.
+
+    Args:
+        content: of the checkpoint.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        InputError: it lacks one of them.
+    """
+    found = weights(content, path)
+    options = content.get("hyper_parameters")
+    if not isinstance(options, dict):
+        raise InputError(f"{path} is no checkpoint of a network of this package: it has no hyper_parameters")
+    return options, found
+
+
+def weights(content: object, path: Path) -> dict[str, Tensor]:
+    """Return the weights of a checkpoint.
+
+    Args:
+        content: of the checkpoint.
+        path: of the checkpoint, for the message.
+
+    Raises:
+        InputError: it has none.
+    """
+    import torch
+
+    found = content.get("state_dict") if isinstance(content, dict) else None
+    if not isinstance(found, dict) or not all(
+        isinstance(name, str) and isinstance(value, torch.Tensor) for name, value in found.items()
+    ):
+        raise InputError(f"{path} is no checkpoint of a network: it has no state_dict of weights")
+    return found
+
+
+@contextlib.contextmanager
+def _fitting(path: Path, kind: str) -> Iterator[None]:
+    """Say on one line what a file says of a network that cannot be built."""
+    try:
+        yield
     except InputError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
+    except _UNFIT as error:
         said = " ".join(str(error).split())[:150]
-        raise InputError(f"{path} is no checkpoint of a context encoder, or of another version ({said})") from error
-    return inpainter.eval().requires_grad_(False)
+        raise InputError(f"{path} is no checkpoint of a {kind}, or of another version ({said})") from error
+
+
+def _check_sizes(sizes: dict) -> None:
+    for name, (least, most) in _RANGES.items():
+        value = sizes[name]
+        if type(value) is not int or not least <= value <= most:
+            raise ValueError(f"its {name} is a whole number from {least} to {most}, not {value!r:.40}")
+    if type(sizes["normalised"]) is not bool:
+        raise ValueError(f"its normalised is true or false, not {sizes['normalised']!r:.40}")
+
+
+def _numbers(found: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return weights in single precision, if they are numbers."""
+    import torch
+
+    for name, value in found.items():
+        if not bool(torch.isfinite(value).all()):
+            raise ValueError(f"its weights {name} are NaN or infinite")
+    return {name: value.float() for name, value in found.items()}
 
 
 def load_refiner(path: Path | None = None) -> nn.Module:
@@ -93,13 +171,16 @@ def load_refiner(path: Path | None = None) -> nn.Module:
 
 
 def _built_refiner(content: dict, path: Path) -> nn.Module:
-    try:
-        net = factory(content["hyper_parameters"]["net"])()
-        own = {name.removeprefix(_PART_PREFIX): value.float() for name, value in content["state_dict"].items()}
-        net.load_state_dict(own)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError, ImportError) as error:
-        said = " ".join(str(error).split())[:150]
-        raise InputError(f"{path} is no checkpoint of a refiner, or of another version ({said})") from error
+    import torch
+
+    options, found = parts(content, path)
+    own = {name.removeprefix(_PART_PREFIX): value for name, value in found.items() if name.startswith(_PART_PREFIX)}
+    with _fitting(path, "refiner"):
+        build = factory(options["net"])
+        with torch.device("meta"):
+            build().load_state_dict(own, assign=True)
+        net = build()
+        net.load_state_dict(_numbers(own))
     return net.eval().requires_grad_(False)
 
 
@@ -122,8 +203,7 @@ def hyperparameters(path: Path) -> dict:
     Raises:
         InputError: it cannot be read, or is damaged.
     """
-    content = read(path)
-    return content.get("hyper_parameters", {}) if isinstance(content, dict) else {}
+    return parts(read(path), path)[0]
 
 
 def ship(path: Path, output: Path, network: Callable | None = None) -> None:
@@ -138,7 +218,7 @@ def ship(path: Path, output: Path, network: Callable | None = None) -> None:
         InputError: the checkpoint cannot be used.
     """
     content = read(path)
-    refiner = isinstance(content, dict) and any(name.startswith(_PART_PREFIX) for name in content.get("state_dict", ()))
+    refiner = any(name.startswith(_PART_PREFIX) for name in parts(content, path)[1])
     prefix, kept = (_PART_PREFIX, ("net",)) if refiner else (_PREFIX, ("net", *SIZES))
     # refuses what could not be loaded again
     _built_refiner(content, path) if refiner else _built(content, path, network)
@@ -178,13 +258,5 @@ def read(path: Path, mapped: bool = False) -> dict:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except FileNotFoundError:
         raise InputError(f"there is no checkpoint {path}") from None
-    except (
-        OSError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        struct.error,
-        pickle.UnpicklingError,
-        zipfile.BadZipFile,
-    ) as error:
+    except Exception as error:  # a file that is none makes the unpickler raise anything
         raise InputError(f"{path} is damaged, or no checkpoint: fetch or train it again") from error

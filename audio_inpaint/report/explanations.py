@@ -48,7 +48,7 @@ def share_tables(item: Item) -> str:
 
 
 def _shares(item: Item, method: str, own: list[tuple[int, Explanation]]) -> str:
-    note = "Of each candidate: its share"
+    note = "Level: of the fill, against its sides. Of each candidate: its share"
     if any(one.errors for _, one in own):
         note += ", and its SNR on rehearsals beside the gap"
     if any(one.doubtful for _, one in own):
@@ -82,7 +82,8 @@ def _gap_data(place: int, one: Explanation) -> dict:
         "label": one.label,
         "doubtful": one.doubtful,
         "sources": [
-            [source.start, round(source.score, 4), [round(gain, 4) for gain in source.gains], source.name]
+            [source.start, round(source.score, 4), [round(gain, 4) for gain in source.gains], source.place]
+            + [True] * (source.seconds is not None)
             for source in sorted(one.sources, key=lambda source: source.start)
         ],
     }

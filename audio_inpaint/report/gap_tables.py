@@ -8,9 +8,12 @@ from torch import Tensor
 
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.report.fill_levels import fill_level
 from audio_inpaint.report.item import Item
 from audio_inpaint.report.page import number, table
 from audio_inpaint.scores.snr import pooled_snr
+
+_LEVEL = "level (dB)"  # of the fill, against its sides
 
 
 def gap_table(item: Item) -> str:
@@ -22,8 +25,9 @@ def gap_table(item: Item) -> str:
     rows = []
     for place, gap in enumerate(item.gaps):
         scores = [number(_gap_snr(item, audio, gap)) for audio in item.restored.values()] if known else []
-        rows.append(_row(place, "", _cells([*_where(item, gap, by_channel), *scores])))
-    heads = [*_heads(by_channel), *(item.restored if known else [])]
+        levels = [_level(item, method, gap) for method in item.restored] if len(item.restored) == 1 else []
+        rows.append(_row(place, "", _cells([*_where(item, gap, by_channel), *scores, *levels])))
+    heads = [*_heads(by_channel), *(item.restored if known else []), *[_LEVEL] * (len(item.restored) == 1)]
     return table("Gaps, with the SNR of each method (dB)" if known else "Gaps", "gap-list", heads, rows)
 
 
@@ -38,15 +42,21 @@ def share_table(item: Item, method: str, told: Sequence[tuple[int, Explanation]]
     by_channel = any(one.gap.channel is not None for _, one in told)
     candidates = list(dict.fromkeys(name for _, one in told for name in one.weights))
     predicted, known = any(one.expected_snr is not None for _, one in told), item.truth is not None
-    heads = [*_heads(by_channel), *["expected (dB)"] * predicted, *["achieved (dB)"] * known, *candidates]
+    heads = [*_heads(by_channel), *["expected (dB)"] * predicted, *["achieved (dB)"] * known, _LEVEL, *candidates]
     rows = []
     for place, one in told:
         cells = _where(item, one.gap, by_channel)
         cells += [number(one.expected_snr, 1)] * predicted
         cells += [number(_gap_snr(item, item.restored[method], one.gap))] if known else []
+        cells.append(_level(item, method, one.gap))
         shares = "".join(_share(one, name) for name in candidates)
         rows.append(_row(place, ' <span class="check">check</span>' if one.doubtful else "", _cells(cells) + shares))
     return table(f"How {escape(method)} filled the gaps", "gap-list shares", heads, rows)
+
+
+def _level(item: Item, method: str, gap: Gap) -> str:
+    level = fill_level(item.restored[method].detach().cpu(), gap, item.gaps, item.sample_rate)
+    return "" if level is None else f"{level:+z.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _heads(by_channel: bool) -> list[str]:

@@ -1,3 +1,6 @@
+/** The level of a fill against its sides. */
+const shownLevel = (level) => (level === null ? "" : `${level < 0 ? "\u2212" : "+"}${Math.abs(level).toFixed(1)}`);
+
 /** All gaps of a recording, those to check first: to be heard, accepted or rejected, and saved as labels. */
 class Judging {
   constructor(list, holder) {
@@ -11,7 +14,7 @@ class Judging {
     next.disabled = !this.rows.some((row) => row.there && row.gap.doubtful);
     const save = element("button", { type: "button", class: "act" }, "save labels");
     save.addEventListener("click", () => this.save());
-    const heads = ["gap", "start (s)", "length (ms)", "channel", "what", "judgement", "note"].map((head) => element("th", { scope: "col" }, head));
+    const heads = ["gap", "start (s)", "length (ms)", "channel", "level (dB)", "what", "judgement", "note"].map((head) => element("th", { scope: "col" }, head));
     holder.append(
       element("h2", {}, list.name),
       element("p", { class: "quiet" }, `${words}; `, next, " ", save, " for audio-inpaint inpaint --accept, which fills those that are accepted"),
@@ -27,13 +30,15 @@ class Judging {
     for (const word of ["", "accept", "reject"]) judgement.add(new Option(word || "–", word));
     const note = element("input", { type: "text", "aria-label": `note on gap ${i + 1}`, maxlength: 200 });
     const mark = gap.doubtful ? [" ", element("span", { class: "check" }, "check")] : [];
-    const cells = [(gap.start / rate).toFixed(3), ((1000 * (gap.stop - gap.start)) / rate).toFixed(1), gap.channel === null ? "all" : gap.channel + 1, gap.label];
+    const cells = [(gap.start / rate).toFixed(3), ((1000 * (gap.stop - gap.start)) / rate).toFixed(1), gap.channel === null ? "all" : gap.channel + 1, shownLevel(gap.level), gap.label + this.inserted(gap)];
     const line = element("tr", {}, element("th", { scope: "row" }, go, ...mark), ...cells.map((cell) => element("td", {}, String(cell))),
       element("td", {}, judgement), element("td", {}, note));
     const row = { gap, there, judgement, note, line };
     go.addEventListener("click", () => this.show(row));
     return row;
   }
+
+  inserted(gap) { return gap.inserted ? `, ${+((1000 * gap.inserted) / this.list.rate).toFixed(3)} ms inserted` : ""; }
 
   /** Where on the page a gap is: an excerpt of its recording, and its place there. */
   find(gap) {
@@ -63,8 +68,8 @@ class Judging {
     const plain = (text) => text.replace(/\s+/g, " ").trim();
     const { rate } = this.list, rows = [...this.rows].sort((a, b) => a.gap.start - b.gap.start);
     return rows.map(({ gap, judgement, note }) => {
-      const text = [judgement.value || "undecided", plain(note.value), `(${plain(gap.label)})`, gap.channel === null ? "" : `ch${gap.channel + 1}`];
-      return `${(gap.start / rate).toFixed(9)}\t${(gap.stop / rate).toFixed(9)}\t${text.filter(Boolean).join(" ")}\n`;
+      const text = [judgement.value || "undecided", gap.inserted ? `insert ${gap.inserted} samples` : "", plain(note.value), `(${plain(gap.label)})`, gap.channel === null ? "" : `ch${gap.channel + 1}`];
+      return `${(gap.was[0] / rate).toFixed(9)}\t${(gap.was[1] / rate).toFixed(9)}\t${text.filter(Boolean).join(" ")}\n`;
     }).join("");
   }
 

@@ -1,5 +1,6 @@
 const breathe = () => new Promise((resume) => setTimeout(resume)); // lets the page answer between long computations
 const items = []; // on the page
+const PRINTED = 200; // fills of a recording that are drawn for paper
 const clone = (name) => document.getElementById(name).content.cloneNode(true);
 
 function ticks(axis, [start, stop], offset, count) {
@@ -13,6 +14,12 @@ function ticks(axis, [start, stop], offset, count) {
     mark.style.left = `${(100 * (n * step - offset - start)) / (stop - start)}%`;
     axis.append(mark);
   }
+}
+
+/** The time in s that a place on the screen means in a view of a span. */
+function placeIn(view, [start, stop], x) {
+  const box = view.getBoundingClientRect();
+  return start + ((x - box.left) / box.width) * (stop - start);
 }
 
 class Item {
@@ -69,14 +76,13 @@ class Item {
       this.find(".tracks").append(track);
       return { name, whole, zoom, button };
     });
-    this.clickable(this.find(".waveform .view"), () => this.closeup());
+    const near = this.find(".waveform .view"); // of which a gap is most, so that a click means the place
+    near.addEventListener("click", (event) => this.seek(placeIn(near, this.closeup(), event.clientX)));
   }
 
   clickable(view, span) { // a click on a gap jumps to before it, elsewhere to that place
     view.addEventListener("click", (event) => {
-      const [start, stop] = span(), box = view.getBoundingClientRect();
-      const at = (x) => start + ((x - box.left) / box.width) * (stop - start), slack = at(4) - at(0);
-      const position = at(event.clientX);
+      const position = placeIn(view, span(), event.clientX), slack = placeIn(view, span(), event.clientX + 4) - position;
       const hit = this.gaps.findIndex((gap) => position > gap.start - slack && position < gap.stop + slack);
       if (hit >= 0) this.choose(hit);
       else this.seek(position);
@@ -88,9 +94,9 @@ class Item {
     return [start - margin, stop + margin];
   }
 
-  closeup() { // both edges of the gap with a third of its length on each side, at least 5 ms
-    const { start, stop } = this.gaps[this.gap];
-    return this.near(Math.max(0.005, (stop - start) / 3));
+  closeup({ start, stop } = this.gaps[this.gap]) { // both edges with a third of its length on each side, at least 5 ms
+    const margin = Math.max(0.005, (stop - start) / 3);
+    return [start - margin, stop + margin];
   }
 
   /** Decodes when first seen or heard, so that a page of many recordings opens at once. */
@@ -130,10 +136,41 @@ class Item {
 
   drawWave() {
     if (!this.gaps.length || !this.buffers) return;
-    const waves = [{ wave: this.wave(this.heard), ink: "--accent", thickness: 1.6 }];
-    if (this.truth !== null) waves.unshift({ wave: this.wave(this.truth), ink: "--truth", thickness: 3.5 });
     const { start, stop } = this.gaps[this.gap];
-    drawWaves(this.find(".waveform canvas"), waves, this.rate, this.closeup(), [start, stop]);
+    drawWaves(this.find(".waveform canvas"), this.waves(this.heard, this.channel), this.rate, this.closeup(), [start, stop]);
+  }
+
+  waves(source, channel) { // the truth behind a source that is another
+    const wave = (number) => this.buffers[number].getChannelData(channel);
+    const waves = [{ wave: wave(source), ink: "--accent", thickness: 1.6 }];
+    if (this.truth !== null && this.truth !== source) waves.unshift({ wave: wave(this.truth), ink: "--truth", thickness: 3.5 });
+    return waves;
+  }
+
+  /** Every fill, for paper: what is printed has to be drawn before, so this is done when the page has nothing else to do. */
+  async drawFills() {
+    const holder = this.find(".fills"), gaps = this.gaps.slice(0, PRINTED);
+    for (const [i, gap] of gaps.entries()) {
+      await breathe();
+      if (!this.buffers) return;
+      const canvas = document.createElement("canvas"), figure = document.createElement("figure"), words = document.createElement("figcaption");
+      const channel = gap.channel ?? 0, ms = (1000 * (gap.stop - gap.start)).toFixed(1);
+      words.textContent = `gap ${i + 1} at ${seconds(this.data.offset + gap.start)}, ${ms} ms${this.data.channels > 1 ? `, channel ${channel + 1}` : ""}`;
+      figure.append(words, canvas);
+      holder.append(figure);
+      drawWaves(canvas, this.waves(Math.min(1, this.data.sources.length - 1), channel), this.rate, this.closeup(gap), [gap.start, gap.stop]);
+    }
+    if (gaps.length < this.gaps.length) holder.append(`${gaps.length} of ${this.gaps.length} fills`);
+    holder.dataset.drawn = "";
+  }
+
+  /** Draws everything for paper, and keeps no sound of what nobody looks at. */
+  async prepareForPaper() {
+    await this.open();
+    await this.drawFills();
+    if (this.nearby || this.player?.from || this.player?.playing) return;
+    this.turn = {}; // ends what draws
+    this.loaded = this.opened = this.player = this.buffers = undefined;
   }
 
   wave(source) { return this.buffers[source].getChannelData(this.channel); }
@@ -160,6 +197,7 @@ class Item {
     const gap = this.gaps[this.gap], length = `${(1000 * (gap.stop - gap.start)).toFixed(1).replace(/\.0$/, "")} ms`;
     this.find(".chosen").textContent = `gap ${this.gap + 1} of ${this.gaps.length}`;
     this.find(".restored-line").textContent = sources[this.heard].name;
+    this.find(".truth-line").hidden = this.heard === this.truth; // which is named as what is heard
     this.find(".waveform canvas").setAttribute("aria-label", `Waveform around the gap, ${sources[this.heard].name}`);
     this.find("select").value = this.channel;
     ticks(this.find(".axis.zoom"), this.near(0.2), offset, 4);

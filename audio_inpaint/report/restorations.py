@@ -13,8 +13,9 @@ from typing import Self
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
-from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.explanation import Explanation, told
+from audio_inpaint.insertions import earlier, inserted_of
+from audio_inpaint.methods.explanation import told
+from audio_inpaint.repairing import FileRepair
 from audio_inpaint.report.explanations import share_tables, timeline_data, timelines, to_check
 from audio_inpaint.report.gap_tables import gap_table
 from audio_inpaint.report.item import LSD, SNR, Item, Scores, check, facts, lost_ms, player_data, score, snr_notes
@@ -107,17 +108,16 @@ class Report:
             raise InputError(f"{self.path} cannot be written: {reason(error)}") from error
         self.items.append(_Counts(item.name, len(item.gaps), lost_ms([item]), to_check(item)))
 
-    def list_gaps(self, name: str, sample_rate: int, gaps: Sequence[Gap], explanations: Sequence[Explanation]) -> None:
+    def list_gaps(self, name: str, repair: FileRepair, levels: Sequence[float | None]) -> None:
         """List all gaps of a recording, shown or not, to be judged on the page.
 
         Args:
             name: of the recording, with which the names of its items begin.
-            sample_rate: Hz.
-            gaps: in samples of the recording.
-            explanations: how they were filled.
+            repair: what was done to it.
+            levels: of the fills against their sides, dB.
         """
         rows = []
-        for gap, one in zip(gaps, told(gaps, explanations), strict=True):
+        for gap, one, level in zip(repair.gaps, told(repair.gaps, repair.explanations), levels, strict=True):
             rows.append(
                 {
                     "start": gap.start,
@@ -125,9 +125,13 @@ class Report:
                     "channel": gap.channel,
                     "label": one.label if one else "",
                     "doubtful": bool(one and one.doubtful),
+                    "level": None if level is None else round(level, 1),
+                    # where it was before anything was inserted, for labels that are given back
+                    "was": [earlier(gap.start, repair.insertions), earlier(gap.stop, repair.insertions)],
+                    "inserted": inserted_of(gap, repair.insertions) if gap.channel is None else 0,
                 }
             )
-        self.lists.append({"name": name, "rate": sample_rate, "gaps": rows})
+        self.lists.append({"name": name, "rate": repair.sample_rate, "gaps": rows})
 
     def write(
         self, command: str = "", title: str = "Audio inpainting report", details: Mapping[str, str] | None = None

@@ -6,7 +6,15 @@ page.items.forEach((data, i) => {
 Item.active = items[0];
 
 const watcher = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) if (isIntersecting) items.find((item) => item.section === target).open();
+  for (const { isIntersecting, target } of entries) {
+    const item = items.find(({ section }) => section === target);
+    item.nearby = isIntersecting;
+    if (isIntersecting) item.open();
+  }
 }, { rootMargin: "50%" });
 for (const item of items) watcher.observe(item.section);
 root.dataset.ready = "";
+(async () => { // a printer waits for nothing
+  for (const item of items) await item.prepareForPaper();
+  root.dataset.printable = "";
+})();

@@ -1,6 +1,6 @@
 const STRIP = 46; // px: the recording itself, under the arcs
 const ROOM = 6; // px: above the highest arc
-const STEM = 34; // px: over a gap, for what was heard in another channel or recording at the same time
+const STEM = 34; // px: over a gap, for what was heard in another channel or recording
 
 /** A file from end to end, with an arc from each gap to every place that was heard for it. */
 class Timeline {
@@ -117,7 +117,8 @@ class Timeline {
 
   isHere(start) { return start >= 0 && start / this.item.rate < this.item.duration; }
 
-  words(gap, [start, score, gains, name]) {
+  words(gap, [start, score, gains, name, elsewhere]) {
+    if (name && elsewhere) return `heard in ${name}${channelOf(gap)}; correlation ${shown(score)}; gain ${gains.map((gain) => shown(gain)).join(" and ")}`;
     if (name) return `heard in ${name} at the same time${channelOf(gap)}; ${Math.round(100 * gains[0])} % of the fill; correlation ${shown(score)}`;
     const at = this.item.data.offset + start / this.item.rate, away = (start - gap.start) / this.item.rate;
     return [

@@ -227,7 +227,7 @@ class InpaintCLI(LightningCLI):
         path = self._place(self.trainer, name)
         if not path.is_file():
             raise InputError(f"there is no checkpoint {path}: train by fit first, or name another by --ckpt_path")
-        check_fit(self.model, checkpoints.read(path, mapped=True), path)
+        check_fit(self.model, checkpoints.read(path, mapped=True), path, whole=True)
         return str(path)
 
     def fit(self, ckpt_path: str | None = None, **arguments: object) -> None:

@@ -16,12 +16,13 @@ from torch import Tensor
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
-from audio_inpaint.files.formats import target
+from audio_inpaint.files.full_scale import checked_room
 from audio_inpaint.files.patching import Fill, write_patched
 from audio_inpaint.files.recording import Reader
+from audio_inpaint.filling import fills_of
 from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.contract import LONGEST, alike, of_channels
-from audio_inpaint.repairing import FileRepair, fills_of, gaps_of
+from audio_inpaint.repairing import FileRepair, gaps_of
 from audio_inpaint.report import write_report
 from audio_inpaint.report.excerpts import report_items
 from audio_inpaint.scores.columns import column_scores
@@ -91,7 +92,7 @@ class Files:
             gaps = gaps_of(reader, job.gaps)
             if not gaps:
                 raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
-            target(reader, job.output)  # what would fail after hours of work is refused before it
+            checked_room(reader, job.output, gaps)  # what would fail after hours of work is refused before it
             print(f"{job.file}: gaps to fill: {len(gaps)}; fits in {folder}", flush=True)
             fills, wholes, earlier = [], [], 0.0
 

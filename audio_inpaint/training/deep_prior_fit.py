@@ -13,7 +13,9 @@ from torch import Tensor
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.recording import read, write
+from audio_inpaint.nn import checkpoints
 from audio_inpaint.training.identity import held
+from audio_inpaint.training.initial_weights import check_whole
 from audio_inpaint.training.loggers import finish
 from audio_inpaint.training.resume import CHECKPOINT, CountedSteps, Elapsed
 
@@ -86,6 +88,8 @@ def _output(
         saved.dirpath, saved.filename = str(folder), checkpoint.stem
     elapsed = Elapsed()
     trainer.callbacks += [CountedSteps(), elapsed]
+    if checkpoint.is_file():
+        check_whole(checkpoints.read(checkpoint, mapped=True), checkpoint)
     try:
         trainer.fit(model, datamodule=data, ckpt_path=str(checkpoint) if checkpoint.is_file() else None)
     except SystemExit:  # what Lightning makes of Ctrl-C
@@ -116,8 +120,16 @@ def _check_same(folder: Path, trainer: Trainer, model: LightningModule, data: Li
 
 
 def _noted(folder: Path) -> dict:
-    """Read what is known of a fit."""
-    return json.loads((folder / RECORD).read_text()) if (folder / RECORD).is_file() else {}
+    """Read what is known of a fit.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    record = folder / RECORD
+    try:
+        return dict(json.loads(record.read_text())) if record.is_file() else {}
+    except (ValueError, TypeError) as error:
+        raise InputError(f"{record} is damaged: delete {folder}, and the fit begins again") from error
 
 
 def _note(folder: Path, **news: object) -> None:

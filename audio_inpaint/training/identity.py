@@ -180,8 +180,9 @@ def _record(folder: Path) -> dict:
         return {}
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))  # which JSON is too
-        return content if path.name == RECORD else {"settings": fingerprint(content)}
-    except (yaml.YAMLError, AttributeError, TypeError) as error:
+        record = content if path.name == RECORD else {"settings": fingerprint(content)}
+        return {**record, "settings": {**record["settings"]}}
+    except (yaml.YAMLError, AttributeError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path} is damaged: delete it, and the folder's checkpoints are taken as they are") from error
 
 

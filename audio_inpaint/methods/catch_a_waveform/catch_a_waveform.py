@@ -10,6 +10,7 @@ import copy
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Annotated
 
 import torch
@@ -22,6 +23,7 @@ from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
+from audio_inpaint.methods.progress import advanced
 from audio_inpaint.methods.transplant import edge_fade
 from audio_inpaint.nn.catch_a_waveform import Critic, Generator, fields, judged
 
@@ -174,13 +176,25 @@ def reconstruction(scales: list[Scale], width: int, epochs: int) -> Tensor:
         else:
             generator, critic = copy.deepcopy(generator), copy.deepcopy(critic)
         output = resampled(output, len(scale.known))
-        output = fit(scale, generator, critic, output, sample, epochs)
+        output = fit(scale, generator, critic, output, sample, epochs, _share(scales, index))
         generators.append(generator)
     return output[0]
 
 
+def _share(scales: list[Scale], index: int) -> tuple[float, float]:
+    """Return the shares of all work before a scale and after it, by samples."""
+    ends = list(accumulate((len(scale.known) for scale in scales), initial=0))
+    return ends[index] / ends[-1], ends[index + 1] / ends[-1]
+
+
 def fit(
-    scale: Scale, generator: Generator, critic: Critic, previous: Tensor, sample: Callable[[], Tensor], epochs: int
+    scale: Scale,
+    generator: Generator,
+    critic: Critic,
+    previous: Tensor,
+    sample: Callable[[], Tensor],
+    epochs: int,
+    share: tuple[float, float] = (0.0, 1.0),
 ) -> Tensor:
     """Fit one scale, and give its reconstruction, (1, channel, time).
 
@@ -191,11 +205,12 @@ def fit(
         previous: the reconstruction of the scale before, upsampled, (1, channel, time).
         sample: makes a random signal of the scale before, (1, channel, time) at its rate.
         epochs: steps of either network.
+        share: of all work that is done before this scale and after it.
     """
     make, judge = (_stepper(net, epochs) for net in (generator, critic))
     real, chosen = scale.real, scale.judged
     seen = fields(chosen)
-    for _ in tqdm(range(epochs), f"{scale.rate} Hz", unit="epoch", leave=False, disable=None):
+    for epoch in tqdm(range(epochs), f"{scale.rate} Hz", unit="epoch", leave=False, disable=None):
         loss = 0.0
         if chosen.any():
             with torch.no_grad():
@@ -209,6 +224,7 @@ def fit(
             loss = -critic(fake).mean()
         error = reconstruction_error(generator(scale.fixed, previous), scale)
         make(loss + _RECONSTRUCTION * error)
+        advanced(share[0] + (share[1] - share[0]) * (epoch + 1) / epochs)
     with torch.no_grad():
         return generator(scale.fixed, previous)
 

@@ -12,6 +12,7 @@ from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.deep_prior.config import Config
 from audio_inpaint.methods.deep_prior.fit import Each
 from audio_inpaint.methods.options import Context, Count, Range, checked
+from audio_inpaint.methods.progress import advanced
 
 
 @checked
@@ -107,5 +108,6 @@ class DeepPrior:
             if not bar.disable:
                 bar.set_postfix_str(f"loss {terms['total'].item():.2f}", refresh=False)
             bar.update()
+            advanced((number + step / self.config.steps) / self.config.seeds)
 
         return each

@@ -1,6 +1,9 @@
 """What a trial tells of a gap: the shares of its candidates, what they rehearsed, and where it was heard."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from torch import Tensor
 
@@ -9,15 +12,21 @@ from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.explanation import Explanation, Source
 from audio_inpaint.methods.recall.rehearsal import Trial
 
+if TYPE_CHECKING:
+    from audio_inpaint.methods.recall.scene import Scene
 
-def explanation(run: Gap, trial: Trial, expected: float | None) -> Explanation:
-    """Explain a gap by its trial, with the dB to expect."""
+# Of a fill, what other recordings that were searched must have given to be named.
+_NAMED = 0.25
+
+
+def explanation(scene: Scene, run: Gap, trial: Trial, expected: float | None) -> Explanation:
+    """Explain a gap of a scene by its trial, with the dB to expect."""
     # One line for a reader: which template found what matters less than whether it was found.
     weights, errors = {}, {}
     for way, weight, error in zip(trial.ways, trial.weights.tolist(), trial.errors.tolist(), strict=True):
         weights[way.evidence] = weights.get(way.evidence, 0.0) + weight
         errors[way.evidence] = min(errors.get(way.evidence, math.inf), error)
-    sources = _sources(run, trial.sketch.found, trial.weights) + _guides(run, trial)
+    sources = _sources(scene, run, trial.sketch.found, trial.weights) + _guides(run, trial)
     return Explanation(run, weights, errors, sources, expected)
 
 
@@ -26,7 +35,7 @@ def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
     return Explanation(run, {"janssen": 1.0}, expected_snr=expected)
 
 
-def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:
+def _sources(scene: Scene, run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:
     """Put the matches of all ways together, with their gains in the mix, the loudest first."""
     scores: dict[int, float] = {}
     total: dict[int, Tensor] = {}
@@ -35,7 +44,16 @@ def _sources(run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor)
             scores[match.lag] = max(match.score, scores.get(match.lag, 0.0))
             total[match.lag] = total.get(match.lag, 0.0) + weight * gain
     loudest_first = sorted(total, key=lambda lag: (-float(total[lag].abs().sum()), lag))
-    return tuple(Source(run.start + lag, scores[lag], tuple(total[lag].tolist())) for lag in loudest_first)
+    sources = [_source(scene, run, lag, scores[lag], total[lag]) for lag in loudest_first]
+    share = sum(weight for (matches, _), weight in zip(found, weights.tolist(), strict=True) if matches)
+    loud, elsewhere = (sum(sum(map(abs, one.gains)) for one in sources if one.name or both) for both in (True, False))
+    return tuple(one for one in sources if not one.name or share * elsewhere >= _NAMED * loud)
+
+
+def _source(scene: Scene, run: Gap, lag: int, score: float, gains: Tensor) -> Source:
+    """Say where a match is: in the recording of a scene, or in another one."""
+    name, seconds = scene.material.heard(run.start + lag, scene.sample_rate)
+    return Source(run.start if name else run.start + lag, score, tuple(gains.tolist()), name, seconds)
 
 
 def _guides(run: Gap, trial: Trial) -> tuple[Source, ...]:

@@ -23,6 +23,7 @@ from audio_inpaint.methods.recall.explaining import left_to_janssen
 from audio_inpaint.methods.recall.guides import Guides, guides_of
 from audio_inpaint.methods.recall.rehearsal import Trial
 from audio_inpaint.methods.recall.scene import JANSSEN, Scene
+from audio_inpaint.pool.excerpts import Pool
 
 # Samples that are looked at to see whether a recording is silent: most are not from the start.
 _GLANCE = 2**16
@@ -46,6 +47,7 @@ class Recall:
 
     Args:
         templates: seconds of the surroundings that are compared on each side, one search each.
+        long_templates: the same for gaps longer than two of Janssen's contexts: a beat, a bar.
         contexts: of the candidates without recall, in Janssen's contexts, the first being 1, his own: sound that
             changes wants short ones.
         matches: segments that are added up, at most.
@@ -57,6 +59,7 @@ class Recall:
     """
 
     templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
+    long_templates: tuple[Seconds, ...] = (0.25, 1.0)
     contexts: tuple[Annotated[float, Range(0.05, 10)], ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
     matches: Count = 16
     responses: tuple[Count, ...] = (1, 33, 129)
@@ -80,6 +83,7 @@ class Recall:
         sample_rate: int,
         wanted: Sequence[Gap],
         references: Mapping[int, str] | None = None,
+        also: Pool | None = None,
     ) -> tuple[Tensor, list[Explanation]]:
         """Restore audio (channel, time) where gap (channel, time) is true, and tell what the wanted gaps were made of.
 
@@ -93,18 +97,19 @@ class Recall:
             wanted: the gaps to explain.
             references: channels that are other recordings of the same sound, in time with it, with the names of this
                 evidence in an explanation: they are listened to, never restored.
+            also: further recordings, which are searched as this one is.
         """
         known, output, explanations, references = silenced(audio, gap), None, [], references or {}
         for channels, lost in alike(gap):
             channels = [channel for channel in channels if channel not in references]
             own = of_channels(wanted, channels)
             if len(channels) == len(audio):  # without copies: this is the usual case, and recordings are long
-                return self.restore(known, lost, sample_rate, own)
+                return self.restore(known, lost, sample_rate, own, also=also)
             if not channels:
                 continue
             output = known.clone() if output is None else output
             guides = guides_of(known, gap, channels, references)
-            output[channels], told = self.restore(known[channels], lost, sample_rate, own, guides)
+            output[channels], told = self.restore(known[channels], lost, sample_rate, own, guides, also)
             together = len(channels) == len(audio) - len(references)
             explanations += (
                 told if together else [one.of_channel(*pair) for one in told for pair in enumerate(channels)]
@@ -112,7 +117,13 @@ class Recall:
         return audio.clone() if output is None else output, explanations
 
     def restore(
-        self, audio: Tensor, gap: Tensor, sample_rate: int, wanted: Sequence[Gap], guides: Guides | None = None
+        self,
+        audio: Tensor,
+        gap: Tensor,
+        sample_rate: int,
+        wanted: Sequence[Gap],
+        guides: Guides | None = None,
+        also: Pool | None = None,
     ) -> tuple[Tensor, list[Explanation]]:
         """Restore channels that lost the same samples, gap (time,), and explain the wanted gaps in order.
 
@@ -128,10 +139,10 @@ class Recall:
             known, lost = JANSSEN.restore(known, threads, sample_rate), lost & ~threads
             told = [left_to_janssen(run) for run in runs if threads[run.start]]
             rest = [run for run in runs if not threads[run.start]]
-            filled, others = self.restore(known, lost, sample_rate, rest, guides) if rest else (known, [])
+            filled, others = self.restore(known, lost, sample_rate, rest, guides, also) if rest else (known, [])
             return filled.to(audio), sorted([*told, *others], key=lambda one: one.gap.start)
         with one_thread() as cores:
-            scene = Scene(self, known, lost, sample_rate, guides)
+            scene = Scene(self, known, lost, sample_rate, guides, also, runs)
             problems = scene.problems(runs)
             restored = on_cores(scene.restore, problems, cores)
             filled, left = known.clone(), []

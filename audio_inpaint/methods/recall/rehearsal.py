@@ -30,7 +30,8 @@ class Sketch:
         rest: of the context, what is not explained, zero where that is not known, (way, channel, time).
         found: for each way its matches and their gains, (channel, match).
         guided: whether a guide was heard.
-        doubt: of each way, how much of the guides in the gap their own recollection leaves over, by energy, (way,).
+        doubt: of each way, how much worse than in rehearsal it may be, a factor of energy, (way,): how much of the
+            guides in the gap their own recollection leaves over, and, of a long gap, how `unlike` it is.
         missing: what is not known of the context, (time,): the hole, if left out; less than it where gaps are so close
             that they are filled together, more where others are in the context.
         least: samples that are known at both ends of a context that has other gaps in it.
@@ -63,6 +64,15 @@ class Sketch:
         """What is not known with so many samples before and after the gap, (time,)."""
         return self.unknown[self.hole.start - before : self.hole.stop + after]
 
+    def left(self, sizes: Sequence[int]) -> Tensor:
+        """How much of the surroundings, so many samples on each side for each way, is left over, by energy, (way,)."""
+        left = []
+        for way, size in enumerate(sizes):
+            sides = slice(max(0, self.hole.start - size), self.hole.start), slice(self.hole.stop, self.hole.stop + size)
+            own, whole = (sum(float(self.rest[i][:, side].square().sum()) for side in sides) for i in (way, 0))
+            left.append(max(own, _EXACT * whole) / whole if whole else 1.0)
+        return self.rest.new_tensor(left)
+
     def around(self, before: int, after: int) -> Tensor:
         """The rest with so many samples before and after the gap, (way, channel, time)."""
         return self.rest[..., self.hole.start - before : self.hole.stop + after]
@@ -94,9 +104,10 @@ class Trial:
 
     @property
     def contradiction(self) -> Tensor | float:
-        """How much louder a recollection makes the guides in the gap that it is taken from, a factor from 1, (way,).
+        """How much worse a recollection fits the gap than its rehearsals, by energy, a factor from 1, (way,).
 
-        What is recalled from the wrong place is no part of what the guides play.
+        What is recalled from the wrong place is no part of what the guides play, and makes them louder. That of a long
+        gap leaves more of the surroundings over than it did in rehearsal.
         """
         return 1.0 if self.sketch.doubt is None else self.sketch.doubt.clamp_min(1)
 
@@ -127,6 +138,18 @@ class Trial:
         mixes = [torch.tensordot(shares, fills, 1)[None] for fills in self.rehearsals]
         errors = [_errors(mix, truth) for mix, truth in zip(mixes, self.truths, strict=True)]
         return -10 * torch.cat(errors).log10()
+
+
+def unlike(sketch: Sketch, rehearsed: Sequence[Sketch], sizes: Sequence[int]) -> Tensor:
+    """How much more of a gap's surroundings is left over in each way than in rehearsal, (way,): geometric mean.
+
+    Args:
+        sketch: of the gap; nothing is recalled in the first way.
+        rehearsed: of its rehearsals.
+        sizes: samples on each side that are looked at, for each way.
+    """
+    there = torch.stack([one.left(sizes) for one in rehearsed])
+    return sketch.left(sizes) / there.log().mean(0).exp()
 
 
 def _errors(fills: Tensor, truth: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,31 +14,35 @@ from torch import Tensor
 from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.burg import known_run, model_size
-from audio_inpaint.methods.explanation import Explanation
+from audio_inpaint.methods.explanation import DOUBTFUL, Explanation
 from audio_inpaint.methods.janssen import Janssen
+from audio_inpaint.methods.recall.annex import annexed
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard
 from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
-from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
+from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
 from audio_inpaint.methods.recall.ways import (
     BESIDE_RECALL,
     Way,
     continuing_ways,
     crossing_ways,
     guided_ways,
+    long_ways,
     plain_ways,
     recalling_ways,
 )
 
 if TYPE_CHECKING:
     from audio_inpaint.methods.recall.recall import Recall
+    from audio_inpaint.pool.excerpts import Pool
 
 JANSSEN = Janssen()
 # Of Janssen's context, what must be known on each side of a gap; with less, Janssen restores close gaps together.
 _LEAST = 0.25
-# Contexts that a gap may be long: the equations of every candidate grow with its square.
+# Contexts that a gap may be long: the equations of every candidate grow with its square. Longer ones are recalled, too,
+# and what that leaves over is continued from both sides.
 _LONGEST = 2
 # How often a rehearsal of guides may be halved to find a place.
 _HALVED = 4
@@ -54,9 +59,20 @@ class Scene:
         gap: true = lost, (time,).
         sample_rate: Hz.
         guides: what is known of other channels.
+        pool: other recordings that are searched, too.
+        runs: the gaps that are restored, if there is a pool.
     """
 
-    def __init__(self, recall: Recall, known: Tensor, gap: Tensor, sample_rate: int, guides: Guides | None = None):
+    def __init__(
+        self,
+        recall: Recall,
+        known: Tensor,
+        gap: Tensor,
+        sample_rate: int,
+        guides: Guides | None = None,
+        pool: Pool | None = None,
+        runs: Sequence[Gap] = (),
+    ):
         self.recall, self.known, self.gap, self.sample_rate, self.guides = recall, known, gap, sample_rate, guides
         self.order, self.width = model_size(JANSSEN.order, JANSSEN.context, sample_rate)
         self.least = max(2, round(_LEAST * self.width))
@@ -67,10 +83,26 @@ class Scene:
         guided = guided_ways(names, recall.responses, recall.templates, self.order, self.width)
         self.ways = plain + recalling_ways(recall.templates, self.order, self.width) + guided
         self.continuing_ways = continuing_ways(guided, self.order, self.width)
-        self.widest = max(way.width for way in self.ways)
+        self.long_ways = self.continuing_ways + long_ways(recall.long_templates, self.order, self.width)
         self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
-        longest = max(map(len, self.problems(mask_gaps(gap)))) + 2 * max(self.sizes.values())
-        self.search = TemplateSearch(known, gap, sample_rate, longest)
+        longest = max(map(len, self.problems(mask_gaps(gap))))
+        if self.is_long(longest):
+            self.sizes |= {template: round(template * sample_rate) for template in recall.long_templates}
+        self.widest = max(way.width for way in self.ways)
+        excerpts = []
+        if pool is not None:
+            beside = max(2 * self.width, *self.sizes.values()) + MARGIN
+            excerpts = pool.excerpts(known, gap, self.sought(runs), beside, sample_rate)
+        self.material = annexed(known, gap, excerpts, max(self.widest, *self.sizes.values()) + MARGIN)
+        longest += 2 * max(self.sizes.values())
+        self.search = TemplateSearch(self.material.audio, self.material.gap, sample_rate, longest)
+
+    def sought(self, runs: Sequence[Gap]) -> list[Gap]:
+        """Gaps and where they are rehearsed: all of these are sought in a pool, so that rehearsals are no worse off."""
+        places: dict[Gap, None] = {}
+        for run in self.problems(runs):
+            places.update(dict.fromkeys([run, *self.rehearsals(run)]))
+        return list(places)
 
     def problems(self, runs: Sequence[Gap]) -> list[Gap]:
         """Join gaps that are too close for each to have surroundings of its own."""
@@ -82,21 +114,21 @@ class Scene:
         expected = self.recall.expected(self, run, trial)
         if trial is None:
             return None, left_to_janssen(run, expected)
-        return self.recall.finished(self, run, trial).numpy(), explanation(run, trial, expected)
+        return self.recall.finished(self, run, trial).numpy(), explanation(self, run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
-        ways = self.ways if run.stop - run.start <= _LONGEST * self.width and self.has_surroundings(run) else []
         heard = self.guides is not None and self.guides.any_known(run)
-        places = self.rehearsals(run, heard) if ways or heard else []
+        long, inside = self.is_long(len(run)), self.has_surroundings(run)
+        places = self.rehearsals(run, heard) if inside or heard else []
         if heard and not places:
-            heard, places = False, self.rehearsals(run) if ways else []
+            heard, places = False, self.rehearsals(run) if inside else []
+        ways = (self.long_ways if long else self.ways) if inside else self.continuing_ways
         if not heard:
             ways = [way for way in ways if not way.guide]
         before, after = slice(max(0, run.start - self.width), run.start), slice(run.stop, run.stop + self.width)
-        if ways and (self.gap[before].any() or self.gap[after].any()):
+        if inside and not long and (self.gap[before].any() or self.gap[after].any()):
             ways = ways + crossing_ways(self.order, self.width, JANSSEN.iterations)
-        ways = ways or self.continuing_ways
         truths = [
             self.known[:, place.start : place.stop][:, pattern(self.gap, run, place)].double() for place in places
         ]
@@ -110,7 +142,17 @@ class Scene:
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
-        return Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        if long:
+            doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.template] for way in ways])
+            sketch = replace(sketch, doubt=doubt)
+        trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        # Of a long gap nothing is recalled unless more of it is right than wrong: chance has many tries at a second.
+        wrong = float((trial.errors * trial.contradiction).min()) > 10 ** (-DOUBTFUL / 10)
+        return None if long and wrong and not sketch.guided else trial
+
+    def is_long(self, size: int) -> bool:
+        """Whether a gap of so many samples is too long to be interpolated in every way."""
+        return size > _LONGEST * self.width
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
@@ -137,7 +179,7 @@ class Scene:
     def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
         """The nearest gap of a length that can be rehearsed before (-1) or after (1) a gap."""
         for step in range(5):
-            apart = self.width + step * self.least
+            apart = (max(self.sizes.values()) if self.is_long(size) else self.width) + step * self.least
             start = run.stop + apart if side > 0 else run.start - apart - size
             place = Gap(start, start + size)
             if start < 0 or place.stop > len(self.gap):
@@ -165,7 +207,7 @@ class Scene:
             model: the gap that it rehearses.
         """
         ways = self.ways if ways is None else ways
-        widest = max(self.widest, *(way.width for way in ways))
+        widest = max(self.widest, *(max(way.width, self.sizes[way.template]) for way in ways))
         wide, missing = unknown(self.gap, run, model or run, widest)
         beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
         sizes = [context_beside(each, widest, self.width, self.least) for each in beside]
@@ -180,13 +222,14 @@ class Scene:
         for sum_of_matches, way in zip(recalled, ways, strict=True):
             matches, gains = [], target.new_zeros(len(target), 0)
             if way.template:
-                near = Gap(run.start - min(before, way.width), run.stop + min(after, way.width))
-                if way.template not in searched:  # all that recall have the same width
-                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template])
+                wide = max(way.width, self.sizes[way.template])
+                near = Gap(run.start - min(before, wide), run.stop + min(after, wide))
+                if way.template not in searched:
+                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template], model or run)
                 matches = searched[way.template]
             if matches:
                 inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
-                signal = self.known, self.gap, run, near
+                signal = self.material.audio, self.material.gap, run, near
                 total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
                 if way.guide in heard:
                     whole = heard[way.guide].cut(inner)
@@ -229,11 +272,24 @@ class Scene:
                 found[name] = heard.cut(inner)
         return found
 
-    def matches(self, run: Gap, context: Gap, within: Gap, size: int) -> list[Match]:
-        """Find the segments that are like a gap's surroundings and have a whole context."""
+    def matches(self, run: Gap, context: Gap, within: Gap, size: int, model: Gap) -> list[Match]:
+        """Find the segments that are like a gap's surroundings and have a whole context.
+
+        Those of another recording that lack what would be heard for the gap itself are none for its rehearsals either.
+        """
         span = Gap(max(context.start, run.start - size), min(context.stop, run.stop + size))
-        lags = within.start - context.start + MARGIN, within.stop - context.stop - MARGIN
-        return self.search(span, run, lags, self.recall.matches, self.apart)
+        found, count = [], self.recall.matches
+        # A clock of its own puts a passage between two samples of the search rate, where the neighbouring periods of a
+        # high tone score higher: more of them are placed to the sample before the best is chosen.
+        for place, most, apart in ((within, count, self.apart), (self.material.span, 4 * count, 1 + self.apart // 8)):
+            lags = place.start - context.start + MARGIN, place.stop - context.stop - MARGIN
+            found += self.search(span, run, lags, most, apart)
+        kept: list[Match] = []
+        for match in sorted(found, key=lambda match: (-match.score, match.lag)):
+            whole = self.material.holds(context.moved(match.lag), model.moved(match.lag))
+            if whole and len(kept) < count and all(abs(match.lag - other.lag) >= self.apart for other in kept):
+                kept.append(match)
+        return kept
 
 
 def lost_in(context: Gap, run: Gap) -> Tensor:

@@ -91,3 +91,8 @@ def crossing_ways(order: int, width: int, iterations: int) -> list[Way]:
 def continuing_ways(guided: Sequence[Way], order: int, width: int) -> list[Way]:
     """Return the ways for a gap that is too long, or has too little beside it, to be interpolated."""
     return [Way(0.0, order, width, 0)] + [replace(way, iterations=0) for way in guided if not way.template]
+
+
+def long_ways(templates: Sequence[float], order: int, width: int) -> list[Way]:
+    """Return recall for a gap that is too long to be interpolated: what it leaves over is continued from both sides."""
+    return [replace(way, iterations=0) for way in recalling_ways(templates, order, width)]

@@ -74,8 +74,8 @@ def white(shape: torch.Size | tuple[int, ...], seed: int) -> Tensor:
 
 
 def doubt(expected: float) -> float:
-    """Say how much of a change a fill gets of which so many dB are expected: all up to 15, a quarter from 26 on."""
-    return min(1.0, max(0.25, (30 - expected) / 15))
+    """Say how much of a change a fill gets of which so many dB are expected: all up to 15, a tenth from 24 on."""
+    return min(1.0, max(0.1, (25 - expected) / 10))
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torchmetrics import MeanMetric
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.methods.refiner.refinement import changed, in_time
 from audio_inpaint.nn.refiner import MAPS
+from audio_inpaint.training.adversary import Adversary, lost_share
 from audio_inpaint.training.data.fills import Filled
 
 _LEAST = 1e-6  # errors this far below the truth (-60 dB) are as good as none
@@ -27,6 +28,8 @@ class Refiner(lightning.LightningModule):
     (SNR_TD); the absolute difference of log magnitudes at windows of 16, 32 and 64 ms; and that of the levels of bands,
     frame by frame, which is what an ear is told.
 
+    With an adversary there is one term more, which is learned meanwhile: whether a fill can be told from the recording.
+
     Validation scores fills before and after, by kind of sound.
 
     Args:
@@ -35,11 +38,16 @@ class Refiner(lightning.LightningModule):
         samples: weight of the samples' error.
         log_magnitudes: weight of their difference.
         levels: weight of the difference of the bands' levels.
+        adversary: makes the network that tells fills from recordings, `nn.discriminator.Discriminator`; None: nothing
+            does.
+        adversarial: weight of what it says.
         hidden: maps that the network sees as zeros, for ablations.
         learning_rate: of AdamW, at the beginning; it falls as a cosine to nothing at the trainer's last step.
         weight_decay: of the kernels.
         warm_up: steps in which the rate rises linearly.
     """
+
+    for_training_alone = ("adversary.",)
 
     def __init__(
         self,
@@ -48,6 +56,8 @@ class Refiner(lightning.LightningModule):
         samples: float = 0.3,
         log_magnitudes: float = 1.0,
         levels: float = 1.0,
+        adversary: Callable[[], nn.Module] | None = None,
+        adversarial: float = 1.0,
         hidden: tuple[str, ...] = (),
         learning_rate: float = 2e-3,
         weight_decay: float = 0.01,
@@ -58,6 +68,7 @@ class Refiner(lightning.LightningModule):
             raise ValueError(f"there is no map {min(unknown)!r}: choose from {', '.join(MAPS)}")
         self.save_hyperparameters()
         self.net = net()
+        self.adversary = None if adversary is None else Adversary(adversary())
         self.register_buffer("seen", torch.tensor([name not in hidden for name in MAPS]).float(), persistent=False)
         self.scores = nn.ModuleDict()
 
@@ -80,7 +91,7 @@ class Refiner(lightning.LightningModule):
             stft = STFT.at(rate, size, size // 4).to(truth.device)
             spectra = stft(torch.stack([audio, truth]))
             a, b = (spectra.real.square() + spectra.imag.square() + 1e-12).sqrt()
-            part = _lost_share(lost, stft)[:, None, None]
+            part = lost_share(lost, stft)[:, None, None]
             if size == 512:
                 error = ((a - b).square() * part).sum((1, 2, 3))
                 terms["magnitudes"] = _log_ratio(error, (b.square() * part).sum((1, 2, 3)))
@@ -99,14 +110,18 @@ class Refiner(lightning.LightningModule):
 
     def training_step(self, batch: Filled, index: int) -> Tensor:
         """One step."""
-        loss = self.loss(self.terms(self.refined(batch), batch)).mean()
+        audio = self.refined(batch)
+        losses = {"loss": self.loss(self.terms(audio, batch)).mean()}
+        if self.adversary is not None:
+            losses["found_out"], losses["judge"] = self.adversary(audio, batch)
         if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:
-            self.log("loss", loss, prog_bar=True, batch_size=len(batch), sync_dist=True)
-        return loss
+            self.log_dict(losses, prog_bar=True, batch_size=len(batch), sync_dist=True)
+        weights = {"found_out": self.hparams.adversarial}
+        return sum(weights.get(name, 1.0) * value for name, value in losses.items())
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW, its rate rising linearly, then falling as a cosine."""
-        parameters = list(self.net.parameters())
+        parameters = list(self.parameters())
         groups = [
             {"params": [p for p in parameters if p.ndim > 1], "weight_decay": self.hparams.weight_decay},
             {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
@@ -184,10 +199,3 @@ def band_levels(a: Tensor, b: Tensor, sample_rate: int) -> Tensor:
 
 def _log_ratio(error: Tensor, energy: Tensor) -> Tensor:
     return ((error + _LEAST * energy + 1e-12) / (energy + 1e-12)).log()
-
-
-def _lost_share(lost: Tensor, stft: STFT) -> Tensor:
-    """How much of each frame's energy is lost, (gap, frame)."""
-    energy = stft.window.square().float()
-    padded = nn.functional.pad(lost.float(), (stft.n_fft // 2, stft.n_fft // 2))
-    return padded.unfold(-1, stft.n_fft, stft.hop_length) @ (energy / energy.sum())

@@ -1,0 +1,1 @@
+"""Random command lines over generated and damaged files, and kills at random moments."""
