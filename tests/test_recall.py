@@ -303,3 +303,39 @@ def test_options_that_make_no_sense_are_refused_in_one_line(option):
 def test_it_is_registered():
     assert method("recall") == Recall()
     assert "recall" in names()
+
+
+def woven(seconds, channels=1, seed=0):
+    """Coloured noise that lost two samples of every five from 0.1 s on, and the mask."""
+    rough = noise(round(seconds * RATE), channels, seed)
+    audio = torch.from_numpy(lfilter([1.0], [1.0, -1.7, 0.9], rough.numpy()))
+    place = torch.arange(audio.shape[-1])
+    gap = ((place % 5 < 2) & (place > RATE // 10)).expand_as(audio)
+    return audio, gap
+
+
+def test_two_samples_of_every_five_are_restored_jointly():
+    audio, gap = woven(4, channels=2)
+    filled = Janssen()(audio.masked_fill(gap, 0), gap, RATE)
+    for part in filled[..., gap[0]].sub(audio[..., gap[0]]).tensor_split(4, -1):  # as well at the end as at the start
+        assert 10 * torch.log10(audio[..., gap[0]].square().mean() / part.square().mean()) > 15
+    assert torch.equal(filled[~gap], audio[~gap])
+
+
+def test_many_tiny_gaps_change_no_fill_far_from_them():
+    audio, gap = woven(2)
+    gap = gap & (torch.arange(audio.shape[-1]) > RATE)
+    long = torch.zeros_like(gap)
+    long[:, 2000:2400] = True
+    alone, both = (Janssen()(audio.masked_fill(lost, 0), lost, RATE) for lost in (long, long | gap))
+    assert torch.equal(both[:, 2000:2400], alone[:, 2000:2400])
+
+
+def test_recall_rehearses_none_of_many_tiny_gaps(monkeypatch):
+    audio, gap = woven(1)
+    gap = gap.clone()
+    monkeypatch.setattr(Scene, "restore", lambda *_: pytest.fail("a gap of two samples was rehearsed"))
+    filled, told = Recall().explain(audio.masked_fill(gap, 0), gap, RATE, mask_gaps(gap[0]))
+    assert torch.equal(filled, Janssen()(audio.masked_fill(gap, 0), gap, RATE))
+    assert [one.gap for one in told] == mask_gaps(gap[0])
+    assert {tuple(one.weights) for one in told} == {("janssen",)}

@@ -21,7 +21,7 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kinds",
         metavar="LIST",
-        help="what to look for, with commas: zeros, held, nan, repeats, dropouts, clicks, bursts; by "
+        help="what to look for, with commas: zeros, held, nan, combs, repeats, dropouts, clicks, bursts; by "
         "default all but the last two",
     )
     group.add_argument("--preset", metavar="NAME", help="kinds for a medium: digital, tape, vinyl, voip or speech")

@@ -11,6 +11,7 @@ _HOP_S = 0.001
 _SIDE = 10  # hops that are compared on each side
 _LONGEST = 500
 _STEP = 10.0  # dB
+_UNLIKELY = 0.01
 
 
 def find(block: Block, channel: int) -> list[Detection]:
@@ -29,6 +30,7 @@ def find(block: Block, channel: int) -> list[Detection]:
     if len(steps) < 3 * _SIDE:
         return []
     level = 10 * np.log10(np.einsum("ij,ij->i", steps, steps) / hop + 1e-10)
+    louder = np.maximum(level, np.append(level[1:], -np.inf))  # of a hop and the next: noise falls below once
     windows = np.lib.stride_tricks.sliding_window_view(level, _SIDE).max(axis=1)
     # level[k] against the ten hops before the one that may hold the edge
     risen = level[_SIDE + 1 :] - windows[: len(level) - _SIDE - 1]
@@ -37,21 +39,22 @@ def find(block: Block, channel: int) -> list[Detection]:
         if begin < taken or not block.owns(begin * hop):
             continue
         inside = np.median(level[begin : begin + 4])
-        low = np.flatnonzero(level[begin : begin + _LONGEST] < inside - _STEP / 2)
+        low = np.flatnonzero(louder[begin : begin + _LONGEST] < inside - _STEP / 2)
         end = begin + int(low[0]) if len(low) else 0
-        if end - begin < 4 or end + 1 + _SIDE > len(level):
+        if level[begin] < inside - _STEP / 2 or end - begin < 4 or end + 1 + _SIDE > len(level):
             continue
-        taken = end
         steady = float(np.std(level[begin : end - 1]))
         middle = float(np.median(level[begin:end]))
         fallen = middle - windows[end + 1]
         confidence = rise(min(risen[begin - _SIDE - 1], fallen), _STEP, 1.0) * rise(-steady, -2.2, 0.2)
-        found.append(Detection(Gap(_edge(steps, begin, hop), (end + 1) * hop, channel), "bursts", confidence))
+        if confidence > _UNLIKELY:  # a rise that is none may come shortly before one that is
+            taken = end
+            found.append(Detection(Gap(_edge(steps, begin, hop), (end + 1) * hop, channel), "bursts", confidence))
     return found
 
 
 def _edge(steps: np.ndarray, begin: int, hop: int) -> int:
     """Return the first sample, in the hop before `begin` or in it, of steps as large as those that follow."""
-    usual = np.sqrt(np.mean(steps[begin : begin + 4] ** 2))
+    usual = np.sqrt(np.median(np.mean(steps[begin : begin + 4] ** 2, axis=1)))
     loud = np.flatnonzero(np.abs(steps[begin - 1 : begin + 1].ravel()) > usual / 2)
-    return (begin - 1) * hop + int(loud[0])
+    return (begin - 1) * hop + int(loud[0]) if len(loud) else begin * hop

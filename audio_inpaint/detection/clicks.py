@@ -5,7 +5,8 @@ from scipy.ndimage import percentile_filter
 
 from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
-from audio_inpaint.detection.levels import logistic
+from audio_inpaint.detection.levels import rms
+from audio_inpaint.detection.network import probability
 from audio_inpaint.detection.prediction import Surprise, surprise
 from audio_inpaint.gaps import Gap
 
@@ -16,19 +17,20 @@ _APART_S = 0.0005  # clicks that are nearer are one
 _LONGEST_S = 0.008
 _AROUND = 41  # cells of 2 ms, within which clicks of the sound itself (a voice's, a reed's) come again
 _AUDIBLE = 3e-5  # of full scale: what a 16-bit file rounds is no click
-FEATURES = ("peak", "against usual peaks", "against the nearer side", "against the quieter side", "length", "loudness")
-# Mean, deviation, weight and weight of the square for each: logistic regression of clicks made as benchmarks/damage.py
-# makes them against what stands out of undamaged music and speech of the open corpus.
-_CONSTANT = -1.387
-_WEIGHTS = np.array(
-    [
-        [21.171, 8.282, 2.769, -1.019],  # peak
-        [9.258, 7.268, 0.546, -0.030],  # against usual peaks
-        [5.066, 8.507, 1.144, -0.387],  # against the nearer side
-        [9.734, 7.966, 0.225, 0.038],  # against the quieter side
-        [0.264, 1.084, -0.835, -0.191],  # length
-        [-2.908, 11.980, 1.497, -0.920],  # loudness
-    ]
+# In dB but for the length, log ms: the peak over the usual deviation, over the usual peaks around, and over the block's
+# largest; over the nearer and over the quieter side; its length; over the level of the sound; how the sound goes on,
+# and rings on, after it; and log of how many peaks in the block are half as high.
+FEATURES = (
+    "peak",
+    "against usual peaks",
+    "against the block's",
+    "against the nearer side",
+    "against the quieter side",
+    "length",
+    "loudness",
+    "goes on",
+    "rings on",
+    "others",
 )
 
 
@@ -48,7 +50,7 @@ def find(block: Block, channel: int) -> list[Detection]:
     x = block.audio[channel]
     found = []
     for start, stop, features in candidates(x, block.sample_rate):
-        if block.owns(start) and (confidence := logistic(features, _CONSTANT, _WEIGHTS)) > 0.01:
+        if block.owns(start) and (confidence := probability("clicks", features)) > 0.01:
             found.append(Detection(Gap(start, stop, channel), "clicks", confidence))
     return found
 
@@ -64,6 +66,7 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
     usual = np.maximum(said.usual, _AUDIBLE)
     ratio = said.peaks / usual
     often = percentile_filter(ratio, 85, _AROUND, mode="nearest")
+    block, order = float(np.percentile(ratio, 99.5)), np.sort(ratio)
     found, taken = [], 0
     for cell in np.flatnonzero((ratio > _LOUD) & (ratio > 1.4 * often)).tolist():
         peak = cell * said.cell + int(np.abs(said.error[cell * said.cell : (cell + 1) * said.cell]).argmax())
@@ -76,15 +79,22 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
         if not len(sides[0]) or not len(sides[1]):
             continue
         inside = ratio[first : last + 1].max()
-        nearer, quieter = sorted(_decibels(inside / side.max()) for side in sides)
+        nearer, quieter = sorted(_decibels(inside / max(side.max(), 1e-9)) for side in sides)
         around = np.sqrt(np.mean(x[max(0, start - 500) : stop + 500] ** 2)) + 1e-7
+        beside = [usual[max(0, first - 12) : max(first - 1, 1)], usual[last + 2 : last + 13]]
+        apart = x[max(0, start - 500) : max(0, start - 8)], x[stop + 8 : stop + 508]
+        ringing = [rms(part) + 1e-7 for part in apart]
         features = (
             min(_decibels(inside), 45.0),
             min(_decibels(inside / often[cell]), 35.0),
+            min(_decibels(inside / block), 35.0),
             min(nearer, 35.0),
             min(quieter, 35.0),
             np.log(1000 * (stop - start) / sample_rate),
             np.clip(_decibels(inside * usual[cell] / around), -20.0, 20.0),
+            np.clip(_decibels(np.median(beside[1]) / np.median(beside[0])), -20.0, 20.0),
+            np.clip(_decibels(ringing[1] / ringing[0]), -20.0, 20.0),
+            np.log1p(len(order) - np.searchsorted(order, inside / 2)),
         )
         found.append((start, stop, tuple(float(value) for value in features)))
     return found

@@ -11,39 +11,87 @@ _WINDOW_S = 0.005
 _LOWEST = 2000  # Hz, of a rate: below it there are no bands to compare
 _CLOSED_S = (0.025, 0.05, 0.1, 0.2, 0.3)  # dips up to these lengths are looked at
 _DEEP = 12.0  # dB
-_SIDE_S = 0.02
+_SIDE = 70  # hops beside a dip that are described
+_FAR = 300  # hops beside a dip whose quietest moments count
 _FLOOR = 1e-5  # of full scale, -100 dBFS
 _BANDS = 8
-# What is measured of a dip: its depth, dB; how its sides differ, log dB; the slower and the faster edge, log ms; how
-# little bands fall or rise at once, log ms, at the worse and the better edge; how the spectra of its sides differ, log
-# dB; its length, log ms; how steadily the recording stays above it, dB; how restless its sides
-# and its inside are, log dB; how differently bands fall, dB, and how little the least of them falls, dB, at the worse
-# and the better edge; and how the falls of both edges differ, log dB.
-FEATURES = (
+# Of each edge: how far the level falls, dB; how far it falls in the bands: in the least of the loud ones, on average,
+# the deviation, and the slope over the bands, dB; how long it takes, log ms, to within 3 dB of both sides, in the
+# second half, and of the smoothed level; how far apart in time the bands fall, log ms, and what share of them does; how
+# the level and the bands, on average and at least, approach the edge, dB; and how much faster the level falls there
+# than elsewhere beside it, dB in 12 ms.
+_OF_AN_EDGE = (
     "depth",
-    "sides",
-    "slower edge",
-    "faster edge",
-    "bands apart",
-    "bands together",
-    "spectra",
-    "length",
-    "steadiness",
-    "unrest",
-    "unrest inside",
-    "uneven",
-    "even",
-    "most",
     "least",
+    "mean",
+    "unevenness",
+    "slope",
+    "time",
+    "second half",
+    "smooth time",
+    "bands apart",
+    "bands fallen",
+    "approach",
+    "bands' approach",
+    "least approach",
+    "steepness",
+)
+# Of the whole: its length, log ms; how restless it is inside, log dB, and its loudest moment, dB; how its end differs
+# from its beginning, dB; how far the quietest moments around are above it, on average and at the worse side, dB; how
+# far it is above percentiles of the level of the block, dB; how far its sides are above the block's loud quarter, and
+# how its edges compare with the block's steepest, dB; and how the spectra of its sides, and the falls of both edges,
+# differ, log dB.
+FEATURES = (
+    *(f"{edge}: {name}" for edge in ("fall", "rise") for name in _OF_AN_EDGE),
+    "length",
+    "unrest",
+    "loudest",
+    "inclination",
+    "steadiness",
+    "least steadiness",
+    "over 2 %",
+    "over 10 %",
+    "over 25 %",
+    "over 50 %",
+    "sides over 75 %",
+    "steps over 90 %",
+    "steps over 99.5 %",
+    "spectra",
     "edges",
 )
 
 
 class Dip(NamedTuple):
-    """A stretch [start, stop) of samples with a low level, and what speaks for a fault; times in ms, levels in dB."""
+    """A stretch [start, stop) of samples with a low level, and what speaks for a fault, in the order of `FEATURES`."""
 
     start: int
     stop: int
+    features: tuple[float, ...]
+
+
+class _Levels(NamedTuple):
+    """Levels of a block in dB, a hop apart, and what is usual in it.
+
+    Attributes:
+        fine: over 3 ms, (hop,).
+        smooth: over 10 ms, (hop,).
+        percentiles: of the smooth level, (4 + 1,).
+        steps: percentiles of the changes of the smooth level in 12 ms, (2,).
+    """
+
+    fine: np.ndarray
+    smooth: np.ndarray
+    percentiles: np.ndarray
+    steps: np.ndarray
+
+
+class _Edge(NamedTuple):
+    """What is measured at one edge of a dip: levels outside and inside, of all and of bands, and the features."""
+
+    outside: float
+    inside: float
+    bands: np.ndarray
+    drops: np.ndarray
     features: tuple[float, ...]
 
 
@@ -60,13 +108,18 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
         return
     # The difference weighs what is heard of a tone: bass alone would hide that all else is lost.
     bright = np.diff(x[: count * hop], prepend=x[:1]) + np.float32(0.05) * x[: count * hop]
-    power = np.einsum("ij,ij->i", *(2 * [bright.reshape(count, hop)])) / hop
-    level = 10 * np.log10(uniform_filter1d(power.astype(np.float64), 3) + _FLOOR**2 / 100)
-    places = _places(level)
-    for begin, end in places:
-        within = begin > 60 and end + 60 < count
-        if within and (dip := _described(x, level, begin, end, hop, sample_rate)) is not None:
-            yield dip
+    power = (np.einsum("ij,ij->i", *(2 * [bright.reshape(count, hop)])) / hop).astype(np.float64)
+    fine, smooth = (10 * np.log10(uniform_filter1d(power, size) + _FLOOR**2 / 100) for size in (3, 10))
+    steps = np.abs(smooth[12:] - smooth[:-12])
+    usual = np.percentile(smooth, [2, 10, 25, 50, 75]), np.percentile(steps, [90, 99.5])
+    levels = _Levels(fine, smooth, *usual)
+    for begin, end in _places(fine):
+        if begin < _SIDE or end + _SIDE > count or (placed := _edges(fine, begin, end)) is None:
+            continue
+        start, stop = placed
+        if start >= _SIDE and stop + _SIDE <= count:
+            bands = _bands(x, (start - _SIDE) * hop, (stop + _SIDE) * hop, hop, sample_rate)
+            yield Dip(start * hop, stop * hop, _features(levels, bands, start, stop))
 
 
 def _places(level: np.ndarray) -> list[tuple[int, int]]:
@@ -95,70 +148,111 @@ def _places(level: np.ndarray) -> list[tuple[int, int]]:
     return distinct
 
 
-def _described(x: np.ndarray, level: np.ndarray, begin: int, end: int, hop: int, sample_rate: int) -> Dip | None:
-    """Place the edges of a dip half-way down, and describe them; None if it has no sides."""
-    side = round(_SIDE_S / _HOP_S)
-    before, after = (np.median(part) for part in (level[begin - side - 8 : begin - 4], level[end + 4 : end + side + 8]))
-    inside = float(np.median(level[begin:end]))
-    depth = min(before, after) - inside
-    if depth < 0.6 * _DEEP:
+def _edges(level: np.ndarray, begin: int, end: int) -> tuple[int, int] | None:
+    """Return where the level has fallen, and will have risen, by 6 dB; None if a dip has no sides."""
+    before, after = np.median(level[begin - 28 : begin - 4]), np.median(level[end + 4 : end + 28])
+    if min(before, after) - np.median(level[begin:end]) < 0.6 * _DEEP:
         return None
-    fall, start = _edge(level[begin - 40 : begin + 15], before, inside)
-    rise, stop = _edge(level[end - 15 : end + 40][::-1], after, inside)
-    start, stop = begin - 40 + start, end + 40 - stop
-    if stop - start < 3:
-        return None
-    bands = _bands(x, (start - 60) * hop, (stop + 60) * hop, hop, sample_rate)
-    first, last = 60, 60 + stop - start
-    outer = bands[:, first - 8 - side : first - 8], bands[:, last + 8 : last + 8 + side]
-    means = [10 * np.log10((10 ** (part / 10)).mean(axis=1)) for part in outer]
-    distance = float(np.std(means[0] - means[1]))
-    spreads = [
-        _simultaneity(part, mean, bands[:, (first + last) // 2])
-        for part, mean in (
-            (bands[:, first - 25 : first + 25], means[0]),
-            (bands[:, last - 25 : last + 25][:, ::-1], means[1]),
-        )
-    ]
-    half = min(14, max(6, (stop - start) // 2))
-    drops = [
-        bands[:, first - 14 : first - 5].mean(axis=1) - bands[:, first + min(5, half - 3) : first + half].mean(axis=1),
-        bands[:, last + 5 : last + 14].mean(axis=1) - bands[:, last - half : last - min(5, half - 3)].mean(axis=1),
-    ]
-    around = level[max(0, start - 300) : start - 10], level[stop + 10 : stop + 300]
-    steady = float(np.mean([np.percentile(part, 10) - inside for part in around]))
-    unrest = float(np.mean([np.std(part[-60:] if place == 0 else part[:60]) for place, part in enumerate(around)]))
-    spread = [float(np.std(drop)) for drop in drops]
-    least = [float(np.min(drop)) for drop in drops]
-    features = (
-        min(depth, 40.0),
-        np.log1p(abs(before - after)),
-        max(fall, rise),
-        min(fall, rise),
-        max(spreads),
-        min(spreads),
-        np.log1p(distance),
-        np.log(stop - start),
-        np.clip(steady, -10.0, 40.0),
-        np.log(unrest + 0.5),
-        np.log1p(np.std(level[start + 6 : stop - 6])) if stop - start > 16 else np.log1p(3.0),
-        max(spread),
-        min(spread),
-        max(least),
-        min(least),
-        np.log1p(abs(np.mean(drops[0] - drops[1]))),
+    fall = _fallen(level[begin - 40 : begin + 15], before - 3, before - 6)
+    rise = _fallen(level[end - 15 : end + 40][::-1], after - 3, after - 6)
+    start, stop = begin - 40 + fall, end + 40 - rise
+    return (start, stop) if stop - start >= 3 else None
+
+
+def _fallen(level: np.ndarray, high: float, low: float) -> int:
+    """Return the first place below `low` after the last place above `high`, or that one."""
+    above = np.flatnonzero(level > high)
+    last = int(above[-1]) if len(above) else 0
+    below = np.flatnonzero(level[last:] < low)
+    return last + (int(below[0]) if len(below) else 0)
+
+
+def _features(levels: _Levels, bands: np.ndarray, start: int, stop: int) -> tuple[float, ...]:
+    """Describe a dip [start, stop), in hops, by `FEATURES`; the bands are of it and of `_SIDE` hops on each side."""
+    length, around = stop - start, slice(start - _SIDE, stop + _SIDE)
+    fine, smooth = levels.fine[around], levels.smooth[around]
+    fall = _described(fine, smooth, bands, length)
+    rise = _described(fine[::-1], smooth[::-1], bands[:, ::-1], length)
+    inside = float(np.median(fine[_SIDE:-_SIDE]))
+    far = levels.fine[max(0, start - _FAR) : start - 10], levels.fine[stop + 10 : stop + _FAR]
+    steady = [float(np.percentile(part, 10)) - inside for part in far]
+    middle = fine[_SIDE + 5 : -_SIDE - 5]
+    drop = min(fall.outside - fall.inside, rise.outside - rise.inside)
+    whole = (
+        np.log(length),
+        np.log1p(np.std(middle)) if length > 16 else np.log1p(3.0),
+        middle.max() - np.median(middle) if length > 12 else 5.0,
+        rise.inside - fall.inside,
+        np.clip(np.mean(steady), -10, 40),
+        np.clip(min(steady), -10, 40),
+        *np.clip(inside - levels.percentiles[:4], -40, 40),
+        min(fall.outside, rise.outside) - levels.percentiles[4],
+        *np.clip(drop - levels.steps, -40, 40),
+        np.log1p(np.std(fall.bands - rise.bands)),
+        np.log1p(np.abs(fall.drops - rise.drops).mean()),
     )
-    return Dip(start * hop, stop * hop, tuple(float(value) for value in features))
+    return tuple(float(value) for value in (*fall.features, *rise.features, *whole))
 
 
-def _edge(part: np.ndarray, outside: float, inside: float) -> tuple[float, int]:
-    """Return the log of the ms from 3 dB below outside to 3 dB above inside, and where the level has fallen by 6 dB."""
-    high = np.flatnonzero(part > outside - 3)
-    first = int(high[-1]) if len(high) else 0
-    low = np.flatnonzero(part[first:] < inside + 3)
-    last = first + (int(low[0]) if len(low) else len(part) - first)
-    half = np.flatnonzero(part[first:] < outside - 6)
-    return float(np.log1p(last - first)), first + (int(half[0]) if len(half) else 0)
+def _described(fine: np.ndarray, smooth: np.ndarray, bands: np.ndarray, length: int) -> _Edge:
+    """Describe the edge at `_SIDE`, before which is the outside.
+
+    Args:
+        fine: the level over 3 ms, (hop,).
+        smooth: the level over 10 ms, (hop,).
+        bands: the levels of bands, (band, hop).
+        length: of the dip, hops.
+    """
+    half = max(3, min(18, length // 2 + 1))
+    beyond = slice(_SIDE + min(6, half - 2), _SIDE + half)
+    outside, before = _mean(fine[_SIDE - 15 : _SIDE - 5]), _mean(fine[_SIDE - 28 : _SIDE - 14])
+    inside = float(np.median(fine[beyond]))
+    near, far, within = (
+        _mean(bands[:, part]) for part in (slice(_SIDE - 15, _SIDE - 5), slice(_SIDE - 45, _SIDE - 18), beyond)
+    )
+    drops = near - within
+    loud = near > near.max() - 30
+    moments = [
+        _last(band[_SIDE - 30 : _SIDE + 20] > level - min(6, drop / 2))
+        for band, level, drop in zip(bands, near, drops, strict=True)
+        if drop > 10
+    ]
+    elsewhere = smooth[: _SIDE - 20] - smooth[12 : _SIDE - 8]
+    features = (
+        min(outside - inside, 40),
+        drops[loud].min(),
+        min(drops.mean(), 40),
+        drops[loud].std(),
+        np.polyfit(np.arange(len(drops)), drops, 1)[0],
+        _duration(fine, outside - 3, inside + 3),
+        _duration(fine, outside - 6, (outside + inside) / 2),
+        _duration(smooth, outside - 4, inside + 4),
+        np.log1p(np.std(moments) if len(moments) > 1 else 8.0),
+        len(moments) / len(bands),
+        outside - before,
+        (near - far).mean(),
+        (near - far)[loud].min(),
+        outside - inside - elsewhere.max(initial=0),
+    )
+    return _Edge(outside, inside, near, drops, features)
+
+
+def _mean(levels: np.ndarray) -> np.ndarray:
+    """Return the level of the mean power over the last axis."""
+    return 10 * np.log10((10 ** (levels / 10)).mean(axis=-1))
+
+
+def _last(true: np.ndarray) -> int:
+    places = np.flatnonzero(true)
+    return int(places[-1]) if len(places) else 0
+
+
+def _duration(level: np.ndarray, high: float, low: float) -> float:
+    """Return the log of the hops from the last level above `high` outside to the first below `low`."""
+    around = level[_SIDE - 40 : _SIDE + 40]
+    last = _last(around[:48] > high)
+    below = np.flatnonzero(around[last:] < low)
+    return float(np.log1p(below[0] if len(below) else len(around) - last))
 
 
 def _bands(x: np.ndarray, start: int, stop: int, hop: int, sample_rate: int) -> np.ndarray:
@@ -174,13 +268,3 @@ def _bands(x: np.ndarray, start: int, stop: int, hop: int, sample_rate: int) -> 
     bins = np.unique(np.round(limits).astype(int))
     sums = np.add.reduceat(power, bins, axis=1)[:, :-1] / np.diff(bins)
     return 10 * np.log10(sums.T + _FLOOR**2)
-
-
-def _simultaneity(bands: np.ndarray, outside: np.ndarray, inside: np.ndarray) -> float:
-    """Return the log of the deviation, in ms, of the moments at which bands that fall by 12 dB have fallen by 6 dB."""
-    moments = []
-    for band, level, low in zip(bands, outside, inside, strict=True):
-        if level - low > 12:
-            high = np.flatnonzero(band > level - 6)
-            moments.append(float(high[-1]) if len(high) else 0.0)
-    return float(np.log1p(np.std(moments))) if len(moments) > 1 else float(np.log1p(8.0))

@@ -8,7 +8,7 @@ from audio_inpaint.detection.blocks import Block, hop_length
 from audio_inpaint.detection.dips import dips
 from audio_inpaint.detection.edges import FAR_S, cut, with_smear
 from audio_inpaint.detection.found import Detection
-from audio_inpaint.detection.levels import logistic
+from audio_inpaint.detection.network import probability
 from audio_inpaint.gaps import Gap
 
 _SHORTEST_S = 0.005
@@ -16,38 +16,14 @@ _STILL_S = 0.001
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
 
-# Mean, deviation, weight and weight of the square for each of dips.FEATURES: by
-# benchmarks/dropout_weights.py, on music, speech and effects of the open corpus; 0.7 was added to the constant.
-_CONSTANT = -6.531
-_WEIGHTS = np.array(
-    [
-        [18.261, 8.628, 1.351, -0.349],  # depth
-        [1.714, 0.814, -0.033, -0.034],  # sides
-        [2.459, 0.540, -1.350, -0.299],  # slower edge
-        [1.732, 0.618, -0.110, -0.530],  # faster edge
-        [1.893, 0.610, 0.089, 0.268],  # bands apart
-        [1.187, 0.668, -0.455, -0.056],  # bands together
-        [2.161, 0.617, -0.360, -0.040],  # spectra
-        [4.035, 0.668, 0.220, -0.049],  # length
-        [6.697, 12.391, 1.963, -0.524],  # steadiness
-        [1.438, 0.496, -0.013, 0.058],  # unrest
-        [1.448, 0.538, -0.440, 0.065],  # unrest inside
-        [9.511, 3.914, 0.092, 0.308],  # uneven
-        [5.491, 3.071, -0.006, 0.280],  # even
-        [9.738, 10.943, 0.836, 0.061],  # most
-        [1.017, 11.173, 0.433, 0.410],  # least
-        [1.987, 0.866, -0.497, -0.173],  # edges
-    ]
-)
-
 
 def find(block: Block, channel: int) -> list[Detection]:
     """Find stretches in which the level falls and comes back, as on tape that has left the head.
 
     Cuts from 5 ms on, of 36 dB or more, are told by their edges, like runs of zeros. Dips with soft edges, from 12 dB
-    and up to 0.3 s, are told from pauses of the sound by logistic regression: in a dropout all bands fall and rise at
-    once and by as much, within some milliseconds, and the recording on both sides is the same. What stands still
-    is no dropout: a medium has hiss, and runs of one value are judged as such.
+    and up to 0.3 s, are told from pauses of the sound by a small network: in a dropout all bands fall and rise at once
+    and by as much, within some milliseconds, and the recording on both sides is the same. What stands still is no
+    dropout: a medium has hiss, and runs of one value are judged as such.
 
     Args:
         block: of the recording.
@@ -64,7 +40,7 @@ def find(block: Block, channel: int) -> list[Detection]:
             start, stop = with_smear(x, start, stop, rate)
         found.append(Detection(Gap(start, stop, channel), "dropouts", cut(x, start, stop, rate, noisy=True)))
     soft = [
-        Detection(Gap(dip.start, dip.stop, channel), "dropouts", logistic(dip.features, _CONSTANT, _WEIGHTS))
+        Detection(Gap(dip.start, dip.stop, channel), "dropouts", probability("dropouts", dip.features))
         for dip in dips(x, rate)
         if not _stands_still(x[dip.start : dip.stop], block.samples(_STILL_S))
     ]

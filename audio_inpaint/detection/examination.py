@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audio_inpaint.detection import bursts, clicks, constant, dropouts, repetitions
+from audio_inpaint.detection import bursts, clicks, combs, constant, dropouts, repetitions
 from audio_inpaint.detection.blocks import Block, blocks
 from audio_inpaint.detection.found import Detection, apart, join_channels
 from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
@@ -15,6 +15,7 @@ from audio_inpaint.files.recording import Reader
 # Constant runs are always looked for: their edges would else pass for other kinds.
 _SEARCHES = {
     constant.find: (),
+    combs.find: ("combs",),
     repetitions.find: ("repeats",),
     dropouts.find: ("dropouts",),
     clicks.find: ("clicks",),

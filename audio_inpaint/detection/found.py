@@ -1,10 +1,12 @@
 """What a search for damage gives: detections, and their order and agreement between kinds and channels."""
 
-from collections.abc import Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from audio_inpaint.gaps import Gap
 
+_EXACT = ("zeros", "held", "nan", "combs")
 _MOSTLY = 0.8  # of a stretch: what fills less of it is a part of something larger
 
 
@@ -49,8 +51,9 @@ def _stronger(one: Detection, other: Detection) -> Detection:
     longer, shorter = sorted((one, other), key=lambda each: -len(each.gap))
     if (longer.confidence >= 0.5) != (shorter.confidence >= 0.5):
         return max(one, other, key=lambda each: each.confidence)
-    exact = shorter.kind in ("zeros", "held", "nan") and longer.kind not in ("zeros", "held", "nan")
-    return shorter if exact and len(shorter.gap) >= _MOSTLY * len(longer.gap) else longer
+    exact = shorter.kind in _EXACT and longer.kind not in _EXACT
+    most = len(shorter.gap) >= _MOSTLY * len(longer.gap) or shorter.kind == "combs"  # of many, each a part
+    return shorter if exact and most else longer
 
 
 def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) -> list[Detection]:
@@ -61,21 +64,25 @@ def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) ->
         tolerance: samples by which edges may differ.
     """
     joined = []
-    others = [list(detections) for detections in per_channel[1:]]
+    others = [sorted(detections, key=lambda d: d.gap.start) for detections in per_channel[1:]]
+    taken: set[Detection] = set()
     for detection in per_channel[0]:
-        twins = [next((d for d in channel if _same(d, detection, tolerance)), None) for channel in others]
+        twins = [_twin(detection, channel, taken, tolerance) for channel in others]
         if None in twins:
             joined.append(detection)
             continue
-        for channel, twin in zip(others, twins, strict=True):
-            channel.remove(twin)
+        taken.update(twins)
         group = [detection, *twins]
         whole = Gap(min(d.gap.start for d in group), max(d.gap.stop for d in group))
         joined.append(replace(max(group, key=lambda d: d.confidence), gap=whole))
-    joined += [detection for channel in others for detection in channel]
+    joined += [detection for channel in others for detection in channel if detection not in taken]
     return sorted(joined, key=lambda d: (d.gap.start, d.gap.stop, -1 if d.gap.channel is None else d.gap.channel))
 
 
-def _same(one: Detection, other: Detection, tolerance: int) -> bool:
-    distance = max(abs(one.gap.start - other.gap.start), abs(one.gap.stop - other.gap.stop))
-    return one.kind == other.kind and distance <= tolerance
+def _twin(one: Detection, others: Sequence[Detection], taken: Container[Detection], tolerance: int) -> Detection | None:
+    """Return the first of detections, sorted by their starts, at the same place."""
+    reach = 0 if one.kind == "combs" else tolerance  # the next tooth is nearer than that
+    first = bisect_left(others, one.gap.start - reach, key=lambda d: d.gap.start)
+    last = bisect_right(others, one.gap.start + reach, key=lambda d: d.gap.start)
+    near = (d for d in others[first:last] if d.kind == one.kind and abs(d.gap.stop - one.gap.stop) <= reach)
+    return next((d for d in near if d not in taken), None)

@@ -12,15 +12,16 @@ LENGTHS = {
     "zeros": (1.0, 10_000.0),
     "held": (1.0, 10_000.0),
     "nan": (0.0, 3.6e6),
+    "combs": (0.0, 5.0),
     "repeats": (3.0, 500.0),
     "dropouts": (5.0, 2000.0),
     "clicks": (0.0, 8.0),
     "bursts": (4.0, 500.0),
 }
 KINDS = tuple(LENGTHS)
-DEFAULT = ("zeros", "held", "nan", "repeats", "dropouts")
+DEFAULT = ("zeros", "held", "nan", "combs", "repeats", "dropouts")
 PRESETS = {
-    "digital": ("zeros", "held", "nan", "repeats", "bursts"),
+    "digital": ("zeros", "held", "nan", "combs", "repeats", "bursts"),
     "tape": ("dropouts", "zeros", "nan"),
     "vinyl": ("clicks", "nan"),
     "voip": ("zeros", "held", "nan", "repeats", "dropouts", "bursts"),

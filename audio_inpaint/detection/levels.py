@@ -1,6 +1,4 @@
-"""Levels and odds: decibels, logistic steps, and what a sensitivity does to a probability."""
-
-from collections.abc import Sequence
+"""Levels and odds: decibels, smooth steps, and what a sensitivity does to a probability."""
 
 import numpy as np
 
@@ -32,15 +30,3 @@ def weighed(confidence: float, sensitivity: float) -> float:
     """
     odds = 3.0 ** (10 * (sensitivity - 0.5))
     return float(confidence * odds / (confidence * odds + 1 - confidence))
-
-
-def logistic(features: Sequence[float], constant: float, weights: np.ndarray) -> float:
-    """Return the probability that features speak for, by logistic regression on them and on their squares.
-
-    Args:
-        features: one number each.
-        constant: of the regression.
-        weights: (feature, 4), mean and deviation of each feature, its weight, and its square's.
-    """
-    normal = (np.asarray(features) - weights[:, 0]) / weights[:, 1]
-    return rise(constant + float(normal @ weights[:, 2] + normal**2 @ weights[:, 3]), 0.0, 1.0)

@@ -50,7 +50,7 @@ class Burg:
         for run, fill in zip(inner, fills, strict=True):
             filled[:, run.start : run.stop] = fill
         for run in runs:
-            if run not in inner:
+            if run.start == 0 or run.stop == len(gap):
                 filled[:, run.start : run.stop] = fill_edge(filled, run, order, width)
         return repaired(audio, gap, filled)
 

@@ -17,6 +17,7 @@ from audio_inpaint.methods.contract import alike, of_channels, silenced
 from audio_inpaint.methods.explanation import Explanation
 from audio_inpaint.methods.fill_level import missing_octaves
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
+from audio_inpaint.methods.janssen import woven
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
 from audio_inpaint.methods.recall.explaining import left_to_janssen
 from audio_inpaint.methods.recall.guides import Guides, guides_of
@@ -129,10 +130,18 @@ class Recall:
 
         Gaps are spread over as many processes as torch uses threads.
         """
-        known, lost, runs = audio.cpu(), gap.cpu().clone(), mask_gaps(gap)
-        runs = [run for run in runs if any(run.start < one.stop and one.start < run.stop for one in wanted)]
+        known, lost = audio.cpu(), gap.cpu().clone()
+        asked = gap_mask((Gap(one.start, one.stop) for one in wanted), len(gap))[0]
+        runs = [run for run in mask_gaps(gap) if asked[run.start : run.stop].any()]
         if not runs or not any(part.any() for part in known.split(_GLANCE, -1)):
             return known.clone().to(audio), [left_to_janssen(run) for run in runs]
+        if tiny := woven(lost, sample_rate):  # which has no surroundings that could be like others
+            threads = gap_mask(tiny, len(gap))[0]
+            known, lost = JANSSEN.restore(known, threads, sample_rate), lost & ~threads
+            told = [left_to_janssen(run) for run in runs if threads[run.start]]
+            rest = [run for run in runs if not threads[run.start]]
+            filled, others = self.restore(known, lost, sample_rate, rest, guides, also) if rest else (known, [])
+            return filled.to(audio), sorted([*told, *others], key=lambda one: one.gap.start)
         with one_thread() as cores:
             scene = Scene(self, known, lost, sample_rate, guides, also, runs)
             problems = scene.problems(runs)
