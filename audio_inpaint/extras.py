@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from audio_inpaint.errors import InputError
 
-TRAIN = ("jsonargparse", "lightning", "matplotlib", "tensorboard", "torchmetrics", "wandb", "webdataset")
+TRAIN = ("jsonargparse", "lightning", "matplotlib", "tensorboard", "torchaudio", "torchmetrics", "wandb", "webdataset")
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import numpy as np
 import soundfile
 import torch
 from torch import Tensor
-from torchaudio.functional import equalizer_biquad, gain, lowpass_biquad
+
+from audio_inpaint.extras import needed
 
 GAIN_DB = -20.0, 0.0
 BELLS = 3  # of the equaliser, each one octave wide or so
@@ -27,7 +28,13 @@ def augment(audio: Tensor, sample_rate: int, rng: np.random.Generator) -> Tensor
 
     Returns:
         as much audio of the same type, not above full scale.
+
+    Raises:
+        InputError: torchaudio is not installed.
     """
+    with needed():
+        from torchaudio.functional import equalizer_biquad, gain, lowpass_biquad
+
     changed = gain(audio.double(), float(rng.uniform(*GAIN_DB)))
     top = sample_rate / 2
     for hertz, decibels in zip(

@@ -3,6 +3,14 @@ import signal
 import pytest
 import torch
 
+# They start threads of autograd, after which a process cannot be forked to train: other tests come before them.
+LAST = ("test_compiled_networks.py", "test_devices.py")
+
+
+def pytest_collection_modifyitems(items):
+    """Move the tests of some files to the end."""
+    items.sort(key=lambda item: item.path.name in LAST)
+
 
 @pytest.fixture
 def one_thread():

@@ -264,9 +264,9 @@ def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, s
 
     run("fit", shards, tmp_path, *options)
 
-    assert [line.split(",")[0] for line in capfd.readouterr().err.splitlines()] == [
-        f"fit: step {step} of 8" for step in range(4, 9)
-    ]
+    said, *steps = capfd.readouterr().err.splitlines()
+    assert said == f"{tmp_path}: goes on from step 3"
+    assert [line.split(",")[0] for line in steps] == [f"fit: step {step} of 8" for step in range(4, 9)]
     assert_same_weights(tmp_path, trained)
     assert saved(tmp_path, "best")["global_step"] == saved(trained, "best")["global_step"]
     for name in ("loss", *SCORES):

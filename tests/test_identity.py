@@ -274,7 +274,7 @@ def test_a_fit_begins_with_weights_alone(trained, shards, tmp_path, monkeypatch,
         (["--model.init_args.net.init_args.channels=16"], "net.init_args.channels is 8 there and 16 here"),
         (["--ckpt_path=best"], "give one of them"),
         (["--init_from=nowhere.ckpt"], "there is no checkpoint nowhere.ckpt"),
-        ([f"--init_from={TINY}"], "is damaged, or no checkpoint"),
+        ([f"--init_from={TINY}"], "there is no network"),
     ],
 )
 def test_weights_that_cannot_be_begun_with_are_refused(trained, shards, tmp_path, capfd, options, message):

@@ -73,7 +73,7 @@ def test_what_is_expected_of_a_fixed_trial_is_pinned():
     """Slopes in another order move it by a decibel."""
     rehearsed, agreed, explained = evidence(trial(), 100)
     assert (rehearsed, agreed, explained) == pytest.approx((12.235655, 13.552951, 6.0206), abs=1e-3)
-    expected = Auto().expected(SimpleNamespace(width=400), Gap(500, 700), trial())
+    expected = Auto().expected(SimpleNamespace(width=400, is_long=lambda size: False), Gap(500, 700), trial())
     assert expected == pytest.approx(-2.79 + 0.342 * rehearsed + 0.495 * agreed + 0.223 * explained, abs=1e-6)
 
 

@@ -35,7 +35,7 @@ def test_known_samples_survive_a_container_that_is_misread(tmp_path, monkeypatch
 
 
 def test_wav_beyond_four_gigabytes_becomes_rf64():
-    kind = {"path": Path("a.flac"), "format": "FLAC", "subtype": "PCM_24", "channels": 2}
+    kind = {"path": Path("a.flac"), "format": "FLAC", "subtype": "PCM_24", "channels": 2, "sample_rate": 48000}
     assert target(SimpleNamespace(length=2**30, **kind), Path("b.wav")) == ("RF64", "PCM_24")
     assert target(SimpleNamespace(length=2**29, **kind), Path("b.wav")) == ("WAV", "PCM_24")
 

@@ -117,10 +117,11 @@ def test_the_search_leaves_a_margin_at_the_ends_and_spaces_matches():
     asked = []
     place.search = lambda *given: asked.append(given) or []
     context = Gap(9000 - WIDTH, 9800 + WIDTH)
-    place.matches(Gap(9000, 9800), context, Gap(0, 20_000), 1024)
+    run = Gap(9000, 9800)
+    place.matches(run, context, Gap(0, 20_000), 1024, run)
     span = Gap(9000 - 1024, 9800 + 1024)
     lags = (-context.start + MARGIN, 20_000 - context.stop - MARGIN)
-    assert asked == [(span, Gap(9000, 9800), lags, 16, 32)]
+    assert asked[0] == (span, run, lags, 16, 32)
 
 
 def test_a_match_at_the_very_start_is_read_whole_or_not_at_all():

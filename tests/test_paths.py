@@ -132,7 +132,7 @@ def test_a_benchmark_does_not_write_over_its_methods_and_refuses_bad_ones_before
     assert not list((here / "new").iterdir())
 
 
-def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch):
+def test_a_recording_is_opened_once_to_read_once_to_patch_and_once_for_its_header(here, monkeypatch):
     damaged(here / "in.wav")
     opened, sound, plain = [], soundfile.SoundFile, open
 
@@ -146,7 +146,7 @@ def test_a_recording_is_opened_once_to_read_and_once_to_patch(here, monkeypatch)
     monkeypatch.setattr(soundfile, "SoundFile", counted(sound))
     monkeypatch.setattr("builtins.open", counted(plain))
     assert run("inpaint", "in.wav", "-o", "out.wav", "--report", "--labels", "filled.txt") == 0
-    assert opened.count("in.wav") == 2
+    assert opened.count("in.wav") == 3
 
 
 def test_several_files_of_one_name_are_refused_before_any_work(here, capsys):

@@ -227,7 +227,7 @@ def make(tmp_path):
 
 def test_make_alone_lists_every_target_of_the_readme(make):
     listed = re.findall(r"^make ([\w-]+)", make().stdout, re.MULTILINE)
-    assert {"help", "demo", "demo-full", "test", "mutants", "docs", "lint", "clean"} == set(listed)
+    assert {"help", "demo", "demo-full", "test", "fuzz", "mutants", "docs", "lint", "clean"} == set(listed)
     used = commands("make")
     assert used
     assert [target for _, *targets in used for target in targets if target not in listed] == []
