@@ -190,3 +190,14 @@ def test_an_hour_is_aligned_in_little_memory():
     times = np.array([800.0, 2000.0, 3500.0])
     assert found.at(times) == pytest.approx((times - 700) * 4000 / 4001, abs=0.3 / 4000)
     assert peak < 100e6  # of which the changes of levels are 12 for each
+
+
+@pytest.mark.parametrize("seed", [0, 4, 7])
+def test_a_straight_clock_does_not_swing_across_a_long_gap(seed):
+    """Errors of the windows that are alike for a while, as music makes them, are no reason to."""
+    times = np.arange(10.3, 21.6, 0.05)
+    times = times[((times < 15) | (times > 17)) & ((times < 11) | (times > 11.5))]
+    errors = np.random.default_rng(seed).normal(size=len(times) + 8)
+    measured = 1.2e-6 * np.convolve(errors, np.ones(9) / 3, "valid")
+    across = smooth(times, measured, np.full(len(times), 2.5e-7)).at(np.linspace(15, 17, 50))
+    assert np.abs(across).max() < 2e-5  # a swing of 1e-4 and more before

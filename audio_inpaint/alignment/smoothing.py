@@ -62,7 +62,9 @@ def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Dev
     centre, extent = float(np.mean(times)), float(np.ptp(times)) or 1.0
     best = (-np.inf, np.zeros(len(times)), (0.0, 0.0, 0.0, 1.0))
     settings = [(slope, 0.0, 1.0) for slope in _SLOPES]
-    settings += [(_SLOPES[1], wander, pace * extent) for wander, pace in product(_WANDERS, _PACES)]
+    # A curve much larger than anything measured would swing wherever nothing was, as in a gap.
+    wanders = [wander for wander in _WANDERS if wander <= np.ptp(values)]
+    settings += [(_SLOPES[1], wander, pace * extent) for wander, pace in product(wanders, _PACES)]
     for setting in settings:
         kernel = (_CONSTANT, *setting)
         matrix = _covariance(times, times, centre, kernel)
