@@ -20,6 +20,8 @@ _WINDOW = 0.5  # seconds that are compared at each
 _ASTRAY = 0.04  # seconds that the rough line may be wrong there
 _SURE = 5.0  # height of a peak that is one
 _FEWEST = 0.3  # of the anchors, those that must have one
+_SOUGHT = 0.04  # seconds of the windows in which it is looked for where it wanders
+_SEEN = 0.3  # height of a peak there, over that of one that has all of the energy
 _CREEP = 0.05  # seconds of the windows in which the delay around a gap is measured
 _PASSES = 2
 _COPIED = 1 - 1e-4  # coherence, by gains alone and to the sample, of what is a copy
@@ -175,16 +177,16 @@ def around(ours: Sound, theirs: Sound, found: Clock, start: int, stop: int) -> C
 
 
 def _searched(ours: Sound, theirs: Sound, found: Clock, start: int, stop: int) -> Clock:
-    """Look for the delay in windows of a tenth of a second."""
+    """Look for the delay in windows so short that a wow of half a per cent does not smear what it is told by."""
     rate = ours.sample_rate
-    size, most, measured = round(0.1 * rate), round((4 * found.wander + 0.0002) * rate), []
+    size, most, measured = round(_SOUGHT * rate), round((4 * found.wander + 0.0002) * rate), []
     for first in range(start, stop - size + 1, size // 2):
         audio, lost = ours.around(first, first + size)
         if lost.any() or not audio.any():
             continue
         other, _ = read_at(theirs, found.at(np.arange(first - most, first + size + most) / rate), rate)
         late, height = delay(audio.numpy(), other.numpy())
-        if height > 0.7 * np.sqrt(2 * most) and abs(late) < most - 1:
+        if height > _SEEN * np.sqrt(2 * most) and abs(late) < most - 1:
             measured.append(((first + size / 2) / rate, late / rate))
     if len(measured) < 2:
         return found
