@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 # Around a gap, seconds and gaps that are read on each side: what a filter is fitted to, and as much around a rehearsal.
 _BESIDE, _GAPS = 0.7, 2
+_DOUBTFUL = 1e-4  # seconds by which its clock may be wrong: what is read there is no evidence
 _LONGEST = 8.0  # seconds that are aligned at once, unless one gap wants more: a clock wanders
 
 
@@ -74,9 +75,9 @@ class Reference:
         missing = torch.ones(self.sound.channels, stop - start, dtype=torch.bool)
         for first, last in _windows(gaps, ours.sample_rate, start, stop):
             local = around(ours, self.sound, self.clock, first, last)
-            moments = local.at(np.arange(first, last) / ours.sample_rate)
-            inside = slice(first - start, last - start)
-            audio[:, inside], missing[:, inside] = read_at(self.sound, moments, ours.sample_rate)
+            seconds, inside = np.arange(first, last) / ours.sample_rate, slice(first - start, last - start)
+            audio[:, inside], unread = read_at(self.sound, local.at(seconds), ours.sample_rate)
+            missing[:, inside] = unread | torch.from_numpy(local.doubt(seconds, self.clock) > _DOUBTFUL)
         return audio, missing
 
 

@@ -203,3 +203,17 @@ def test_a_straight_clock_does_not_swing_across_a_long_gap(seed):
     measured = 1.2e-6 * np.convolve(errors, np.ones(9) / 3, "valid")
     across = smooth(times, measured, np.full(len(times), 2.5e-7)).at(np.linspace(15, 17, 50))
     assert np.abs(across).max() < 2e-5  # a swing of 1e-4 and more before
+
+
+def test_a_curve_is_in_doubt_across_a_gap_that_it_may_turn_in_and_a_line_is_not():
+    times = np.arange(0, 6, 0.02)
+    wow = 7e-4 * np.sin(2 * np.pi * 0.7 * times)
+    known = (times < 2) | (times > 4)
+    curve = smooth(times[known], wow[known], np.full(known.sum(), 1e-6))
+    assert curve.doubt(np.array([1.0, 1.95, 4.05, 5.0])).max() < 2e-5
+    assert curve.doubt(np.array([3.0]))[0] > 1e-4
+    assert np.abs(curve.at(times) - wow)[known].max() < 5e-6
+    straight = smooth(
+        times[known], 1e-7 * np.random.default_rng(0).standard_normal(known.sum()), np.full(known.sum(), 1e-6)
+    )
+    assert straight.doubt(times).max() < 5e-6

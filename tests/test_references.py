@@ -74,6 +74,13 @@ def test_wow_of_a_tape():
     assert snr(repaired, *gaps[0]) > 25
 
 
+def test_wow_in_a_gap_longer_than_its_swing_is_no_evidence():
+    gaps = [(5 * RATE, 7 * RATE)]
+    tape = repair(damaged(gaps), gaps, RATE, references=[warped(AUDIO, 2e-3, 0.7)])
+    assert not any("reference" in one.label for one in tape.explanations)
+    assert np.array_equal(tape.audio, repair(damaged(gaps), gaps, RATE).audio)
+
+
 def test_an_unrelated_recording_changes_nothing():
     unrelated = programme(15, 2, seed=7)
     gaps = GAPS[:1]

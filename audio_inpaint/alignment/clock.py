@@ -51,6 +51,11 @@ class Clock:
         """Return the times in the other recording, in seconds."""
         return self.line.at(seconds) + sum(one.at(seconds) for one in self.deviations)
 
+    def doubt(self, seconds: np.ndarray, found: Clock) -> np.ndarray:
+        """Return the standard deviation in seconds of what was measured anew, `found` being the clock over all."""
+        anew = self.deviations[len(found.deviations) :]
+        return np.sqrt(sum((one.doubt(seconds) ** 2 for one in anew), np.zeros(len(seconds))))
+
     def but_for(self, deviation: Deviation) -> Clock:
         """Return the clock with one more deviation."""
         return replace(self, deviations=(*self.deviations, deviation))

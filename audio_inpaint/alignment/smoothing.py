@@ -7,7 +7,7 @@ from itertools import product
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, solve_triangular
 
 # What is expected of a deviation before it is measured: a constant, a slope and a wander of some size, in seconds, and
 # how fast it wanders, as a share of the time over which it was measured. The likeliest of them is taken.
@@ -27,12 +27,14 @@ class Deviation:
         times: where it was measured, (place,).
         weights: of the kernel at each of them, (place,).
         kernel: constant, slope, wander (s), pace (s).
+        factor: Cholesky's, lower, of the covariance of what was measured, (place, place).
     """
 
     centre: float
     times: np.ndarray
     weights: np.ndarray
     kernel: tuple[float, float, float, float]
+    factor: np.ndarray
 
     def at(self, seconds: np.ndarray) -> np.ndarray:
         """Return the deviation in seconds."""
@@ -46,6 +48,17 @@ class Deviation:
         curve = wander**2 * np.exp(-0.5 * ((points[:, None] - self.times) / pace) ** 2) @ self.weights
         return line + CubicSpline(points, curve)(seconds)
 
+    def doubt(self, seconds: np.ndarray) -> np.ndarray:
+        """Return the standard deviation of the curve in seconds; that of a mere line counts as none."""
+        constant, slope, wander, pace = self.kernel
+        if not wander or not np.size(seconds):
+            return np.zeros(np.shape(seconds))
+        points = np.linspace(np.min(seconds), np.max(seconds), 2 + int(_FINE * np.ptp(seconds) / pace))
+        seen = _covariance(points, self.times, self.centre, self.kernel)
+        known = np.square(solve_triangular(self.factor, seen.T, lower=True)).sum(0)
+        before = constant**2 + slope**2 * (points - self.centre) ** 2 + wander**2
+        return np.interp(seconds, points, np.sqrt((before - known).clip(0)))
+
 
 def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Deviation:
     """Draw a smooth curve through measured values by the Gaussian process that makes them likeliest.
@@ -58,9 +71,9 @@ def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Dev
     Source: Rasmussen and Williams, 2006, "Gaussian Processes for Machine Learning", algorithm 2.1.
     """
     if not len(times):
-        return Deviation(0.0, np.zeros(0), np.zeros(0), (0.0, 0.0, 0.0, 1.0))
+        return Deviation(0.0, np.zeros(0), np.zeros(0), (0.0, 0.0, 0.0, 1.0), np.zeros((0, 0)))
     centre, extent = float(np.mean(times)), float(np.ptp(times)) or 1.0
-    best = (-np.inf, np.zeros(len(times)), (0.0, 0.0, 0.0, 1.0))
+    best = (-np.inf, np.zeros(len(times)), (0.0, 0.0, 0.0, 1.0), np.eye(len(times)))
     settings = [(slope, 0.0, 1.0) for slope in _SLOPES]
     # A curve much larger than anything measured would swing wherever nothing was, as in a gap.
     wanders = [wander for wander in _WANDERS if wander <= np.ptp(values)]
@@ -76,8 +89,8 @@ def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Dev
         weights = cho_solve(factor, values)
         likelihood = -0.5 * values @ weights - np.log(np.diag(factor[0])).sum()
         if likelihood > best[0]:
-            best = (likelihood, weights, kernel)
-    return Deviation(centre, np.asarray(times), best[1], best[2])
+            best = (likelihood, weights, kernel, np.tril(factor[0]))
+    return Deviation(centre, np.asarray(times), *best[1:])
 
 
 def _covariance(ones: np.ndarray, others: np.ndarray, centre: float, kernel: tuple[float, ...]) -> np.ndarray:
