@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from test_cli import run
+from test_pipes import COMMAND, ENVIRONMENT
 
 RATE, START, STOP = 44100, 44100, 44100 + 882
 needs_ffmpeg = pytest.mark.skipif(not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="needs ffmpeg")
@@ -94,6 +95,39 @@ def test_a_video_gets_its_sound_repaired_and_keeps_all_else(here):
     assert [one["codec_type"] for one in probed("out.mp4")["streams"]] == ["video", "audio", "audio"]
     assert probed("out.mp4")["streams"][1]["tags"]["language"] == "fra"
     assert probed("out.mp4")["format"]["tags"]["title"] == "Film"
+
+
+@pytest.fixture
+def film(here):
+    """A video with sound from the beginning, MPEG-4 and AAC."""
+    picture = ("-f", "lavfi", "-i", "testsrc=duration=3:size=64x48:rate=10")
+    ffmpeg(*picture, "-i", "plain.wav", "-c:v", "mpeg4", "-c:a", "aac", "film.mp4")
+    return here
+
+
+@needs_ffmpeg
+def test_a_video_is_kept_by_another_format_that_holds_it(film, capsys):
+    assert run("inpaint", "film.mp4", "-o", "out.mkv", "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert "not kept" not in capsys.readouterr().out
+    assert [one["codec_type"] for one in probed("out.mkv")["streams"]] == ["video", "audio"]
+    assert filled("out.mkv")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["out.webm", "out.m4a"])
+def test_a_video_without_room_in_another_format_is_named(film, capsys, name):
+    assert run("inpaint", "film.mp4", "-o", name, "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert f"{name}: not kept: the video" in capsys.readouterr().out
+    assert [one["codec_type"] for one in probed(name)["streams"]] == ["audio"]
+
+
+@needs_ffmpeg
+def test_a_video_from_a_pipe_is_kept(film):
+    command = [*COMMAND, "-", "-o", "out.mp4", "--gaps", "0.995-1.025"]
+    with open("film.mp4", "rb") as file:
+        subprocess.run([*command, "--method", "janssen"], stdin=file, check=True, env=ENVIRONMENT)
+    assert packets("out.mp4", "v") == packets("film.mp4", "v")
+    assert filled("out.mp4")
 
 
 @needs_ffmpeg

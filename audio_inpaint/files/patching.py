@@ -116,13 +116,13 @@ def _named(lost: Sequence[str]) -> list[str]:
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
-    arguments, notes = encoding(reader.path, output, reader.channels)
+    arguments, notes, lost = encoding(reader.path, output, reader.channels)
     with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
         wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
             container = "RF64" if reader.length * reader.channels > 1 << 29 else "WAV"
             _stream(reader, source, wav, container, "FLOAT", fills, gain)
-            lost = [] if reader.format == MEDIA else beside_sound(source, reader.format)
+            lost += [] if reader.format == MEDIA else beside_sound(source, reader.format)
         remuxed(reader.path, wav, temporary, arguments)
     return notes + _named(lost)
 
