@@ -64,7 +64,7 @@ def decoded(path: Path) -> Iterator[Path]:
     streams(path)
     with temporary_folder() as folder:
         wav = folder / "decoded.wav"
-        _run(["-i", _name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
+        ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
         yield wav
 
 
@@ -74,7 +74,7 @@ def streams(path: Path) -> list[dict]:
     Raises:
         InputError: the file cannot be read, or there is no sound in it.
     """
-    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", _name(path)]
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", file_name(path)]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     try:
         found = json.loads(done.stdout).get("streams", [])
@@ -181,35 +181,29 @@ def _takes(source: Path, maps: list[str], output: Path) -> bool:
         silence = ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"]
         made = folder / f"tried{output.suffix}"
         try:
-            _run(["-i", _name(source), *silence, *maps, "-t", "0.1", str(made)], source)
+            ffmpeg(["-i", file_name(source), *silence, *maps, "-t", "0.1", str(made)], source)
         except InputError:
             return False
     return True
 
 
-def remuxed(source: Path, wav: Path, output: Path, arguments: list[str]) -> None:
-    """Write a file with repaired sound, and with everything else of the source if it is such a file too.
+def ffmpeg(arguments: list[str], path: Path) -> None:
+    """Run ffmpeg, which overwrites its output.
 
     Args:
-        source: the input, whose other streams, tags and chapters are copied.
-        wav: the repaired sound.
-        output: the file.
-        arguments: as `encoding` has them.
+        arguments: its own.
+        path: the file that a failure is blamed on.
 
     Raises:
-        InputError: ffmpeg cannot write this.
+        InputError: it fails.
     """
-    _run(["-i", _name(source), "-i", str(wav), *arguments, str(output)], source)
-
-
-def _run(arguments: list[str], path: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise InputError(f"ffmpeg cannot do this with {path}: {_reason(done.stderr)}")
 
 
-def _name(path: Path) -> str:
+def file_name(path: Path) -> str:
     """Return a file's name as ffmpeg takes it, never for an option or a protocol."""
     return f"file:{os.fspath(path.absolute())}"
 
