@@ -8,7 +8,9 @@ import subprocess
 import numpy as np
 import pytest
 import soundfile
+from scipy.signal import correlate
 from test_cli import run
+from test_pipes import COMMAND, ENVIRONMENT
 
 RATE, START, STOP = 44100, 44100, 44100 + 882
 needs_ffmpeg = pytest.mark.skipif(not (shutil.which("ffmpeg") and shutil.which("ffprobe")), reason="needs ffmpeg")
@@ -94,6 +96,108 @@ def test_a_video_gets_its_sound_repaired_and_keeps_all_else(here):
     assert [one["codec_type"] for one in probed("out.mp4")["streams"]] == ["video", "audio", "audio"]
     assert probed("out.mp4")["streams"][1]["tags"]["language"] == "fra"
     assert probed("out.mp4")["format"]["tags"]["title"] == "Film"
+
+
+@pytest.fixture
+def film(here):
+    """A video with sound from the beginning, MPEG-4 and AAC."""
+    picture = ("-f", "lavfi", "-i", "testsrc=duration=3:size=64x48:rate=10")
+    ffmpeg(*picture, "-i", "plain.wav", "-c:v", "mpeg4", "-c:a", "aac", "film.mp4")
+    return here
+
+
+@needs_ffmpeg
+def test_a_video_is_kept_by_another_format_that_holds_it(film, capsys):
+    assert run("inpaint", "film.mp4", "-o", "out.mkv", "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert "not kept" not in capsys.readouterr().out
+    assert [one["codec_type"] for one in probed("out.mkv")["streams"]] == ["video", "audio"]
+    assert filled("out.mkv")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("name", ["out.webm", "out.m4a"])
+def test_a_video_without_room_in_another_format_is_named(film, capsys, name):
+    assert run("inpaint", "film.mp4", "-o", name, "--gaps", "0.995-1.025", "--method", "janssen") == 0
+    assert f"{name}: not kept: the video" in capsys.readouterr().out
+    assert [one["codec_type"] for one in probed(name)["streams"]] == ["audio"]
+
+
+@needs_ffmpeg
+def test_a_video_from_a_pipe_is_kept(film):
+    command = [*COMMAND, "-", "-o", "out.mp4", "--gaps", "0.995-1.025"]
+    with open("film.mp4", "rb") as file:
+        subprocess.run([*command, "--method", "janssen"], stdin=file, check=True, env=ENVIRONMENT)
+    assert packets("out.mp4", "v") == packets("film.mp4", "v")
+    assert filled("out.mp4")
+
+
+def lag(later, earlier):
+    """By how many samples one recording comes later than another."""
+    return int(correlate(later[:, 0], earlier[:, 0], "full", "fft").argmax()) - len(earlier) + 1
+
+
+def placed(path):
+    """The sound as a player has it, from the beginning of the film on."""
+    ffmpeg("-i", path, "-map", "0:a:0", "-af", "aresample=async=1:first_pts=0", "-c:a", "pcm_f32le", "placed.wav")
+    return soundfile.read("placed.wav", always_2d=True)[0]
+
+
+@pytest.fixture
+def noises(here):
+    """Noise with a gap, of two channels and of six, and a film without sound."""
+    noise = np.random.default_rng(3).normal(0, 0.1, 3 * RATE)
+    noise[START:STOP] = 0
+    for name, channels in (("two.wav", 2), ("six.wav", 6)):
+        soundfile.write(name, np.repeat(noise[:, None], channels, 1), RATE, subtype="FLOAT")
+    ffmpeg("-f", "lavfi", "-i", "testsrc=duration=3:size=64x48:rate=10", "-c:v", "mpeg4", "mute.mp4")
+    return here
+
+
+def film_of(sound, codec, name, start=0.0):
+    """Put a sound beside the film that has none."""
+    delayed = ("-itsoffset", start, "-i", sound)
+    ffmpeg("-i", "mute.mp4", *delayed, "-map", "0:v", "-map", "1:a", "-c:v", "copy", "-c:a", codec, name)
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "codec", "output"),
+    [("in.mp4", "aac", "out.mp4"), ("in.mkv", "libopus", "out.mkv"), ("in.mov", "pcm_s16le", "out.mkv")],
+)
+def test_sound_that_begins_after_the_picture_stays_where_it_was(noises, name, codec, output):
+    film_of("two.wav", codec, name, 0.476)
+    assert run("inpaint", name, "-o", output, "--gaps", "1-1.02", "--method", "burg") == 0
+    assert abs(lag(placed(output), placed(name))) < 0.003 * RATE  # containers round times to 1 ms
+    assert [one["codec_type"] for one in probed(output)["streams"]] == ["video", "audio"]
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(
+    ("name", "codec", "sound"),
+    [
+        ("in.avi", "libmp3lame", "two.wav"),
+        ("in.wma", "wmav2", "two.wav"),
+        ("in.mp2", "mp2", "two.wav"),
+        ("in.ac3", "ac3", "two.wav"),
+        ("in.mkv", "ac3", "six.wav"),
+    ],
+)
+def test_what_codecs_delay_is_made_up_for(noises, name, codec, sound):
+    if name in ("in.avi", "in.mkv"):
+        film_of(sound, codec, name)
+    else:
+        ffmpeg("-i", sound, "-c:a", codec, name)
+    output = name.replace("in", "out")
+    assert run("inpaint", name, "-o", output, "--gaps", "1-1.02", "--method", "burg") == 0
+    before, after = (decoded(path) for path in (name, output))
+    assert lag(after, before) == 0
+
+
+@needs_ffmpeg
+def test_what_codecs_swallow_of_the_beginning_is_said(noises, capsys):
+    assert run("inpaint", "two.wav", "-o", "out.mp2", "--gaps", "1-1.02", "--method", "burg") == 0
+    assert "out.mp2: the first 10.9 ms of the sound are lost in mp2" in capsys.readouterr().out
+    assert lag(decoded("out.mp2"), soundfile.read("two.wav")[0]) == 0
 
 
 @needs_ffmpeg

@@ -31,6 +31,8 @@ _ENCODERS = {
 }  # fmt: skip
 _STREAMS = {"audio": "a further sound", "subtitle": "the subtitles"}
 _LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
+_VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".3gp")  # the others are of sound by their names
+_COPIED = ("video", "audio", "subtitle", "attachment")
 
 
 def is_media(path: str | Path) -> bool:
@@ -62,7 +64,7 @@ def decoded(path: Path) -> Iterator[Path]:
     streams(path)
     with temporary_folder() as folder:
         wav = folder / "decoded.wav"
-        _run(["-i", _name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
+        ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
         yield wav
 
 
@@ -72,7 +74,7 @@ def streams(path: Path) -> list[dict]:
     Raises:
         InputError: the file cannot be read, or there is no sound in it.
     """
-    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", _name(path)]
+    command = ["ffprobe", "-v", "error", "-show_streams", "-of", "json", file_name(path)]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     try:
         found = json.loads(done.stdout).get("streams", [])
@@ -87,18 +89,23 @@ def streams(path: Path) -> list[dict]:
 
 def beside_audio(path: Path) -> list[str]:
     """Name the streams of a file that are not its first sound."""
-    found, heard = [], False
-    for one in streams(path):
-        if one["codec_type"] == "audio" and not heard:
-            heard = True
-        elif one.get("disposition", {}).get("attached_pic"):
-            found.append("the picture")
-        else:
-            found.append(_STREAMS.get(one["codec_type"], f"the {one['codec_type']}"))
-    return list(dict.fromkeys(found))
+    found = streams(path)
+    own = _first_sound(found)
+    return list(dict.fromkeys(_spoken(one) for one in found if one is not own))
 
 
-def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list[str]]:
+def _first_sound(found: list[dict]) -> dict:
+    return next(one for one in found if one["codec_type"] == "audio")
+
+
+def _spoken(stream: dict) -> str:
+    """Name a stream as people do."""
+    if stream.get("disposition", {}).get("attached_pic"):
+        return "the picture"
+    return _STREAMS.get(stream["codec_type"], f"the {stream['codec_type']}")
+
+
+def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list[str], list[str]]:
     """Choose how the repaired sound is written.
 
     Args:
@@ -107,8 +114,8 @@ def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list
         channels: of the sound.
 
     Returns:
-        Arguments of ffmpeg, whose first input is the source and whose second one is the sound; and a line that the user
-        should read about what is encoded anew.
+        Arguments of ffmpeg, whose first input is the source and whose second one is the sound; a line that the user
+        should read about what is encoded anew; and the streams that the output has no room for.
 
     Raises:
         InputError: ffmpeg is missing, or cannot write this.
@@ -117,9 +124,10 @@ def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list
         raise InputError(f"{output.suffix} files are written by ffmpeg, which is not installed: name a .wav output")
     if output.suffix.lower() != source.suffix.lower():
         said = [f"the sound is encoded by ffmpeg ({output.suffix[1:]}), which changes all samples a little"]
-        return ["-map", "1:a:0", "-map_metadata", "0", "-b:a", str(_RATE * channels)], said
+        maps, lost = _kept(source, output) if is_media(source) else (["-map", "1:a:0"], [])
+        return [*maps, "-map_metadata", "0", "-b:a:0", str(_RATE * channels)], said, lost
     found = streams(source)
-    own = next(one for one in found if one["codec_type"] == "audio")
+    own = _first_sound(found)
     codec = own["codec_name"]
     encoder = codec if codec.startswith("pcm_") else _ENCODERS.get(codec)
     if encoder is None:
@@ -128,40 +136,74 @@ def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list
     for one in found:  # everything in its place
         if one is own:
             arguments += ["-map", "1:a:0"]
-        elif one["codec_type"] in ("video", "audio", "subtitle", "attachment"):
+        elif one["codec_type"] in _COPIED:
             arguments += ["-map", f"0:{one['index']}"]
     if language := own.get("tags", {}).get("language"):
         arguments += ["-metadata:s:a:0", f"language={language}"]
     if codec.startswith(_LOSSLESS):
-        return [*arguments, *(["-sample_fmt:a:0", own["sample_fmt"]] if own.get("sample_fmt") else [])], []
+        return [*arguments, *(["-sample_fmt:a:0", own["sample_fmt"]] if own.get("sample_fmt") else [])], [], []
     rate = int(own.get("bit_rate") or 0) or _RATE * channels
     said = [f"the sound is encoded anew ({codec}), which changes all samples a little: a .wav output keeps them"]
-    return [*arguments, "-b:a:0", str(max(rate, 16_000 * channels))], said
+    return [*arguments, "-b:a:0", str(max(rate, 16_000 * channels))], said, []
 
 
-def remuxed(source: Path, wav: Path, output: Path, arguments: list[str]) -> None:
-    """Write a file with repaired sound, and with everything else of the source if it is such a file too.
+def _kept(source: Path, output: Path) -> tuple[list[str], list[str]]:
+    """Find what of a file goes into one of another format as it is.
+
+    Returns:
+        Arguments of ffmpeg that put the new sound in the place of the old one, and the names of what has no room.
+    """
+    found, kept, lost = streams(source), [], []
+    own = _first_sound(found)
+    for one in found:
+        picture = one.get("disposition", {}).get("attached_pic")
+        wanted = one is own or (one["codec_type"] in _COPIED and (picture or output.suffix.lower() in _VIDEOS))
+        if wanted and (one is own or _takes(source, _maps([own, one], own), output)):
+            kept.append(one)
+        else:
+            lost.append(_spoken(one))
+    return _maps(kept, own), list(dict.fromkeys(lost))
+
+
+def _maps(kept: list[dict], own: dict) -> list[str]:
+    """Return ffmpeg's arguments for copies of streams, and for the new sound, which is encoded, instead of the own."""
+    arguments, sounds = [], 0
+    for one in kept:
+        arguments += ["-map", "1:a:0" if one is own else f"0:{one['index']}"]
+        sounds += one["codec_type"] == "audio"
+    copied = ["v", "s", "t", *(f"a:{number}" for number in range(1, sounds))]
+    return arguments + [word for name in copied for word in (f"-c:{name}", "copy")] if len(kept) > 1 else arguments
+
+
+def _takes(source: Path, maps: list[str], output: Path) -> bool:
+    """Try the first moment of some streams of a file in another format, beside silence."""
+    with temporary_folder() as folder:
+        silence = ["-f", "lavfi", "-i", "anullsrc=r=48000:cl=stereo"]
+        made = folder / f"tried{output.suffix}"
+        try:
+            ffmpeg(["-i", file_name(source), *silence, *maps, "-t", "0.1", str(made)], source)
+        except InputError:
+            return False
+    return True
+
+
+def ffmpeg(arguments: list[str], path: Path) -> None:
+    """Run ffmpeg, which overwrites its output.
 
     Args:
-        source: the input, whose other streams, tags and chapters are copied.
-        wav: the repaired sound.
-        output: the file.
-        arguments: as `encoding` has them.
+        arguments: its own.
+        path: the file that a failure is blamed on.
 
     Raises:
-        InputError: ffmpeg cannot write this.
+        InputError: it fails.
     """
-    _run(["-i", _name(source), "-i", str(wav), *arguments, str(output)], source)
-
-
-def _run(arguments: list[str], path: Path) -> None:
     command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise InputError(f"ffmpeg cannot do this with {path}: {_reason(done.stderr)}")
 
 
-def _name(path: Path) -> str:
+def file_name(path: Path) -> str:
     """Return a file's name as ffmpeg takes it, never for an option or a protocol."""
     return f"file:{os.fspath(path.absolute())}"
 

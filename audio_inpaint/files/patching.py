@@ -21,10 +21,11 @@ from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, fi
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, bits_of, create, sound_name, spoken, stored, target
 from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
-from audio_inpaint.files.media import MEDIA, beside_audio, encoding, remuxed
+from audio_inpaint.files.media import MEDIA, beside_audio, encoding
 from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
+from audio_inpaint.files.remuxing import remuxed
 from audio_inpaint.files.room import Widened
 from audio_inpaint.gaps import Gap, mask_gaps
 
@@ -116,14 +117,14 @@ def _named(lost: Sequence[str]) -> list[str]:
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
-    arguments, notes = encoding(reader.path, output, reader.channels)
+    arguments, notes, lost = encoding(reader.path, output, reader.channels)
     with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
         wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
             container = "RF64" if reader.length * reader.channels > 1 << 29 else "WAV"
             _stream(reader, source, wav, container, "FLOAT", fills, gain)
-            lost = [] if reader.format == MEDIA else beside_sound(source, reader.format)
-        remuxed(reader.path, wav, temporary, arguments)
+            lost += [] if reader.format == MEDIA else beside_sound(source, reader.format)
+        notes = notes + remuxed(reader.path, wav, temporary, arguments)
     return notes + _named(lost)
 
 
