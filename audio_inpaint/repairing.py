@@ -185,7 +185,7 @@ def repair_file(
         path: the damaged file.
         output: the file to write; its suffix names the format.
         gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36", "2.0+0.015" for an insertion), the path of
-            a label track or CSV file; None detects them.
+            a label track or CSV file, of which a column file tells whose gaps they are; None detects them.
         method: as `repair` takes it.
         references: as `repair` takes them.
         also: as `repair` takes them.
@@ -260,7 +260,7 @@ def prepared(reader: Reader, given: Any) -> tuple[Reader, list[Gap]]:
     elif isinstance(given, str | Path):
         from audio_inpaint.gap_files import resolve_gaps
 
-        given = resolve_gaps(str(given), reader.sample_rate, reader.length)
+        given = resolve_gaps(str(given), reader.sample_rate, reader.length, reader.path)
     shape = reader.length, reader.channels, reader.sample_rate
     insertions, given = parted(given)
     gaps = as_gaps(given, *shape)

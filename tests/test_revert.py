@@ -207,7 +207,7 @@ def test_a_gap_of_all_channels_is_rejected_in_one(here):
     ("given", "words"),
     [
         (["--accept", "gone.txt"], "there is no file gone.txt"),
-        (["--accept", "empty.txt"], "empty.txt holds no gap"),
+        (["--accept", "empty.txt"], "empty.txt lists no gap that would be filled"),
         (["--accept", "plain.txt"], "plain.txt accepts no gap"),
         (["--accept", "empty.txt", "--gaps", "1:2"], "--accept is a list of gaps like --gaps: give one of them"),
     ],

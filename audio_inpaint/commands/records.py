@@ -126,9 +126,9 @@ def judged(path: str, reader: Reader) -> Chosen:
     from audio_inpaint.insertions import moved_gap, parted
     from audio_inpaint.repairing import prepared
 
-    labels = read_labels(path, reader.sample_rate, reader.length)
+    labels = read_labels(path, reader.sample_rate, reader.length, reader.path)
     if not labels:
-        raise InputError(f"{path} holds no gap: save the labels of the report's page, or name the gaps with --gaps")
+        return Chosen(reader, [], [], [])
     accepted = [one for one, text in labels if text.lower().startswith("accept")]
     if not accepted:
         raise InputError(f"{path} accepts no gap: let the labels of those that are to be filled begin with accept")
