@@ -9,7 +9,7 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
 from audio_inpaint.files.formats import FORMATS
 from audio_inpaint.files.media import installed, is_media
-from audio_inpaint.files.paths import Paths
+from audio_inpaint.files.paths import Paths, identity
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,29 @@ def outputs(files: Sequence[Input], output: str, several: bool, paths: Paths, su
         _in_tree(place, one, paths) / f"{name.stem}{suffix}{name.suffix}"
         for one, name in zip(files, names, strict=True)
     ]
+
+
+def earlier_outputs(files: Sequence[Input], output: str, suffix: str, named: Sequence[str]) -> dict[Path, Path]:
+    """Find the inputs that are outputs of others, written by an earlier run into the folder that is read.
+
+    Args:
+        files: the inputs.
+        output: a folder, as `outputs` takes it for several inputs.
+        suffix: as `outputs` takes it.
+        named: what the user named; a file among it is never left out, nor is one that would be its own output.
+
+    Returns:
+        Each such file, with the one whose output it is.
+    """
+    places = [identity(one.file) for one in files]
+    targets = [identity(target) for target in outputs(files, output, True, Paths(), suffix)]
+    made = {target: one.file for one, place, target in zip(files, places, targets, strict=True) if place != target}
+    chosen = set(map(Path, named))
+    return {
+        one.file: made[place]
+        for one, place, target in zip(files, places, targets, strict=True)
+        if place in made and place != target and one.file not in chosen
+    }
 
 
 def _in_tree(place: Path, one: Input, paths: Paths) -> Path:
