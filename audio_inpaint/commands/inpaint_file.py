@@ -48,7 +48,8 @@ def repair_job(
             if not several and listed:
                 raise InputError(f"{job.gaps} lists no gap that would be filled")
             if not several:
-                raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
+                most = "" if choice.longest is None else f" of up to {choice.longest:g} ms, as --max-gap says,"
+                raise InputError(f"no gap{most} was found in {job.file}: name the gaps with --gaps")
             print(f"{job.file}: no gap{f' in {job.gaps}' if listed else ''}, nothing written")
             if arguments.json:
                 print(json.dumps({"input": {"path": str(job.file)}, "gaps": []}), file=arguments.told, flush=True)
