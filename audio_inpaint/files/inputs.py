@@ -7,8 +7,7 @@ from pathlib import Path
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
-from audio_inpaint.files.formats import FORMATS
-from audio_inpaint.files.media import installed, is_media
+from audio_inpaint.files.formats import FORMATS, suffixes
 from audio_inpaint.files.paths import Paths, identity
 
 
@@ -39,21 +38,21 @@ def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], 
         InputError: a folder without audio files, or one that cannot be read.
     """
     found: list[Input] = []
-    folder = False
+    folder, readable = False, suffixes()
     for name in map(Path, names):
         if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
             found.append(Input(name))
             continue
         folder = True
-        own = list(_in_folder(name, recursive))
+        own = list(_in_folder(name, recursive, readable))
         found += own
         if not own:
             below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)}){below}")
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(readable)}){below}")
     return found, folder or len(found) > 1
 
 
-def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
+def _in_folder(name: Path, recursive: bool, readable: Sequence[str]) -> Iterator[Input]:
     def refuse(error: OSError) -> None:
         raise InputError(f"the folder {error.filename} cannot be read: {reason(error)}")
 
@@ -61,7 +60,7 @@ def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
         folders[:] = sorted(one for one in folders if not one.startswith(".")) if recursive else []
         # Hidden files are other programs' leavings, such as the ._ files of macOS.
         for file in sorted(Path(place, one) for one in files if not one.startswith(".")):
-            if (file.suffix.lower() in FORMATS or (is_media(file) and installed())) and file.is_file():
+            if file.suffix.lower() in readable and file.is_file():
                 yield Input(file, file.parent.relative_to(name))
 
 
