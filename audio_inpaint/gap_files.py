@@ -5,11 +5,13 @@ import math
 import os
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
+from audio_inpaint.files.paths import identity
 from audio_inpaint.gaps import Gap, check_gaps
 from audio_inpaint.insertions import Insertion, parted
 from audio_inpaint.marker_files import read_markers
@@ -40,18 +42,23 @@ def parse_gaps(text: str, sample_rate: int, length: int | None = None) -> list[G
     return gaps
 
 
-def read_gaps(path: str | Path, sample_rate: int, length: int | None = None) -> list[Gap | Insertion]:
+def read_gaps(
+    path: str | Path, sample_rate: int, length: int | None = None, recording: str | Path | None = None
+) -> list[Gap | Insertion]:
     """Reads the gaps and insertions of a file that `read_labels` reads."""
-    return [gap for gap, _ in read_labels(path, sample_rate, length)]
+    return [gap for gap, _ in read_labels(path, sample_rate, length, recording)]
 
 
-def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -> list[tuple[Gap | Insertion, str]]:
-    """Reads a CSV with the header start,end[,channel,text], an Audacity label track, or what `read_markers` reads.
+def read_labels(
+    path: str | Path, sample_rate: int, length: int | None = None, recording: str | Path | None = None
+) -> list[tuple[Gap | Insertion, str]]:
+    """Reads a CSV, [file,]start,end[,channel,text], an Audacity label track, or what `read_markers` reads.
 
     Times are seconds, the CSV's channel counts from 1, and a label ending in " ch2" is a gap of channel 2 alone. A
     label that ends where it begins, a point, means 1 ms on each side. A text with "insert 15 ms" inserts so much at the
-    label's start; if it has an extent, that is lost too. An empty file holds no gaps. Returns each gap and insertion
-    with its text. Raises InputError naming the line that cannot be read.
+    label's start; if it has an extent, that is lost too. An empty file holds no gaps. Of a CSV with a column file, the
+    rows of `recording` are read; there may be none. Returns each gap and insertion with its text. Raises
+    InputError naming the line that cannot be read.
     """
     if (markers := read_markers(path, sample_rate)) is not None:
         return markers
@@ -63,9 +70,10 @@ def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -
     lines = [(number, line) for number, line in lines if line.strip()]
     if not lines:
         return []
-    is_csv = re.match(r"\s*\"?start\"?\s*[,;\t]", lines[0][1], re.IGNORECASE)
+    is_csv = re.match(r"\s*\"?(?:file|start)\"?\s*[,;\t]", lines[0][1], re.IGNORECASE)
+    rows = _csv_rows(lines, path, recording) if is_csv else _label_rows(lines, path)
     gaps: list[tuple[Gap | Insertion, str]] = []
-    for number, start, stop, channel, text in _csv_rows(lines, path) if is_csv else _label_rows(lines, path):
+    for number, start, stop, channel, text in rows:
         try:
             if found := _INSERTING.match(text.strip()):
                 gaps.append((_inserted(start, found[1], found[2].lower(), sample_rate), text))
@@ -81,13 +89,15 @@ def read_labels(path: str | Path, sample_rate: int, length: int | None = None) -
     return gaps
 
 
-def resolve_gaps(spec: str, sample_rate: int, length: int) -> list[Gap | Insertion]:
+def resolve_gaps(
+    spec: str, sample_rate: int, length: int, recording: str | Path | None = None
+) -> list[Gap | Insertion]:
     """Turns what the user gave, a gap file where one of that name exists and a typed list otherwise, to checked gaps.
 
-    Insertions come first, as they are. `length` is the file's, in samples. Raises InputError.
+    Insertions come first, as they are. `length` is the recording's, in samples. Raises InputError.
     """
     if os.path.isfile(spec):  # unlike Path's, it does not mind a list that is too long for a name
-        gaps = read_gaps(spec, sample_rate, length)
+        gaps = read_gaps(spec, sample_rate, length, recording)
     elif re.search(r"[/\\]|[A-Za-z]{2}", spec):
         raise InputError(f"there is no gap file {_shown(spec)}; give an existing one, or {_EXAMPLE}")
     else:
@@ -203,16 +213,27 @@ def _text_lines(file: TextIO, path: str | Path) -> Iterator[str]:
         yield line
 
 
-def _csv_rows(lines: list[tuple[int, str]], path: str | Path) -> Iterator[tuple[int, str, str, str, str]]:
+def _csv_rows(
+    lines: list[tuple[int, str]], path: str | Path, recording: str | Path | None
+) -> Iterator[tuple[int, str, str, str, str]]:
     delimiter = re.search(r"[,;\t]", lines[0][1])[0]
     names = [name.strip().lower() for name in next(csv.reader([lines[0][1]], delimiter=delimiter))]
-    if "end" not in names:
+    if not {"start", "end"} <= set(names):
         raise InputError(f"{path}, line {lines[0][0]}: the header needs the columns start,end")
+    if "file" in names and recording is None:
+        raise InputError(f"{path} lists gaps of files, in its column file: give a list of one recording")
+
+    @cache
+    def ours(file: str) -> bool:
+        return identity(file) == identity(recording)
+
     for number, line in lines[1:]:
         cells = next(csv.reader([line], delimiter=delimiter))
         row = dict(zip(names, cells, strict=False))
-        if "end" not in row or len(cells) > len(names):
+        if not {"start", "end"} <= set(row) or len(cells) > len(names):
             raise InputError(f"{path}, line {number}: {_shown(line)} does not have the header's {len(names)} columns")
+        if "file" in names and not ours(row["file"]):
+            continue
         yield number, row["start"], row["end"], row.get("channel", ""), row.get("text", "")
 
 

@@ -145,6 +145,7 @@ class FileRepair:
         references: how each of them fits, one line each.
         insertions: what makes the file longer than the damaged one, in samples of that one.
         also: what was searched of further recordings, and how many fills draw on them, one line each.
+        rejected: what of the gaps stays as it is.
 
     >>> import soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
@@ -164,6 +165,12 @@ class FileRepair:
     references: list[str] = field(default_factory=list)
     also: list[str] = field(default_factory=list)
     insertions: list[Insertion] = field(default_factory=list)
+    rejected: list[Gap] = field(default_factory=list)
+
+    @property
+    def filled(self) -> list[Gap]:
+        """The gaps without those that stay as they are."""
+        return [gap for gap in self.gaps if not any(gap.inside(other) for other in self.rejected)]
 
 
 def repair_file(
@@ -185,7 +192,7 @@ def repair_file(
         path: the damaged file.
         output: the file to write; its suffix names the format.
         gaps: as `repair` takes them; or a typed list ("0.1-0.15,2.31-2.36", "2.0+0.015" for an insertion), the path of
-            a label track or CSV file; None detects them.
+            a label track or CSV file, of which a column file tells whose gaps they are; None detects them.
         method: as `repair` takes it.
         references: as `repair` takes them.
         also: as `repair` takes them.
@@ -260,7 +267,7 @@ def prepared(reader: Reader, given: Any) -> tuple[Reader, list[Gap]]:
     elif isinstance(given, str | Path):
         from audio_inpaint.gap_files import resolve_gaps
 
-        given = resolve_gaps(str(given), reader.sample_rate, reader.length)
+        given = resolve_gaps(str(given), reader.sample_rate, reader.length, reader.path)
     shape = reader.length, reader.channels, reader.sample_rate
     insertions, given = parted(given)
     gaps = as_gaps(given, *shape)
@@ -322,7 +329,7 @@ def repair_recording(
         notes.append(scaled if gain != 1 else "nothing would clip, so nothing was scaled")
     seconds, explained = time.perf_counter() - began, _in_order(explanations)
     shape = reader.length, reader.sample_rate
-    told = fits, searched, list(reader.insertions)
+    told = fits, searched, list(reader.insertions), list(rejected)
     return FileRepair(Path(output), *shape, seconds, list(gaps), fills, explained, notes, *told)
 
 

@@ -31,6 +31,19 @@ def packets(path, kind):
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
+@pytest.mark.parametrize("there", [True, False])
+def test_messages_list_what_ffmpeg_reads_where_it_is_installed(tmp_path, monkeypatch, capsys, there):
+    monkeypatch.setattr(shutil, "which", lambda name: f"/bin/{name}" if there else None)
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("in.wav", np.zeros(8000), 8000)
+    (tmp_path / "empty").mkdir()
+    for given in (["empty", "-o", "out"], ["in.wav", "-o", "out.xyz"]):
+        assert run("inpaint", *given, "--gaps", "1:2") == 2
+        said = capsys.readouterr().err
+        assert ".wav, " in said
+        assert (".m4a" in said) == (".mkv" in said) == there
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """A folder with a damaged recording of two channels, as WAV."""

@@ -1,8 +1,10 @@
 """`inpaint` in a pipe."""
 
 import os
+import re
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -47,6 +49,31 @@ def test_a_file_goes_to_standard_output_and_standard_input_to_a_file(tmp_path):
     done = piped(done.stdout, "-", "-o", "out.wav", *options, cwd=tmp_path)
     assert b"out.wav" in done.stdout
     assert (tmp_path / "out.wav").is_file()
+
+
+@pytest.mark.parametrize("options", [["--verbose"], ["--json"], ["--dry-run"]])
+def test_what_is_said_of_a_pipe_names_no_temporary_file(tmp_path, options):
+    content = damaged(tmp_path / "in.wav").read_bytes()
+    gaps = ["--gaps", "6000:6480", "--method", "janssen"]
+    done = piped(content, "-", "-o", "out.wav", *gaps, *options, cwd=tmp_path)
+    said = (done.stdout + done.stderr).decode()
+    assert done.returncode == 0
+    assert '"path": "-"' in said if "--json" in options else "-: " in said
+    assert "standard_input" not in said
+    assert ".audio_inpaint-" not in said
+    if "--json" not in options:
+        said = piped(content, "-", "-o", "-", *gaps, cwd=tmp_path).stderr.decode()
+        assert re.fullmatch(r"-: 1 gap \(30 ms of 1.0 s\) filled with janssen in [0-9.]+ s -> -\n", said)
+
+
+def test_errors_of_a_pipe_name_no_temporary_file(tmp_path):
+    content = damaged(tmp_path / "in.wav").read_bytes()
+    for given in (content, b"RIFF junk"):
+        done = piped(given, "-", "-o", "out.wav", "--gaps", "5-6", cwd=tmp_path)
+        (line,) = done.stderr.decode().splitlines()
+        assert done.returncode == 2
+        assert line.startswith("audio-inpaint: error: -")
+        assert str(tempfile.gettempdir()) not in line
 
 
 @pytest.mark.parametrize(

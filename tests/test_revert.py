@@ -11,6 +11,8 @@ import soundfile
 from test_cli import damaged, run
 
 from audio_inpaint.files.difference import keep_difference
+from audio_inpaint.gap_files import read_gaps
+from audio_inpaint.gaps import Gap
 
 
 @pytest.fixture
@@ -191,6 +193,17 @@ def test_rejected_gaps_take_no_time(here, capsys):
     assert said.count(" named ") == 1  # line of the table
 
 
+def test_only_what_was_filled_is_counted_and_listed(here, capsys):
+    stereo("in.wav")
+    (here / "labels.txt").write_text("0.1\t0.11\taccept\n0.375\t0.405\taccept\n0.9\t0.93\treject\n")
+    given = ["--accept", "labels.txt", "--method", "silence", "--labels", "filled.csv", "--verbose"]
+    assert run("inpaint", "in.wav", "-o", "out.wav", *given) == 0
+    said = capsys.readouterr().out
+    assert "2 gaps (40 ms of 1.0 s) filled" in said
+    assert "0.900000 s" not in said
+    assert read_gaps("filled.csv", 16000) == [Gap(1600, 1760), Gap(6000, 6480)]
+
+
 def test_a_gap_of_all_channels_is_rejected_in_one(here):
     stereo(here / "in.wav")
     (here / "labels.txt").write_text("0.375\t0.405\taccept\n0.38\t0.39\treject ch2\n")
@@ -207,7 +220,7 @@ def test_a_gap_of_all_channels_is_rejected_in_one(here):
     ("given", "words"),
     [
         (["--accept", "gone.txt"], "there is no file gone.txt"),
-        (["--accept", "empty.txt"], "empty.txt holds no gap"),
+        (["--accept", "empty.txt"], "empty.txt lists no gap that would be filled"),
         (["--accept", "plain.txt"], "plain.txt accepts no gap"),
         (["--accept", "empty.txt", "--gaps", "1:2"], "--accept is a list of gaps like --gaps: give one of them"),
     ],

@@ -169,6 +169,15 @@ def test_longer_gaps_than_allowed_are_left_alone(here, capsys):
     assert np.array_equal(soundfile.read("out.wav")[0][4000:], spoilt[4000:])
 
 
+def test_a_largest_gap_that_lets_nothing_be_filled_is_said(here, capsys):
+    damaged("in.wav", (3000, 3320))
+    with pytest.raises(SystemExit, match="2"):
+        run("inpaint", "in.wav", "-o", "out.wav", "--max-gap", "0")
+    assert "argument --max-gap: '0' is no length of a gap: write more than 0" in capsys.readouterr().err
+    said = refused(capsys, "inpaint", "in.wav", "-o", "out.wav", "--max-gap", "5ms")
+    assert "no gap of up to 5 ms, as --max-gap says, was found in in.wav" in said
+
+
 def test_labels_made_by_hand_snap_to_the_damage_near_them(here):
     damaged("in.wav", (START, STOP), (12_000, 12_300))
     assert filled("--gaps", "0.37-0.40,0.1-0.11", "--snap") == [Gap(1600, 1760), Gap(START, STOP)]

@@ -12,6 +12,7 @@ from audio_inpaint.commands.damage import (
     add_search_options,
     by_kind,
     milliseconds,
+    positive_milliseconds,
     search_of,
     searches,
     tell_silence,
@@ -58,7 +59,7 @@ def add_choice_options(parser: argparse.ArgumentParser) -> None:
         "--pad", type=milliseconds, default=0.0, metavar="LENGTH", help="fill that much more on each side, such as 1ms"
     )
     parser.add_argument(
-        "--max-gap", type=milliseconds, metavar="LENGTH", help="leave longer gaps alone, such as 500ms or 2s"
+        "--max-gap", type=positive_milliseconds, metavar="LENGTH", help="leave longer gaps alone, such as 500ms or 2s"
     )
     parser.add_argument(
         "--snap", action="store_true", help="let each gap of --gaps be the damage that is found at it, if there is any"

@@ -80,6 +80,17 @@ def milliseconds(text: str) -> float:
     return float(match[1]) * (1000 if match[2] == "s" else 1)
 
 
+def positive_milliseconds(text: str) -> float:
+    """Read a length as `milliseconds` does that is more than nothing.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none, or 0.
+    """
+    if not (length := milliseconds(text)) > 0:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no length of a gap: write more than 0, such as 500ms")
+    return length
+
+
 def print_table(found: "Sequence[Detection]", sample_rate: int, expected: Sequence[str] | None = None) -> None:
     """Print detections, one a line, under the names of the columns, and what is expected of each."""
     if found:

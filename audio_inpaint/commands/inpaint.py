@@ -70,8 +70,9 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser.add_argument(
         "--gaps",
         metavar="SPEC",
-        help="seconds (0.1-0.15,2.31-2.36), samples (1600:2400), a CSV or Audacity label file, or a folder of those "
-        "named as the inputs; detected if left out; 2.0+0.015 inserts 15 ms that are missing at 2 s",
+        help="seconds (0.1-0.15,2.31-2.36), samples (1600:2400), a CSV or Audacity label file, the CSV that `detect` "
+        "writes of several files, or a folder of lists named as the inputs; detected if left out; 2.0+0.015 inserts "
+        "15 ms that are missing at 2 s",
     )
     parser.add_argument(
         "--method", default="auto", metavar="NAME", help="a name listed by `methods`, default %(default)s"

@@ -48,7 +48,8 @@ def repair_job(
             if not several and listed:
                 raise InputError(f"{job.gaps} lists no gap that would be filled")
             if not several:
-                raise InputError(f"no gap was found in {job.file}: name the gaps with --gaps")
+                most = "" if choice.longest is None else f" of up to {choice.longest:g} ms, as --max-gap says,"
+                raise InputError(f"no gap{most} was found in {job.file}: name the gaps with --gaps")
             print(f"{job.file}: no gap{f' in {job.gaps}' if listed else ''}, nothing written")
             if arguments.json:
                 print(json.dumps({"input": {"path": str(job.file)}, "gaps": []}), file=arguments.told, flush=True)
@@ -66,14 +67,14 @@ def repair_job(
             with _output(job) as output:
                 repair = repair_recording(recording, output, what.gaps, method, **how)
             if not job.done:
-                records.leave(arguments, recording, repair, what.rejected)
+                records.leave(arguments, recording, repair)
             if job.labels is not None:
                 _write_labels(job.labels, repair, name)
             _tell(job, repair, name)
             if arguments.verbose:
                 _tell_gaps(repair)
             if arguments.json:
-                line = records.content(arguments, recording, replace(repair, path=job.output), what.rejected)
+                line = records.content(arguments, recording, replace(repair, path=job.output))
                 print(json.dumps(line, allow_nan=False), file=arguments.told, flush=True)
             if report is not None:
                 from audio_inpaint.report.excerpts import report_items
@@ -124,7 +125,7 @@ def _truth(job: Job, reader: "Reader"):
 def _write_labels(path: Path, repair: "FileRepair", name: str) -> None:
     from audio_inpaint.gap_files import write_gaps
 
-    labels = [(one.gap, one.label) for one in repair.explanations] or [(gap, name) for gap in repair.gaps]
+    labels = [(one.gap, one.label) for one in repair.explanations] or [(gap, name) for gap in repair.filled]
     gaps = [gap for gap, _ in labels]
     texts = [text + _inserted(gap, repair) for gap, text in labels]
     write_gaps(path, gaps, texts, repair.sample_rate)
@@ -139,13 +140,13 @@ def _inserted(gap: "Gap", repair: "FileRepair") -> str:
 
 
 def _tell(job: Job, repair: "FileRepair", name: str) -> None:
-    lost = 1000 * sum(map(len, repair.gaps)) / repair.sample_rate
+    lost = 1000 * sum(map(len, repair.filled)) / repair.sample_rate
     seconds = repair.length / repair.sample_rate
     made = f"{job.labels}, {job.output} is as it was" if job.done else job.output
     longer = sum(one.length for one in repair.insertions)
     inserted = f", {1000 * longer / repair.sample_rate:.6g} ms longer" if longer else ""
     print(
-        f"{job.file}: {counted(len(repair.gaps), 'gap')} ({lost:.0f} ms of {seconds:.1f} s) filled with "
+        f"{job.file}: {counted(len(repair.filled), 'gap')} ({lost:.0f} ms of {seconds:.1f} s) filled with "
         f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}{inserted}",
         flush=True,
     )
@@ -159,7 +160,7 @@ def _tell_gaps(repair: "FileRepair") -> None:
     """Print how each gap was filled."""
     from audio_inpaint.methods.explanation import told
 
-    for gap, one in zip(repair.gaps, told(repair.gaps, repair.explanations), strict=True):
+    for gap, one in zip(repair.filled, told(repair.filled, repair.explanations), strict=True):
         channel = "" if gap.channel is None else f", channel {gap.channel + 1}"
         start, lost = gap.start / repair.sample_rate, 1000 * len(gap) / repair.sample_rate
         said = f": {one.label}" if one else ""

@@ -40,7 +40,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     """
     from audio_inpaint.also import reads_also
     from audio_inpaint.files.formats import FORMATS, format_of
-    from audio_inpaint.files.inputs import inputs, label_files, outputs, partners
+    from audio_inpaint.files.inputs import earlier_outputs, inputs, label_files, outputs, partners
     from audio_inpaint.files.paths import Paths
     from audio_inpaint.methods.registry import files_of
     from audio_inpaint.references import reads_references
@@ -55,6 +55,11 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     for own in files_of(arguments.method):
         paths.reads(own, "the method's file")
     found, several = inputs(arguments.input, arguments.recursive)
+    if several:
+        earlier = earlier_outputs(found, arguments.output, arguments.suffix, arguments.input)
+        for file, source in earlier.items():
+            print(f"{file}: left out, the output of {source}")
+        found = [one for one in found if one.file not in earlier]
     targets = outputs(found, arguments.output, several, paths, arguments.suffix)
     labels = label_files(found, arguments.labels, several, paths)
     files = [one.file for one in found]

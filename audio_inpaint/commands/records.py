@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +14,6 @@ from audio_inpaint.errors import InputError
 if TYPE_CHECKING:
     from audio_inpaint.files.paths import Paths
     from audio_inpaint.files.recording import Reader
-    from audio_inpaint.gaps import Gap
     from audio_inpaint.repairing import FileRepair
 
 
@@ -44,7 +42,7 @@ def check(arguments: argparse.Namespace, output: Path, paths: Paths, kept: bool)
         paths.writes(log_of(output), "the log", kept=kept)
 
 
-def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> None:
+def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair) -> None:
     """Write what was asked for.
 
     Raises:
@@ -61,23 +59,23 @@ def leave(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rej
             print(f"{kept}: {size / 1e6:.1f} MB, all of the original, since its format is encoded anew", flush=True)
     if arguments.log:
         with replacing(log_of(repair.path)) as temporary:
-            text = json.dumps(content(arguments, reader, repair, rejected), indent=1, allow_nan=False)
+            text = json.dumps(content(arguments, reader, repair), indent=1, allow_nan=False)
             temporary.write_text(text + "\n", encoding="utf-8")
 
 
-def content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair, rejected: Sequence[Gap]) -> dict:
+def content(arguments: argparse.Namespace, reader: Reader, repair: FileRepair) -> dict:
     """Say for programs what was done to a file."""
     from audio_inpaint.insertions import inserted_of
     from audio_inpaint.methods.explanation import told
 
-    gaps = []
+    gaps, filled = [], set(repair.filled)
     for gap, one in zip(repair.gaps, told(repair.gaps, repair.explanations), strict=True):
         entry = {
             "start": gap.start,
             "stop": gap.stop,
             "channel": None if gap.channel is None else gap.channel + 1,
             "seconds": [gap.start / repair.sample_rate, gap.stop / repair.sample_rate],
-            "filled": not any(gap.inside(other) for other in rejected),
+            "filled": gap in filled,
         }
         if one is not None:
             entry["expected_snr"] = one.expected_snr
@@ -126,9 +124,9 @@ def judged(path: str, reader: Reader) -> Chosen:
     from audio_inpaint.insertions import moved_gap, parted
     from audio_inpaint.repairing import prepared
 
-    labels = read_labels(path, reader.sample_rate, reader.length)
+    labels = read_labels(path, reader.sample_rate, reader.length, reader.path)
     if not labels:
-        raise InputError(f"{path} holds no gap: save the labels of the report's page, or name the gaps with --gaps")
+        return Chosen(reader, [], [], [])
     accepted = [one for one, text in labels if text.lower().startswith("accept")]
     if not accepted:
         raise InputError(f"{path} accepts no gap: let the labels of those that are to be filled begin with accept")

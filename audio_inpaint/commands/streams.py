@@ -2,13 +2,16 @@
 
 import argparse
 import contextlib
+import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from audio_inpaint.errors import InputError
 
+_INPUT, _OUTPUT = "standard_input", "standard_output"  # names of the files that stand for them
 # First bytes of files, the place where they stand, and the suffix that libsndfile or ffmpeg knows them by.
 _HEADS = (
     (b"RIFF", 0, ".wav"), (b"RF64", 0, ".wav"), (b"fLaC", 0, ".flac"), (b"OggS", 0, ".ogg"), (b"FORM", 0, ".aiff"),
@@ -41,12 +44,12 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
     if writes and beside:
         option = beside[0].replace("_", "-")
         raise InputError(f"--{option} is left beside the output, and - has no place: name an output")
-    with temporary_folder() as folder:
+    with temporary_folder() as folder, _told_by_name(folder, arguments):
         if reads:
             arguments.input = [str(_taken(folder))]
         if not writes:
             return run(arguments)
-        made = folder / f"repaired{Path(arguments.input[0]).suffix or '.wav'}"
+        made = folder / f"{_OUTPUT}{Path(arguments.input[0]).suffix or '.wav'}"
         arguments.output = str(made)
         with contextlib.nullcontext() if arguments.quiet else contextlib.redirect_stdout(sys.stderr):
             code = run(arguments)
@@ -57,6 +60,44 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
         return code
 
 
+class _Naming:
+    """A stream of text in which the temporary files of a pipe are `-`.
+
+    Args:
+        stream: gets the text.
+        folder: of the temporary files.
+    """
+
+    def __init__(self, stream: TextIO, folder: Path) -> None:
+        self._stream, self._folder = stream, folder
+
+    def write(self, text: str) -> int:
+        self._stream.write(_named(text, self._folder))
+        return len(text)
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _told_by_name(folder: Path, arguments: argparse.Namespace) -> Iterator[None]:
+    """Let all that is said meanwhile, errors included, name the streams and not the files that stand for them."""
+    out, error = (_Naming(stream, folder) for stream in (sys.stdout, sys.stderr))
+    if getattr(arguments, "told", None) is not None:
+        arguments.told = _Naming(arguments.told, folder)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(error):
+            yield
+    except InputError as problem:
+        raise InputError(_named(str(problem), folder)) from problem
+
+
+def _named(text: str, folder: Path) -> str:
+    """Return a text with `-` for the files of a pipe, and what else is in their folder by its bare name."""
+    files = rf"{re.escape(str(folder))}[/\\]+"
+    return re.sub(files, "", re.sub(rf"{files}(?:{_INPUT}|{_OUTPUT})\.\w+", "-", text))
+
+
 def _taken(folder: Path) -> Path:
     """Copy standard input to a file that can be read in any order."""
     if sys.stdin is None or sys.stdin.isatty():
@@ -65,7 +106,7 @@ def _taken(folder: Path) -> Path:
     if not head:
         raise InputError("nothing came in from standard input")
     suffix = next((suffix for start, place, suffix in _HEADS if head[place:].startswith(start)), ".wav")
-    path = folder / f"standard_input{suffix}"
+    path = folder / f"{_INPUT}{suffix}"
     with open(path, "wb") as file:
         file.write(head)
         shutil.copyfileobj(sys.stdin.buffer, file)

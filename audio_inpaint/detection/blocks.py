@@ -69,12 +69,12 @@ def blocks(reader: Reader, longest: float) -> Iterator[Block]:
     lossy = reader.subtype in _LOSSY or reader.subtype.startswith("MPEG")
 
     def read(start: int, stop: int) -> np.ndarray:
-        start, stop = (min(position, reader.length) for position in (start, stop))
+        start, stop = (min(position, reader.length) for position in (start, max(start, stop)))
         return reader.read(start, stop).numpy().astype(np.float32)
 
     audio, offset, first = np.zeros((reader.channels, 0), np.float32), 0, 0
     while True:
-        wanted = first + block + context
+        wanted = first + block + context  # of which a block that grew may have left more than enough
         audio = _with(audio, read(offset + audio.shape[1], offset + wanted))
         while offset + audio.shape[1] < reader.length and audio.shape[1] < wanted + round(longest * rate):
             if not _ends_quietly(audio, context):

@@ -12,7 +12,8 @@ import soundfile
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.bit_rate import encoding
-from audio_inpaint.files.media import MEDIA, is_media
+from audio_inpaint.files.media import MEDIA, installed, is_media
+from audio_inpaint.files.media import SUFFIXES as MEDIA_SUFFIXES
 from audio_inpaint.files.media import encoding as media_encoding
 
 if TYPE_CHECKING:
@@ -41,6 +42,11 @@ LOSSLESS = {*BITS, "FLOAT", "DOUBLE"}
 _MOST = {"VORBIS": (200_000, 255)}
 _LOUDEST = 1e6
 _ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
+
+
+def suffixes() -> list[str]:
+    """Return the suffixes of the files that can be read here, those that ffmpeg reads among them if it is installed."""
+    return [*FORMATS, *(MEDIA_SUFFIXES if installed() else ())]
 
 
 def bits_of(subtype: str) -> int | None:
@@ -100,7 +106,7 @@ def format_of(path: Path) -> str:
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
-        raise InputError(f"the output {path} should end in one of {', '.join(FORMATS)}") from None
+        raise InputError(f"the output {path} should end in one of {', '.join(suffixes())}") from None
 
 
 def _nearest(container: str, subtype: str) -> str:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
-from audio_inpaint.files.formats import FORMATS
-from audio_inpaint.files.media import installed, is_media
-from audio_inpaint.files.paths import Paths
+from audio_inpaint.files.formats import FORMATS, suffixes
+from audio_inpaint.files.paths import Paths, identity
 
 
 @dataclass(frozen=True)
@@ -39,21 +38,21 @@ def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], 
         InputError: a folder without audio files, or one that cannot be read.
     """
     found: list[Input] = []
-    folder = False
+    folder, readable = False, suffixes()
     for name in map(Path, names):
         if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
             found.append(Input(name))
             continue
         folder = True
-        own = list(_in_folder(name, recursive))
+        own = list(_in_folder(name, recursive, readable))
         found += own
         if not own:
             below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)}){below}")
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(readable)}){below}")
     return found, folder or len(found) > 1
 
 
-def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
+def _in_folder(name: Path, recursive: bool, readable: Sequence[str]) -> Iterator[Input]:
     def refuse(error: OSError) -> None:
         raise InputError(f"the folder {error.filename} cannot be read: {reason(error)}")
 
@@ -61,7 +60,7 @@ def _in_folder(name: Path, recursive: bool) -> Iterator[Input]:
         folders[:] = sorted(one for one in folders if not one.startswith(".")) if recursive else []
         # Hidden files are other programs' leavings, such as the ._ files of macOS.
         for file in sorted(Path(place, one) for one in files if not one.startswith(".")):
-            if (file.suffix.lower() in FORMATS or (is_media(file) and installed())) and file.is_file():
+            if file.suffix.lower() in readable and file.is_file():
                 yield Input(file, file.parent.relative_to(name))
 
 
@@ -94,6 +93,29 @@ def outputs(files: Sequence[Input], output: str, several: bool, paths: Paths, su
         _in_tree(place, one, paths) / f"{name.stem}{suffix}{name.suffix}"
         for one, name in zip(files, names, strict=True)
     ]
+
+
+def earlier_outputs(files: Sequence[Input], output: str, suffix: str, named: Sequence[str]) -> dict[Path, Path]:
+    """Find the inputs that are outputs of others, written by an earlier run into the folder that is read.
+
+    Args:
+        files: the inputs.
+        output: a folder, as `outputs` takes it for several inputs.
+        suffix: as `outputs` takes it.
+        named: what the user named; a file among it is never left out, nor is one that would be its own output.
+
+    Returns:
+        Each such file, with the one whose output it is.
+    """
+    places = [identity(one.file) for one in files]
+    targets = [identity(target) for target in outputs(files, output, True, Paths(), suffix)]
+    made = {target: one.file for one, place, target in zip(files, places, targets, strict=True) if place != target}
+    chosen = set(map(Path, named))
+    return {
+        one.file: made[place]
+        for one, place, target in zip(files, places, targets, strict=True)
+        if place in made and place != target and one.file not in chosen
+    }
 
 
 def _in_tree(place: Path, one: Input, paths: Paths) -> Path:

@@ -172,7 +172,7 @@ class Reader:
         elif short:
             raise InputError(
                 f"{self.path} is cut short: it ends at {(start + len(samples)) / self.sample_rate:.3f} s, "
-                f"its header promises {self.length / self.sample_rate:.3f} s; "
+                f"{self.length - start - len(samples)} samples before its header says; "
                 f"{_conversion(self.path)} saves what is left"
             )
         return samples
@@ -184,10 +184,9 @@ class Reader:
             if (sizes := lacking(file)) is not None:
                 there, promised = sizes
                 seconds = self.length / self.sample_rate
-                found.append(
-                    f"{self.path} is cut short: its header promises {seconds * promised / max(there, 1):.3f} s, "
-                    f"{seconds:.3f} s are there"
-                )
+                said, left = f"{seconds * promised / max(there, 1):.3f} s", f"{seconds:.3f} s"
+                if said != left:
+                    found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
         if self._said:
             others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
             found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")
