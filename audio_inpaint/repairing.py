@@ -143,8 +143,8 @@ class FileRepair:
         explanations: how they were filled, in the order of time; empty if the method does not say.
         notes: what the output's format could not keep, one line each.
         references: how each of them fits, one line each.
-        insertions: what makes the file longer than the damaged one, in samples of that one.
         also: what was searched of further recordings, and how many fills draw on them, one line each.
+        insertions: what makes the file longer than the damaged one, in samples of that one.
         rejected: what of the gaps stays as it is.
 
     >>> import soundfile

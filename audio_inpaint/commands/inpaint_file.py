@@ -45,9 +45,9 @@ def repair_job(
         what = records.judged(job.gaps, reader) if _is_judged(job) else chosen(job.file, job.gaps, reader, choice)
         if not what.gaps:
             listed = job.gaps is not None and os.path.isfile(job.gaps)
-            if not several and listed:
-                raise InputError(f"{job.gaps} lists no gap that would be filled")
             if not several:
+                if listed:
+                    raise InputError(f"{job.gaps} lists no gap that would be filled")
                 most = "" if choice.longest is None else f" of up to {choice.longest:g} ms, as --max-gap says,"
                 raise InputError(f"no gap{most} was found in {job.file}: name the gaps with --gaps")
             print(f"{job.file}: no gap{f' in {job.gaps}' if listed else ''}, nothing written")

@@ -67,6 +67,12 @@ class STFT(nn.Module):
         )
         return spectrum.unflatten(0, x.shape[:-1]) if x.dim() > 1 else spectrum[0]
 
+    def lost_share(self, lost: Tensor) -> Tensor:
+        """How much of each frame's energy is lost, (..., frame), of lost samples, (..., time) boolean."""
+        energy = self.padded_window(torch.float64).square().float()
+        padded = pad(lost.float(), (self.n_fft // 2, self.n_fft // 2))
+        return padded.unfold(-1, self.n_fft, self.hop_length) @ (energy / energy.sum())
+
     def inverse(self, spectrum: Tensor, length: int) -> Tensor:
         """Least-squares inverse of (..., n_fft // 2 + 1, frame) to (..., time) with `length` samples.
 

@@ -27,7 +27,7 @@ class Adversary(nn.Module):
     def forward(self, audio: Tensor, batch: Filled) -> tuple[Tensor, Tensor]:
         """Return the losses of finished waveforms, (gap, channel, time), and of the judge."""
         stft = STFT.at(batch.observation.sample_rate, 512, 128).to(audio.device)
-        part = lost_share(batch.lost, stft)
+        part = stft.lost_share(batch.lost)
         filled, recorded = (self._maps(x, part, stft) for x in (audio, batch.truth))
         frozen = {name: value.detach() for name, value in self.judge.state_dict().items()}
         believed = functional_call(self.judge, frozen, (filled,))
@@ -41,13 +41,6 @@ class Adversary(nn.Module):
         magnitude = to_rows((spectrum.real.square() + spectrum.imag.square()).sum(-3) + 1e-12).sqrt()
         level = (magnitude / magnitude.detach().mean((-2, -1), keepdim=True) + _QUIET).log()
         return torch.stack([level, part.unsqueeze(-2).expand_as(level)], 1)
-
-
-def lost_share(lost: Tensor, stft: STFT) -> Tensor:
-    """How much of each frame's energy is lost, (gap, frame), of lost samples, (gap, time)."""
-    energy = stft.window.square().float()
-    padded = nn.functional.pad(lost.float(), (stft.n_fft // 2, stft.n_fft // 2))
-    return padded.unfold(-1, stft.n_fft, stft.hop_length) @ (energy / energy.sum())
 
 
 def _mean(losses: Tensor, part: Tensor) -> Tensor:

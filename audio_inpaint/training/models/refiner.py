@@ -12,7 +12,7 @@ from torchmetrics import MeanMetric
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.methods.refiner.refinement import changed, in_time
 from audio_inpaint.nn.refiner import MAPS
-from audio_inpaint.training.adversary import Adversary, lost_share
+from audio_inpaint.training.adversary import Adversary
 from audio_inpaint.training.data.fills import Filled
 
 _LEAST = 1e-6  # errors this far below the truth (-60 dB) are as good as none
@@ -91,7 +91,7 @@ class Refiner(lightning.LightningModule):
             stft = STFT.at(rate, size, size // 4).to(truth.device)
             spectra = stft(torch.stack([audio, truth]))
             a, b = (spectra.real.square() + spectra.imag.square() + 1e-12).sqrt()
-            part = lost_share(lost, stft)[:, None, None]
+            part = stft.lost_share(lost)[:, None, None]
             if size == 512:
                 error = ((a - b).square() * part).sum((1, 2, 3))
                 terms["magnitudes"] = _log_ratio(error, (b.square() * part).sum((1, 2, 3)))
