@@ -24,10 +24,11 @@ from audio_inpaint.methods.recall import auto
 from audio_inpaint.methods.recall.guides import guides_of
 from audio_inpaint.methods.recall.scene import Scene
 
-Pair = tuple[float, float, Row]  # SNR without and with the other channels, dB; and what was known of the latter
+# SNR in dB without and with the other channels, and of the best candidate in hindsight; what was known of the second.
+Measured = tuple[float, float, float, Row]
 
 
-def measured(place: tuple[int, Recording, float]) -> Pair | None:
+def measured(place: tuple[int, Recording, float]) -> Measured | None:
     """Fill a gap of one channel without the others and with them; None where there is no sound, or one channel."""
     index, recording, gap_ms = place
     audio, rate = recording.audio()
@@ -50,8 +51,9 @@ def measured(place: tuple[int, Recording, float]) -> Pair | None:
     known, evidence = auto.told(scene, run, trial)
     row = Row(recording.kind, evidence, score(fills[1], truth), known, "channel")
     without, together = (score(fill, truth) for fill in fills)
+    best = max(score(fill, truth) for fill in trial.fills)
     print(f"{recording.name} {without:.2f} {together:.2f}", file=sys.stderr, flush=True)
-    return without, together, row
+    return without, together, best, row
 
 
 def main() -> int:
@@ -74,19 +76,20 @@ def main() -> int:
     return 0
 
 
-def report(pairs: list[Pair], fit: bool) -> None:
+def report(pairs: list[Measured], fit: bool) -> None:
     """Print the differences, and how right the expectations are."""
-    without, together = (np.array(values) for values in list(zip(*pairs, strict=True))[:2])
+    without, together, best = (np.array(values) for values in list(zip(*pairs, strict=True))[:3])
     gain = together - without
     error = gain.std() / np.sqrt(len(gain))
     print(f"\n{len(pairs)} gaps; dB, mean (median)")
-    for name, values in (("auto without the other channels", without), ("auto", together)):
+    fills = {"auto without the other channels": without, "auto": together, "the best candidate, in hindsight": best}
+    for name, values in fills.items():
         print(f"  {name:34}{values.mean():7.2f} ({np.median(values):.2f})")
     print(f"  {'difference':34}{gain.mean():+7.2f} ± {error:.2f} ({np.median(gain):+.2f})")
     print(
         f"  worse by 0.5 dB: {100 * (gain < -0.5).mean():.1f} %, by 3 dB: {(gain < -3).sum()}; worst {gain.min():+.2f}"
     )
-    rows = [row for _, _, row in pairs]
+    rows = [row for *_, row in pairs]
     constants = {name: np.array(values) for name, values in auto.EXPECTED.items()}
     if fit:
         constants["guided"] = fitted([row for row in rows if row.known == "guided"])

@@ -18,12 +18,13 @@ import numpy as np
 import soundfile
 import soxr
 import torch
-from scipy.signal import butter, lfilter
+from scipy.signal import butter, correlate, lfilter
 
 from audio_inpaint import repair
 from audio_inpaint.files.recording import read
 
 PPM, LATER, NOISE = 200, 5.3, -30.0
+DELAY = 4096  # samples at most, that a decoder is late
 BITRATE = (320 - 128) / (320 - 32)  # as libsndfile takes it: 0 is the highest of MP3, 1 the lowest
 
 
@@ -38,15 +39,29 @@ def equalised(audio: np.ndarray, rate: int) -> np.ndarray:
     return 0.5 * (audio + lfilter(*bass, audio) + lfilter(*treble, audio))
 
 
-def lossy_copy(audio: np.ndarray, rate: int, before: np.ndarray) -> np.ndarray:
-    """The recording as it was published: equalised, later, on another clock, through MP3."""
-    other = np.concatenate([before[:, : round(LATER * rate)], equalised(slower(audio), rate)], 1)
+def through_mp3(audio: np.ndarray, rate: int) -> np.ndarray:
+    """Audio (channel, time) as MP3 leaves it."""
     file = io.BytesIO()
     options = {"format": "MP3", "compression_level": BITRATE, "bitrate_mode": "CONSTANT"}
-    with soundfile.SoundFile(file, "w", rate, len(other), "MPEG_LAYER_III", **options) as writer:
-        writer.write((other / max(1.0, 1.01 * np.abs(other).max())).T)
+    with soundfile.SoundFile(file, "w", rate, len(audio), "MPEG_LAYER_III", **options) as writer:
+        writer.write((audio / max(1.0, 1.01 * np.abs(audio).max())).T)
     file.seek(0)
     return soundfile.read(file, always_2d=True)[0].T
+
+
+def lossy_copy(audio: np.ndarray, rate: int, before: np.ndarray) -> np.ndarray:
+    """The recording as it was published: equalised, later, on another clock, through MP3."""
+    return through_mp3(np.concatenate([before[:, : round(LATER * rate)], equalised(slower(audio), rate)], 1), rate)
+
+
+def mp3_itself(audio: np.ndarray, rate: int, gap: slice) -> float:
+    """What MP3 alone leaves of a gap, in dB: not equalised, on the same clock, at the place that fits best."""
+    other, truth = through_mp3(audio, rate), audio[:, gap]
+    last = min(DELAY, gap.start, other.shape[-1] - gap.stop)
+    near = other[:, gap.start - last : gap.stop + last]
+    likeness = sum(correlate(*pair, mode="valid") for pair in zip(near, truth, strict=True))
+    best = near[:, int(np.argmax(likeness)) :][:, : truth.shape[-1]]
+    return snr(truth, best * np.sum(best * truth) / np.sum(best**2))
 
 
 def noisy_copy(audio: np.ndarray, random: np.random.Generator) -> np.ndarray:
@@ -101,6 +116,7 @@ def main() -> None:
             scores[length][name].append(snr(truth, done.audio[:, start : start + size]))
             if name in ("lossy", "noisy"):
                 print(f"  {path.name:16} {length:5g} ms  {done.references[0]}")
+        scores[length]["MP3 itself"].append(mp3_itself(audio, rate, slice(start, start + size)))
         scores[length]["noise itself"].append(noise)
         shown = "  ".join(f"{name} {scores[length][name][-1]:.1f}" for name in scores[length])
         print(f"{number + 1:4} of {len(files)}  {shown}  ({time.perf_counter() - began:.0f} s)", flush=True)
@@ -108,10 +124,12 @@ def main() -> None:
     rows = {f"{length:g} ms": scores[length] for length in sorted(scores)}
     names = next(iter(scores.values()))
     rows["all"] = {name: [one for own in scores.values() for one in own[name]] for name in names}
-    print("| gap | gaps | no reference | lossy copy | noisy copy | its noise | unrelated, less none |\n|-|-|-|-|-|-|-|")
+    print("| gap | gaps | no reference | lossy copy | MP3 itself | noisy copy | its noise | unrelated, less none |")
+    print("|-|-|-|-|-|-|-|-|")
     for row, own in rows.items():
         apart = np.subtract(own["unrelated"], own["none"])
-        cells = [f"{np.mean(own[n]):.1f} ({np.median(own[n]):.1f})" for n in ("none", "lossy", "noisy", "noise itself")]
+        columns = "none", "lossy", "MP3 itself", "noisy", "noise itself"
+        cells = [f"{np.mean(own[name]):.1f} ({np.median(own[name]):.1f})" for name in columns]
         cells.append(f"{np.mean(apart):+.2f} (worst {apart.min():+.2f})")
         print(f"| {row} | {len(apart)} | {' | '.join(cells)} |")
 

@@ -103,22 +103,33 @@ class Trial:
         return torch.stack(errors).log().mean(0).exp()
 
     @property
-    def contradiction(self) -> Tensor | float:
+    def contradiction(self) -> Tensor:
         """How much worse a recollection fits the gap than its rehearsals, by energy, a factor from 1, (way,).
 
         What is recalled from the wrong place is no part of what the guides play, and makes them louder. That of a long
         gap leaves more of the surroundings over than it did in rehearsal.
         """
-        return 1.0 if self.sketch.doubt is None else self.sketch.doubt.clamp_min(1)
+        return torch.ones_like(self.errors) if self.sketch.doubt is None else self.sketch.doubt.clamp_min(1)
 
-    def shares(self, power: float) -> Tensor:
-        """Share of each way in a mix by this power of the inverse squared error, (way,)."""
-        return torch.softmax(-power * (self.errors * self.contradiction).log(), 0)
+    def shares(self, power: float, among: Tensor | None = None) -> Tensor:
+        """Share of each way in a mix by this power of the inverse squared error, (way,): of all, or `among` some."""
+        weights = -power * (self.errors * self.contradiction).log()
+        return torch.softmax(weights if among is None else weights.masked_fill(~among, -torch.inf), 0)
 
     @cached_property
     def weights(self) -> Tensor:
-        """Share of each way in the fill, (way,)."""
-        return self.shares(_SHARPNESS_GUIDED if self.sketch.guided else _SHARPNESS)
+        """Share of each way in the fill, (way,).
+
+        Where guides were heard, what listens to them is one mix and all else another, as it would be without them.
+        Both are rehearsed in turn.
+        """
+        if not self.sketch.guided:
+            return self.shares(_SHARPNESS)
+        listening = torch.tensor([bool(way.guide) for way in self.ways])
+        mixes = torch.stack([self.shares(_SHARPNESS, ~listening), self.shares(_SHARPNESS_GUIDED, listening)])
+        reached = torch.stack([self.rehearsed_snr(mix).mean() for mix in mixes])
+        errors = 10 ** (-reached / 10) * (mixes @ self.contradiction.log()).exp()
+        return torch.softmax(-_SHARPNESS_GUIDED * errors.log(), 0) @ mixes
 
     def without_guides(self) -> "Trial":
         """The same with the ways left out that listen to guides."""
