@@ -1,6 +1,6 @@
 """Gaps that are close to each other: what the islands between them are worth.
 
-    python benchmarks/close_gaps.py music=data/open/music speech=data/open/speech/test [--limit 20] [--sample-rate 16000]
+    python benchmarks/close_gaps.py music=data/open/music speech=data/open/speech/test [--limit 20]
 
 In each recording, in mono at 16 kHz unless told otherwise, two gaps of 20 ms are cut with 5 ms known between them, and
 at the same place one of 45 ms: all fills are judged on the 40 ms of the pair. Then 20 ms of every 60 are lost, for ten

@@ -185,6 +185,31 @@ def test_the_front_door_restores_one_channel_from_the_other():
     assert abs(result.audio - audio).max() < 1e-4
 
 
+def test_without_guides_and_with_them_are_two_mixes_that_are_rehearsed_in_turn():
+    """Two channels that share half their sound: the shares follow from a literal computation of what is rehearsed."""
+    common, audio = noise(LENGTH), torch.cat([noise(LENGTH, seed=4), noise(LENGTH, seed=5)])
+    audio = audio + common
+    gap = gap_mask([of(RUN)], LENGTH, 2)
+    known = audio.masked_fill(gap, 0)
+    trial = Scene(Recall(), known[:1], gap[0], RATE, guides_of(known, gap, [0], {})).trial(RUN)
+    plain = trial.without_guides()
+    heard = torch.tensor([bool(way.guide) for way in trial.ways])
+    doubted = trial.errors[heard] * trial.contradiction[heard]
+    guided = doubted**-3 / (doubted**-3).sum()
+
+    def error(shares, ways):
+        ratios = []
+        for fills, truth in zip(trial.rehearsals, trial.truths, strict=True):
+            mix = (shares[:, None, None] * fills[ways]).sum(0)
+            ratios.append((mix - truth).square().sum() / truth.square().sum())
+        return torch.stack(ratios).prod() ** (1 / len(ratios))
+
+    own = error(plain.weights, ~heard) ** -3
+    theirs = (error(guided, heard) * (guided * trial.contradiction[heard].log()).sum().exp()) ** -3
+    torch.testing.assert_close(trial.weights[~heard], plain.weights * own / (own + theirs), rtol=1e-9, atol=0)
+    torch.testing.assert_close(trial.weights[heard], guided * theirs / (own + theirs), rtol=1e-9, atol=0)
+
+
 # ---- what is expected
 
 
