@@ -192,22 +192,22 @@ def test_without_guides_and_with_them_are_two_mixes_that_are_rehearsed_in_turn()
     gap = gap_mask([of(RUN)], LENGTH, 2)
     known = audio.masked_fill(gap, 0)
     trial = Scene(Recall(), known[:1], gap[0], RATE, guides_of(known, gap, [0], {})).trial(RUN)
-    plain = trial.without_guides()
     heard = torch.tensor([bool(way.guide) for way in trial.ways])
-    doubted = trial.errors[heard] * trial.contradiction[heard]
-    guided = doubted**-3 / (doubted**-3).sum()
 
-    def error(shares, ways):
-        ratios = []
+    def mix(ways, power):
+        """Shares in a mix of some ways, and the inverse cube of its error."""
+        shares = (trial.errors[ways] * trial.contradiction[ways]) ** -power
+        shares = shares / shares.sum()
+        logs = [(shares * trial.contradiction[ways].log()).sum()]
         for fills, truth in zip(trial.rehearsals, trial.truths, strict=True):
-            mix = (shares[:, None, None] * fills[ways]).sum(0)
-            ratios.append((mix - truth).square().sum() / truth.square().sum())
-        return torch.stack(ratios).prod() ** (1 / len(ratios))
+            error = (shares[:, None, None] * fills[ways]).sum(0) - truth
+            logs.append((error.square().sum() / truth.square().sum()).log() / len(trial.truths))
+        return shares, torch.stack(logs).sum().exp() ** -3
 
-    own = error(plain.weights, ~heard) ** -3
-    theirs = (error(guided, heard) * (guided * trial.contradiction[heard].log()).sum().exp()) ** -3
-    torch.testing.assert_close(trial.weights[~heard], plain.weights * own / (own + theirs), rtol=1e-9, atol=0)
-    torch.testing.assert_close(trial.weights[heard], guided * theirs / (own + theirs), rtol=1e-9, atol=0)
+    (own, right), (guided, theirs) = mix(~heard, 8.0), mix(heard, 3.0)
+    torch.testing.assert_close(trial.weights[~heard], own * right / (right + theirs), rtol=1e-9, atol=0)
+    torch.testing.assert_close(trial.weights[heard], guided * theirs / (right + theirs), rtol=1e-9, atol=0)
+    assert 0.05 < float(trial.weights[~heard].sum()) < 0.95
 
 
 # ---- what is expected
