@@ -18,13 +18,12 @@ import numpy as np
 import soundfile
 import soxr
 import torch
-from scipy.signal import butter, correlate, lfilter
+from scipy.signal import butter, lfilter
 
 from audio_inpaint import repair
 from audio_inpaint.files.recording import read
 
 PPM, LATER, NOISE = 200, 5.3, -30.0
-DELAY = 4096  # samples at most, that a decoder is late
 BITRATE = (320 - 128) / (320 - 32)  # as libsndfile takes it: 0 is the highest of MP3, 1 the lowest
 
 
@@ -55,13 +54,14 @@ def lossy_copy(audio: np.ndarray, rate: int, before: np.ndarray) -> np.ndarray:
 
 
 def mp3_itself(audio: np.ndarray, rate: int, gap: slice) -> float:
-    """What MP3 alone leaves of a gap, in dB: not equalised, on the same clock, at the place that fits best."""
-    other, truth = through_mp3(audio, rate), audio[:, gap]
-    last = min(DELAY, gap.start, other.shape[-1] - gap.stop)
-    near = other[:, gap.start - last : gap.stop + last]
-    likeness = sum(correlate(*pair, mode="valid") for pair in zip(near, truth, strict=True))
-    best = near[:, int(np.argmax(likeness)) :][:, : truth.shape[-1]]
-    return snr(truth, best * np.sum(best * truth) / np.sum(best**2))
+    """What MP3 alone leaves of a gap, in dB: not equalised, and on the same clock, but for what the decoder is late."""
+    other = through_mp3(audio, rate)
+    size = min(audio.shape[-1], other.shape[-1])
+    cross = np.fft.rfft(other[:, :size], 2 * size) * np.fft.rfft(audio[:, :size], 2 * size).conj()
+    late = int(np.argmax(np.fft.irfft(cross.sum(0))))
+    late -= 2 * size * (late > size)
+    truth, left = audio[:, gap], other[:, gap.start + late : gap.stop + late]
+    return snr(truth, left * np.sum(left * truth) / np.sum(left**2))
 
 
 def noisy_copy(audio: np.ndarray, random: np.random.Generator) -> np.ndarray:

@@ -205,6 +205,15 @@ def test_a_straight_clock_does_not_swing_across_a_long_gap(seed):
     assert np.abs(across).max() < 2e-5  # a swing of 1e-4 and more before
 
 
+def test_a_straight_clock_stays_so_across_a_gap_though_what_was_measured_is_less_exact_than_it_says():
+    """A codec's errors: delays that lie ten times as far off as their standard deviations say."""
+    times = np.append(np.arange(0, 2, 0.05), np.arange(3, 5, 0.05))
+    for seed in range(8):
+        off = 3e-6 * np.random.default_rng(seed).laplace(size=len(times))
+        across = smooth(times, off, np.full(len(times), 3e-7)).at(np.linspace(2, 3, 50))
+        assert np.abs(across).max() < 4e-6
+
+
 def test_a_curve_is_in_doubt_across_a_gap_that_it_may_turn_in_and_a_line_is_not():
     times = np.arange(0, 6, 0.02)
     wow = 7e-4 * np.sin(2 * np.pi * 0.7 * times)

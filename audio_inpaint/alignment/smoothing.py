@@ -15,6 +15,8 @@ _CONSTANT = 3e-4
 _SLOPES = (1e-7, 3e-6, 1e-4)
 _WANDERS = (3e-7, 3e-6, 3e-5, 3e-4, 3e-3)
 _PACES = (0.06, 0.2, 0.6)
+# How much less exact the measurements may be than they say they are: what a codec does to a sound is no white noise.
+_INEXACT = (1.0, 3.0, 10.0)
 _FINE = 24  # points of a curve in the time in which it changes
 
 
@@ -66,7 +68,7 @@ def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Dev
     Args:
         times: seconds, (place,).
         values: seconds, (place,).
-        deviations: standard deviation of each value, seconds, (place,).
+        deviations: standard deviation of each value, seconds, (place,), or a fraction of it, the same for all.
 
     Source: Rasmussen and Williams, 2006, "Gaussian Processes for Machine Learning", algorithm 2.1.
     """
@@ -78,10 +80,10 @@ def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Dev
     # A curve much larger than anything measured would swing wherever nothing was, as in a gap.
     wanders = [wander for wander in _WANDERS if wander <= np.ptp(values)]
     settings += [(_SLOPES[1], wander, pace * extent) for wander, pace in product(wanders, _PACES)]
-    for setting in settings:
+    for setting, inexact in product(settings, _INEXACT):
         kernel = (_CONSTANT, *setting)
         matrix = _covariance(times, times, centre, kernel)
-        matrix[np.diag_indices(len(times))] += deviations**2
+        matrix[np.diag_indices(len(times))] += np.square(inexact * deviations)
         try:
             factor = cho_factor(matrix, lower=True)
         except LinAlgError:
