@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -217,6 +218,54 @@ def test_equal_methods_do_not_differ():
     assert (second.difference, second.t_test, second.wilcoxon) == (0.0, 1.0, 1.0)
 
 
+def test_the_worst_pair_is_the_one_that_loses_most_whatever_is_better():
+    a, b = {"x": 1.0, "y": -2.0, "z": 5.0}, {"x": 3.0, "y": 1.0, "z": 5.5}
+    for score, worst in (("snr_td", 0.5), ("lsd", 3.0), ("level_bias", 2.0), ("level_abs", 3.0)):
+        assert statistics.summary((), "b", score, b, a).worst == worst
+    assert statistics.summary((), "b", "snr_td", {"x": 3.0}, {"x": 4.0}).worst == -1.0
+
+
+def test_cases_are_grouped_by_what_the_reference_reached():
+    a, b = [12.0, 3.0, -5.0, 2.9, math.nan], [14.0, 2.0, -4.0, 3.0, 1.0]
+    results = replace(made({"a": a, "b": b}), bins=(3, 10))
+    found = statistics.tables(results)
+    assert [row.group for row in found[::2]] == [
+        ("k", "m"),
+        ("k", "m", "a: SNR_TD below 3 dB"),
+        ("k", "m", "a: SNR_TD 3 to 10 dB"),
+        ("k", "m", "a: SNR_TD above 10 dB"),
+    ]
+    assert [(row.count, row.mean) for row in found[2::2]] == [(2, -1.05), (1, 3.0), (1, 12.0)]
+    assert [row.difference for row in found[3::2]] == pytest.approx([0.55, -1.0, 2.0])
+    lines = statistics.text_table(found, results.methods).splitlines()
+    block = lines[lines.index("k, m, a: SNR_TD below 3 dB") :]
+    assert block[2].split() == ["a", "2", "-1.05", "(3.95)"]
+    assert block[4].split()[:8] == ["b", "minus", "a", "+0.55", "±", "0.45", "+0.10", "0.4"]
+
+
+def test_differences_are_shown_for_every_score(tmp_path, drawn):
+    results = run(["burg", "silence"], drawn, SCORES, tmp_path / "cache")
+    found = statistics.summaries(results, by=())
+    line = statistics.text_table(found, results.methods).splitlines()[4]
+    assert line.split()[:3] == ["silence", "minus", "burg"]
+    for part in (statistics.lead(row) for row in found if row.method == "silence"):
+        assert part in line
+
+
+def test_the_command_groups_by_what_the_first_method_reached(tmp_path, capsys):
+    place, out = folder(tmp_path / "clips", kinds=("music",), each=2), tmp_path / "out"
+    command = ["benchmark", str(place), "-o", str(out), "--methods", "burg,silence", "--gap-ms", "20", "--workers", "1"]
+    assert main([*command, "--context-ms", "30", "--together", "3", "--bins=5,100"]) == 0
+    assert "music, 3 gaps of 20 ms, burg: SNR_TD 5 to 100 dB" in capsys.readouterr().out
+    with (out / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["bin"] for row in rows} == {"", "burg: SNR_TD 5 to 100 dB"}
+    with (out / "rows.csv").open() as file:
+        assert {len(row["gaps"].split()) for row in csv.DictReader(file)} == {3}
+    assert main([*command, "--bins", "10,3"]) == 2
+    assert "bounds must rise" in capsys.readouterr().err
+
+
 def test_the_command_writes_tables_masks_and_the_report(tmp_path, capsys):
     place, out = folder(tmp_path / "clips"), tmp_path / "out"
     command = ["benchmark", str(place), "-o", str(out), "--methods", "burg,silence", "--gap-ms", "20", "--workers", "1"]
@@ -269,6 +318,8 @@ def test_columns_have_scores_of_their_own(tmp_path, capsys):
         (["CLIPS", "--methods", "nobody"], "no method is called 'nobody'"),
         (["CLIPS", "--scores", "beauty"], "no score of the protocol time is called 'beauty'"),
         (["CLIPS", "--gap-ms", "long"], "is no list of numbers"),
+        (["CLIPS", "--bins", "3,much"], "is no list of numbers"),
+        (["CLIPS", "--bins", "3,3"], "bounds must rise"),
         (["CLIPS", "--gap-ms", "-5"], "sizes must be more than nothing"),
         (["CLIPS", "--gap-ms", "5000"], "no gap fits"),
         (["--preset", "ce-table99"], "no preset is called 'ce-table99'"),
