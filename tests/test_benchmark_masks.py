@@ -37,7 +37,8 @@ def test_gaps_that_are_lost_together_lie_in_equal_parts_of_the_recording(tmp_pat
             assert gap.stop - gap.start == 0.064 * RATE
             assert (part + 0.3) * RATE <= gap.start <= gap.stop <= (part + 0.7) * RATE
         assert len(case.mask.gaps) == 4
-    assert masks.single(recording(tmp_path, seconds=2.0), 0, (64,), 2, 300.0, seed=0, together=4) == []
+    short = Recording("a", "music", tmp_path / "a.wav", seconds=2.0)
+    assert masks.single(short, 0, (64,), 2, 300.0, seed=0, together=4) == []
 
 
 def test_no_gap_of_several_is_silent(tmp_path):

@@ -33,19 +33,19 @@ MUSIC, NOTES, SPEECH = Path("data/open/music"), Path("data/open/notes"), Path("d
 def gaps(setting: Setting) -> Outcome:
     """Gaps of 64 ms at 16 kHz, with what the noise floor does without a network."""
     found = _cases(setting, {"music": MUSIC, "notes": NOTES}, GAPS)
-    return _compared(setting, found, (ALONE, JANSSEN, FLOOR, REFINED))
+    return _compared(setting, found, (ALONE, JANSSEN, FLOOR, REFINED), SCORES)
 
 
 def lengths(setting: Setting) -> Outcome:
     """Gaps of 20 to 200 ms at 16 kHz."""
     found = _cases(setting, {"music": MUSIC}, GAPS_OF_A_LENGTH, LENGTHS_MS)
-    return _compared(setting, found, (ALONE, JANSSEN, REFINED))
+    return _compared(setting, found, (ALONE, JANSSEN, REFINED), SCORES)
 
 
 def rates(setting: Setting) -> Outcome:
     """Gaps of 64 ms at the recordings' own rates, in all channels."""
     found = _cases(setting, {"music": MUSIC}, GAPS_OF_RATES, sample_rate=None)
-    return _compared(setting, found, (ALONE, JANSSEN, REFINED))
+    return _compared(setting, found, (ALONE, JANSSEN, REFINED), SCORES)
 
 
 def speech(setting: Setting) -> Outcome:
@@ -101,9 +101,7 @@ def _cases(
     return cases
 
 
-def _compared(
-    setting: Setting, cases: Sequence[Case], methods: Sequence[str], scores: Sequence[str] = SCORES
-) -> Outcome:
+def _compared(setting: Setting, cases: Sequence[Case], methods: Sequence[str], scores: Sequence[str]) -> Outcome:
     """Restore cases by methods, of which the first is the reference, and by those of the setting."""
     write(setting.folder / "masks.json", list(cases), setting.seed)
     names = list(dict.fromkeys([*methods, *setting.methods]))
