@@ -1,4 +1,4 @@
-"""The papers' experiments by name; each prints a table and writes a CSV and a figure."""
+"""Experiments by name, those of the papers and the refiner's; each prints a table, a paper's with CSV and figure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
