@@ -106,9 +106,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--sample-rate", type=_count, metavar="HZ", help="resample to it; each recording's own if left out"
     )
     parser.add_argument("--stereo", action="store_true", help="keep all channels; they are averaged otherwise")
-    parser.add_argument(
-        "--preset", metavar="NAME", help="an experiment of docs/benchmark.md; `list` names them"
-    )
+    parser.add_argument("--preset", metavar="NAME", help="an experiment of docs/benchmark.md; `list` names them")
     parser.add_argument("--quick", action="store_true", help="a preset's form that ends in minutes on two cores")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed of all choices, default %(default)s"
