@@ -84,6 +84,13 @@ async function readSmallPage() {
   seen.closed = [at("case").open, Item.active];
 }
 
+async function readBins() {
+  seen.groupings = texts("#grouping button");
+  [...document.querySelectorAll("#grouping button")].find((one) => one.textContent === "what was reached").click();
+  seen.groups = texts("#score-table .group");
+  seen.counts = [...document.querySelectorAll("#score-table tbody tr:nth-child(2)")].map((line) => line.children[1].textContent);
+}
+
 async function readLargePage() {
   seen.place = at("list-place").textContent;
   seen.lines = list().length;

@@ -12,13 +12,11 @@ import soundfile
 import torch
 from alike import alike, one_mask
 from benchmark_cases import RATE, folder, tone
-from scipy import stats
 
-from audio_inpaint.benchmark import cache, masks, statistics
+from audio_inpaint.benchmark import cache, masks
 from audio_inpaint.benchmark.cases import Case, Mask, Recording
 from audio_inpaint.benchmark.engine import run
 from audio_inpaint.benchmark.restoration import observe, restore
-from audio_inpaint.benchmark.results import Results, Row
 from audio_inpaint.benchmark.sources import recordings
 from audio_inpaint.cli import main
 from audio_inpaint.errors import InputError
@@ -187,34 +185,18 @@ def test_the_deep_prior_takes_columns(one_thread):
     assert torch.allclose(again, restored, atol=1e-4)
 
 
-def made(scores, methods=("a", "b")):
-    """Results of given scores: method -> list by case."""
-    cases = [Case(Recording(f"r{n}", "k", None), Mask("m", 1.0, ())) for n in range(len(scores[methods[0]]))]
-    rows = [Row(m, case, {"snr_td": scores[m][n]}, 1.0, 2.0, "") for n, case in enumerate(cases) for m in methods]
-    return Results("time", tuple(methods), ("snr_td",), rows, [], None)
-
-
-def test_summaries_are_those_of_scipy():
-    rng = np.random.default_rng(0)
-    a, b = rng.normal(5, 2, 30), rng.normal(6, 2, 30)
-    first, second = statistics.summaries(made({"a": a.tolist(), "b": b.tolist()}))
-    assert (first.mean, first.std, first.count) == (pytest.approx(a.mean()), pytest.approx(a.std()), 30)
-    assert math.isnan(first.difference)
-    assert second.difference == pytest.approx((b - a).mean())
-    assert second.error == pytest.approx(stats.sem(b - a))
-    assert second.t_test == pytest.approx(stats.ttest_rel(b, a).pvalue)
-    assert second.wilcoxon == pytest.approx(stats.wilcoxon(b - a).pvalue)
-
-
-def test_scores_that_are_no_numbers_leave_their_pair_out():
-    _, second = statistics.summaries(made({"a": [1.0, 2.0, 3.0, math.nan], "b": [2.0, math.inf, 5.0, 4.0]}))
-    assert (second.mean, second.count) == (pytest.approx(11 / 3), 3)
-    assert second.difference == pytest.approx(1.5)
-
-
-def test_equal_methods_do_not_differ():
-    _, second = statistics.summaries(made({"a": [1.0, 2.0], "b": [1.0, 2.0]}))
-    assert (second.difference, second.t_test, second.wilcoxon) == (0.0, 1.0, 1.0)
+def test_the_command_groups_by_what_the_first_method_reached(tmp_path, capsys):
+    place, out = folder(tmp_path / "clips", kinds=("music",), each=2), tmp_path / "out"
+    command = ["benchmark", str(place), "-o", str(out), "--methods", "burg,silence", "--gap-ms", "20", "--workers", "1"]
+    assert main([*command, "--context-ms", "30", "--together", "3", "--bins=5,100"]) == 0
+    assert "music, 3 gaps of 20 ms, burg: SNR_TD 5 to 100 dB" in capsys.readouterr().out
+    with (out / "table.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert {row["bin"] for row in rows} == {"", "burg: SNR_TD 5 to 100 dB"}
+    with (out / "rows.csv").open() as file:
+        assert {len(row["gaps"].split()) for row in csv.DictReader(file)} == {3}
+    assert main([*command, "--bins", "10,3"]) == 2
+    assert "bounds must rise" in capsys.readouterr().err
 
 
 def test_the_command_writes_tables_masks_and_the_report(tmp_path, capsys):
@@ -269,6 +251,8 @@ def test_columns_have_scores_of_their_own(tmp_path, capsys):
         (["CLIPS", "--methods", "nobody"], "no method is called 'nobody'"),
         (["CLIPS", "--scores", "beauty"], "no score of the protocol time is called 'beauty'"),
         (["CLIPS", "--gap-ms", "long"], "is no list of numbers"),
+        (["CLIPS", "--bins", "3,much"], "is no list of numbers"),
+        (["CLIPS", "--bins", "3,3"], "bounds must rise"),
         (["CLIPS", "--gap-ms", "-5"], "sizes must be more than nothing"),
         (["CLIPS", "--gap-ms", "5000"], "no gap fits"),
         (["--preset", "ce-table99"], "no preset is called 'ce-table99'"),

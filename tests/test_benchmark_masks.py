@@ -26,6 +26,31 @@ def test_single_gaps_are_as_long_as_asked_and_keep_their_context(tmp_path):
         assert gap.stop <= RATE - 0.128 * RATE
 
 
+def test_gaps_that_are_lost_together_lie_in_equal_parts_of_the_recording(tmp_path):
+    found = masks.single(recording(tmp_path, seconds=4.0), 0, (64,), 2, 300.0, seed=0, together=4)
+    assert [(case.mask.label, case.mask.size_ms, case.number) for case in found] == [
+        ("4 gaps of 64 ms", 256, 0),
+        ("4 gaps of 64 ms", 256, 1),
+    ]
+    for case in found:
+        for part, gap in enumerate(case.mask.gaps):
+            assert gap.stop - gap.start == 0.064 * RATE
+            assert (part + 0.3) * RATE <= gap.start <= gap.stop <= (part + 0.7) * RATE
+        assert len(case.mask.gaps) == 4
+    short = Recording("a", "music", tmp_path / "a.wav", seconds=2.0)
+    assert masks.single(short, 0, (64,), 2, 300.0, seed=0, together=4) == []
+
+
+def test_no_gap_of_several_is_silent(tmp_path):
+    sound = np.random.default_rng(0).standard_normal(4 * RATE) * 0.1
+    sound[RATE + RATE // 2 : 2 * RATE] = 0
+    sound[3 * RATE :] = 0
+    soundfile.write(tmp_path / "a.wav", sound, RATE)
+    half = Recording("a", "music", tmp_path / "a.wav", seconds=3.0)
+    assert {len(case.mask.gaps) for case in masks.single(half, 0, (64,), 5, 50.0, seed=0, together=3)} == {3}
+    assert masks.single(Recording("a", "music", tmp_path / "a.wav"), 0, (64,), 5, 50.0, seed=0, together=4) == []
+
+
 def test_a_length_has_the_same_gaps_whatever_other_lengths_are_drawn(tmp_path):
     one = recording(tmp_path)
     alone = masks.single(one, 3, (64,), 2, 128.0, seed=5)

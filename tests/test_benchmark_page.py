@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,13 +63,32 @@ def test_table_shows_every_group_and_marks_the_best(tried, small):
     assert ["(best)" in line[3] for line in lines] == [distance == min(distances) for distance in distances]
 
 
-def test_reference_can_be_changed(tried):
+def test_reference_can_be_changed(tried, small):
     _, janssen, burg, _ = tried.seen["table"]
     _, other_janssen, other_burg, _ = tried.seen["other"]
     assert janssen[4] == ""
     assert other_burg[4] == ""
     assert number(burg[4]) == -number(other_janssen[4])
-    assert burg[5:] == other_janssen[5:] != ["", ""]
+    assert burg[5:7] == other_janssen[5:7] != ["", ""]
+    differences = values(small, "burg") - values(small, "janssen")[:-1]
+    assert number(burg[7]) == pytest.approx(differences.min(), abs=0.006)
+    assert number(other_janssen[7]) == pytest.approx((-differences).min(), abs=0.006)
+
+
+def test_cases_can_be_grouped_by_what_the_reference_reached(small):
+    folder = small.cache.parent
+    own = np.sort(values(small, "janssen"))
+    low, high = own[[2, 5]]
+    write_benchmark_report(folder / "bins.html", replace(small, bins=(low, high)))
+    seen = visit(folder / "bins.html", READING + "await readBins();").seen
+    assert seen["groupings"] == [
+        "sound, gaps and what was reached", "sound and gaps", "sound and what was reached", "gaps and what was reached",
+        "sound", "gaps", "what was reached", "all together",
+    ]  # fmt: skip
+    assert [group.split(" dB")[0].rstrip("0123456789.-") for group in seen["groups"]] == [
+        "janssen: SNR_TD below ", f"janssen: SNR_TD {low:g} to ", "janssen: SNR_TD above ",
+    ]  # fmt: skip
+    assert seen["counts"] == ["2", "3", "3"]
 
 
 def test_axes_have_no_number_twice_and_each_stands_where_it_belongs(tried):

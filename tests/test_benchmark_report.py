@@ -115,6 +115,7 @@ def test_tables_hold_means_and_paired_tests_against_every_reference(tmp_path, sm
         difference.std(ddof=1) / 7**0.5,
         ttest_rel(own[0], own[1]).pvalue,
         wilcoxon(difference).pvalue,
+        difference.min(),
     ]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
     burg = everything["methods"]["1"][0]

@@ -76,9 +76,10 @@ def test_lsd_with_a_silent_channel_is_finite_and_the_same_in_report_and_benchmar
 def test_one_case_has_neither_spread_nor_interval(tmp_path):
     results = made({"a": [3.0], "b": [6.0]})
     found = statistics.summaries(results)
-    first, second = statistics.text_table(found, results.methods).splitlines()[2:4]
+    first, second, difference = statistics.text_table(found, results.methods).splitlines()[2:5]
     assert first.split() == ["a", "1", "3.00", "(–)"]
-    assert second.split() == ["b", "1", "6.00", "(–)", "+3.00", "±", "–"]
+    assert second.split() == ["b", "1", "6.00", "(–)"]
+    assert difference.split() == ["b", "minus", "a", "+3.00", "±", "–", "+3.00"]
     statistics.write_table(tmp_path / "table.csv", found)
     with (tmp_path / "table.csv").open(newline="") as file:
         row = list(csv.DictReader(file))[1]
@@ -103,7 +104,7 @@ def test_the_report_s_table_of_one_case_has_no_numbers_to_show(monkeypatch):
     monkeypatch.setattr("audio_inpaint.benchmark.report_data._rate", lambda _: RATE)
     (table,) = benchmark_data(made({"a": [3.0], "b": [6.0]}))["tables"]
     other = table["groups"][0]["methods"][1][0]
-    assert other == {"mean": 6.0, "std": None, "n": 1, "to": {0: [3.0, None, None, None]}}
+    assert other == {"mean": 6.0, "std": None, "n": 1, "to": {0: [3.0, None, None, None, 3.0]}}
 
 
 # -- packages ----------------------------------------------------------------------------------------------------------

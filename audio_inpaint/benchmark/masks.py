@@ -21,26 +21,43 @@ _TRIES = 20  # places tried until one is not silent
 
 
 def single(
-    recording: Recording, index: int, gap_ms: Sequence[float], per_recording: int, context_ms: float, seed: int
+    recording: Recording,
+    index: int,
+    gap_ms: Sequence[float],
+    per_recording: int,
+    context_ms: float,
+    seed: int,
+    together: int = 1,
 ) -> list[Case]:
-    """Draw gaps that stand alone, each a case of its own.
+    """Draw gaps of given lengths, each a case of its own, or several of one length in each case.
 
     Args:
         recording: what is damaged.
         index: of the recording in the benchmark, part of the seed.
         gap_ms: lengths, ms.
-        per_recording: gaps of each length; fewer where the recording is silent or too short.
-        context_ms: kept free on both sides.
+        per_recording: cases of each length; fewer where the recording is silent or too short.
+        context_ms: kept free on both sides of every gap.
         seed: of the places.
+        together: gaps of a case, one in each of as many equal parts of the recording.
     """
     audio, rate = recording.audio()
+    part = audio.shape[-1] // together
     cases = []
     for length_ms in gap_ms:
         rng = np.random.default_rng([seed, index, round(1000 * length_ms)])
-        drawn = _drawn(
-            audio, per_recording, lambda ms=length_ms, rng=rng: [single_gap(audio.shape[-1], rate, ms, rng, context_ms)]
-        )
-        cases += _cases(recording, f"{length_ms:g} ms", length_ms, drawn)
+
+        def draw(ms: float = length_ms, rng: np.random.Generator = rng) -> list[Gap]:
+            return [single_gap(part, rate, ms, rng, context_ms)]
+
+        drawn = []
+        for _ in range(per_recording):
+            starts = [number * part for number in range(together)]
+            own = [(first, _drawn(audio[:, first : first + part], 1, draw)) for first in starts]
+            gaps = [Gap(first + gap.start, first + gap.stop) for first, found in own for (gap,) in found]
+            if len(gaps) == together:
+                drawn.append(gaps)
+        several = "" if together == 1 else f"{together} gaps of "
+        cases += _cases(recording, f"{several}{length_ms:g} ms", together * length_ms, drawn)
     return cases
 
 

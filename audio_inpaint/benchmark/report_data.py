@@ -4,9 +4,10 @@ import math
 from itertools import combinations
 
 from audio_inpaint.benchmark.cases import Case, Recording
+from audio_inpaint.benchmark.grouping import varied
 from audio_inpaint.benchmark.results import Results
 from audio_inpaint.benchmark.scoring import SCORES
-from audio_inpaint.benchmark.statistics import BY, summaries
+from audio_inpaint.benchmark.statistics import summaries
 from audio_inpaint.files.recording import Reader
 
 Number = float | str | None  # of JSON, which has no infinity and no NaN
@@ -74,8 +75,8 @@ def _rate(recording: Recording) -> int:
 
 def _tables(results: Results, method: dict[str, int]) -> list[dict]:
     """The summaries of all cases, and by whatever tells cases apart, with paired differences to every reference."""
-    varied = [name for name, value in BY.items() if len({value(row) for row in results.rows}) > 1]
-    groupings = [by for size in range(len(varied), -1, -1) for by in combinations(varied, size)]
+    names = varied(results)
+    groupings = [by for size in range(len(names), -1, -1) for by in combinations(names, size)]
     return [{"by": by, "groups": _groups(results, by, method)} for by in groupings]
 
 
@@ -88,7 +89,7 @@ def _groups(results: Results, by: tuple[str, ...], method: dict[str, int]) -> li
                 found.score, {"mean": _number(found.mean), "std": _number(found.std), "n": found.count, "to": {}}
             )
             if math.isfinite(found.difference):
-                pair = (found.difference, found.error, found.t_test, found.wilcoxon)
+                pair = (found.difference, found.error, found.t_test, found.wilcoxon, found.worst)
                 cell["to"][method[reference]] = [_number(value) for value in pair]
     return [
         {"names": group, "methods": {place: list(cells.values()) for place, cells in own.items()}}

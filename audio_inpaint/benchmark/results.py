@@ -82,6 +82,7 @@ class Results:
         failures: what has no row.
         cache: folder of restored samples.
         details: what it takes to repeat the work; name -> value.
+        bins: bounds of the first score, rising; cases are also grouped by what the reference reached.
     """
 
     protocol: str
@@ -91,6 +92,7 @@ class Results:
     failures: list[Failure]
     cache: Path
     details: dict[str, str] = field(default_factory=dict)
+    bins: tuple[float, ...] = ()
 
     def labelled(self) -> "Results":
         """The same with methods under the names that a table or figure has room for, see `labels`."""

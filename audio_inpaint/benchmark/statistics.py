@@ -2,16 +2,19 @@
 
 import csv
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from scipy.stats import ttest_rel, wilcoxon
 
+from audio_inpaint.benchmark.grouping import BIN, groups
 from audio_inpaint.benchmark.results import Results, Row
 from audio_inpaint.benchmark.scoring import SCORES
 from audio_inpaint.files.atomic import replacing
+
+USUAL = ("kind", "mask")
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Summary:
         error: its standard error; NaN for a single pair, as are both p-values.
         t_test: p-value of the paired t-test against the reference.
         wilcoxon: p-value of Wilcoxon's signed-rank test.
+        worst: difference of the pair in which most is lost against the reference, which may be a gain.
     """
 
     group: tuple[str, ...]
@@ -41,28 +45,26 @@ class Summary:
     error: float = math.nan
     t_test: float = math.nan
     wilcoxon: float = math.nan
+    worst: float = math.nan
 
 
-BY: dict[str, Callable[[Row], str]] = {
-    "kind": lambda row: row.case.recording.kind,
-    "mask": lambda row: row.case.mask.label,
-}
+def tables(results: Results) -> list[Summary]:
+    """Summarise every score by kind and mask, and then, if the results have bins, by these too."""
+    by_bin = summaries(results, (*USUAL, BIN)) if results.bins else []
+    return [*summaries(results), *by_bin]
 
 
-def summaries(results: Results, by: Sequence[str] = ("kind", "mask"), reference: str | None = None) -> list[Summary]:
+def summaries(results: Results, by: Sequence[str] = USUAL, reference: str | None = None) -> list[Summary]:
     """Summarise every score of every method in every group of cases, in the order of cases and methods.
 
     Args:
         results: of a benchmark.
-        by: what the cases of a group share, of `BY`; nothing for one group of all.
+        by: what the cases of a group share, as `grouping.groups` takes it; nothing for one group of all.
         reference: the method that the others are compared with; the first one by default.
     """
     reference = reference or results.methods[0]
-    groups: dict[tuple[str, ...], list[Row]] = {}
-    for row in results.rows:
-        groups.setdefault(tuple(BY[name](row) for name in by), []).append(row)
     found = []
-    for group, rows in groups.items():
+    for group, rows in groups(results, by).items():
         for score in results.scores:
             tables = {
                 m: {r.case.name: r.scores.get(score, math.nan) for r in rows if r.method == m} for m in results.methods
@@ -91,8 +93,9 @@ def summary(
     if not len(pairs):
         return plain
     differences = pairs[:, 0] - pairs[:, 1]
+    worst = float(differences[_losses(score, pairs).argmax()])
     if len(pairs) == 1:
-        return replace(plain, difference=float(differences[0]))
+        return replace(plain, difference=float(differences[0]), worst=worst)
     same = not differences.any()
     return replace(
         plain,
@@ -100,7 +103,16 @@ def summary(
         error=float(differences.std(ddof=1) / math.sqrt(len(differences))),
         t_test=1.0 if same else float(ttest_rel(*pairs.T).pvalue),
         wilcoxon=1.0 if same else float(wilcoxon(differences).pvalue),
+        worst=worst,
     )
+
+
+def _losses(score: str, pairs: np.ndarray) -> np.ndarray:
+    """By how much the first of each pair is worse than the second: lower, higher, or farther from zero."""
+    higher_is_better = SCORES[score].higher_is_better if score in SCORES else True
+    if higher_is_better is None:
+        return np.abs(pairs[:, 0]) - np.abs(pairs[:, 1])
+    return (pairs[:, 1] - pairs[:, 0]) * (1 if higher_is_better else -1)
 
 
 def costs(rows: Iterable[Row], methods: Sequence[str]) -> dict[str, tuple[float, float, float]]:
@@ -126,35 +138,41 @@ def costs_table(found: dict[str, tuple[float, float, float]]) -> str:
 
 
 def text_table(rows: Sequence[Summary], methods: Sequence[str]) -> str:
-    """Lay summaries out for a terminal: a block for each group, a line for each method, a column for each score.
+    """Lay summaries out for a terminal: a block for each group, a column for each score.
 
-    The last columns are the paired comparison with the reference in the first score.
+    There is a line for each method, and one for its paired comparison with the reference, of which the last columns say
+    more of the first score.
     """
     blocks, reference = [], methods[0]
     for group in dict.fromkeys(row.group for row in rows):
         own = [row for row in rows if row.group == group]
         scores = list(dict.fromkeys(row.score for row in own))
         heads = [f"{SCORES[score].label} ({SCORES[score].unit})".removesuffix(" ()") for score in scores]
-        lines = [["method", "n", *heads, f"minus {reference}", "p (t)", "p (Wilcoxon)"]]
-        for method in methods:
-            cells = {row.score: row for row in own if row.method == method}
-            if cells:
-                lines.append(_line(method, [cells[score] for score in scores]))
+        label = SCORES[scores[0]].label
+        lines = [["", "n", *heads, *(f"{label}: {name}" for name in ("worst", "p (t)", "p (Wilcoxon)"))]]
+        cells = {method: {row.score: row for row in own if row.method == method} for method in methods}
+        of_method = {method: [found[score] for score in scores] for method, found in cells.items() if found}
+        lines += [_means(method, found) for method, found in of_method.items()]
+        lines += [_differences(reference, method, found) for method, found in of_method.items() if method != reference]
         widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        for name, *cells in lines:
-            others = (f"{cell:>{width}}" for cell, width in zip(cells, widths[1:], strict=True))
-            blocks.append("  ".join([f"  {name:{widths[0]}}", *others]).rstrip())
-        blocks.insert(len(blocks) - len(lines), ", ".join(group) or "all")
+        blocks.append(", ".join(group) or "all")
+        for name, *others in lines:
+            placed = (f"{cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
+            blocks.append("  ".join([f"  {name:{widths[0]}}", *placed]).rstrip())
         blocks.append("")
-    note = "mean (standard deviation); minus: mean paired difference in the first score ± its standard error"
+    note = "mean (standard deviation); minus: mean paired difference ± its standard error"
     return "\n".join([*blocks, note])
 
 
-def _line(method: str, cells: Sequence[Summary]) -> list[str]:
+def _means(method: str, cells: Sequence[Summary]) -> list[str]:
+    return [method, str(cells[0].count), *(f"{shown(cell.mean)} ({shown(cell.std)})" for cell in cells), "", "", ""]
+
+
+def _differences(reference: str, method: str, cells: Sequence[Summary]) -> list[str]:
     first = cells[0]
+    worst = "" if math.isnan(first.worst) else shown(first.worst, "+")
     tests = [f"{p:.1g}" if math.isfinite(p) else "" for p in (first.t_test, first.wilcoxon)]
-    means = [f"{shown(cell.mean)} ({shown(cell.std)})" for cell in cells]
-    return [method, str(first.count), *means, lead(first), *tests]
+    return [f"{method} minus {reference}", "", *map(lead, cells), worst, *tests]
 
 
 def shown(value: float, sign: str = "") -> str:
@@ -167,17 +185,24 @@ def lead(found: Summary) -> str:
     return "" if math.isnan(found.difference) else f"{shown(found.difference, '+')} ± {shown(found.error)}"
 
 
-def write_table(path: Path, rows: Sequence[Summary], by: Sequence[str] = ("kind", "mask")) -> None:
+def write_table(path: Path, rows: Sequence[Summary], by: Sequence[str] = USUAL) -> None:
     """Write summaries as CSV, in full precision; a cell is empty where there is no number.
+
+    Args:
+        path: the file.
+        rows: of groups that share all of `by`, or the first of them.
+        by: names of the columns of a group; those that it does not share are empty.
 
     Raises:
         InputError: it cannot be written.
     """
-    names = ("method", "score", "mean", "std", "count", "difference", "error", "t_test", "wilcoxon")
+    names = ("method", "score", "mean", "std", "count", "difference", "error", "t_test", "wilcoxon", "worst")
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([*by, *names])
-        writer.writerows([*row.group, *csv_cells(row, names)] for row in rows)
+        for row in rows:
+            empty = [""] * (len(by) - len(row.group))
+            writer.writerow([*row.group, *empty, *csv_cells(row, names)])
 
 
 def csv_cells(row: Summary, names: Sequence[str]) -> list[object]:

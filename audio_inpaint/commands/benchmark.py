@@ -5,9 +5,11 @@ import re
 import sys
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from audio_inpaint.commands.number_lists import numbers, rising
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -58,6 +60,11 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         metavar="A,B",
         help="snr_td, snr_ms, lsd, level_bias, level_abs, nmse_tot, nmse_miss, pesq, pesq_gain, stoi, odg",
     )
+    parser.add_argument(
+        "--bins",
+        metavar="A,B",
+        help="adds tables by what the reference reached in the first score: below A, A to B, above B",
+    )
     gaps = parser.add_mutually_exclusive_group()
     gaps.add_argument(
         "--gap-ms", metavar="MS,..", help="single gaps of these lengths, each alone; 64 if left out; `field` is 10-200"
@@ -71,6 +78,10 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     gaps.add_argument(
         "--masks", type=Path, metavar="FILE", help="the masks.json of an earlier benchmark, with its recordings"
     )
+    parser.add_argument(
+        "--together", type=_count, default=1, metavar="N",
+        help="gaps of --gap-ms in each mask, spread over the recording, default %(default)s",
+    )  # fmt: skip
     parser.add_argument(
         "--per-recording",
         type=_count,
@@ -95,7 +106,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--sample-rate", type=_count, metavar="HZ", help="resample to it; each recording's own if left out"
     )
     parser.add_argument("--stereo", action="store_true", help="keep all channels; they are averaged otherwise")
-    parser.add_argument("--preset", metavar="NAME", help="an experiment of the papers; `list` names them")
+    parser.add_argument("--preset", metavar="NAME", help="an experiment of docs/benchmark.md; `list` names them")
     parser.add_argument("--quick", action="store_true", help="a preset's form that ends in minutes on two cores")
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed of all choices, default %(default)s"
@@ -187,11 +198,12 @@ def _benchmark(setting: "Setting", arguments: argparse.Namespace) -> int:
         known = ", ".join(scoring.BY_PROTOCOL[protocol])
         raise InputError(f"no score of the protocol {protocol} is called {unknown[0]!r}; choose from {known}")
     methods = setting.methods or methods_of(_USUAL)
+    bounds = rising(arguments.bins) if arguments.bins else ()
     if _check(chosen, methods, arguments):
         cases.write(setting.folder / MASKS, chosen, setting.seed)
-    results = setting.benchmark(methods, chosen, scores, protocol)
+    results = replace(setting.benchmark(methods, chosen, scores, protocol), bins=bounds)
     labelled = results.labelled()
-    print(statistics.text_table(statistics.summaries(labelled), labelled.methods))
+    print(statistics.text_table(statistics.tables(labelled), labelled.methods))
     return _report(setting, results, arguments.audio)
 
 
@@ -290,14 +302,14 @@ def _drawn(setting: "Setting", arguments: argparse.Namespace) -> "list[Case]":
         try:
             if arguments.columns:
                 hop = hop_length(recording.audio()[1])
-                cases += masks.columns(recording, index, _numbers(arguments.columns, int), count, hop, seed)
+                cases += masks.columns(recording, index, numbers(arguments.columns, int), count, hop, seed)
             elif arguments.cumulative_ms:
-                sizes = masks.CUMULATIVE_MS if arguments.cumulative_ms == "paper" else _numbers(arguments.cumulative_ms)
+                sizes = masks.CUMULATIVE_MS if arguments.cumulative_ms == "paper" else numbers(arguments.cumulative_ms)
                 cases += masks.cumulative(recording, index, sizes, count, seed)
             else:
                 given = arguments.gap_ms or "64"
-                sizes = masks.FIELD_MS if given == "field" else _numbers(given)
-                cases += masks.single(recording, index, sizes, count, arguments.context_ms, seed)
+                sizes = masks.FIELD_MS if given == "field" else numbers(given)
+                cases += masks.single(recording, index, sizes, count, arguments.context_ms, seed, arguments.together)
         except InputError as error:
             print(f"left out: {error}", file=sys.stderr)
     return cases
@@ -306,10 +318,12 @@ def _drawn(setting: "Setting", arguments: argparse.Namespace) -> "list[Case]":
 def _report(setting: "Setting", results, audio: bool) -> int:
     from audio_inpaint.benchmark.report import write_audio, write_benchmark_report
     from audio_inpaint.benchmark.results import write_details, write_rows
-    from audio_inpaint.benchmark.statistics import costs, costs_table, summaries, write_table
+    from audio_inpaint.benchmark.statistics import costs, costs_table, tables, write_table
 
     write_rows(setting.folder / "rows.csv", results)
-    write_table(setting.folder / "table.csv", summaries(results))
+    write_table(
+        setting.folder / "table.csv", tables(results), ("kind", "mask", "bin") if results.bins else ("kind", "mask")
+    )
     write_details(setting.folder / "results.json", results)
     write_benchmark_report(setting.folder / PAGE, results, setting.command)
     if audio:
@@ -325,16 +339,6 @@ def _report(setting: "Setting", results, audio: bool) -> int:
         total = len(results.failures) + len(results.rows)
         raise InputError(f"{len(results.failures)} of {total} restorations failed{where}")
     return 0
-
-
-def _numbers(text: str, kind: type = float) -> list:
-    try:
-        found = [kind(part) for part in text.split(",")]
-    except ValueError:
-        raise InputError(f"{text!r} is no list of numbers, such as 20,40,64") from None
-    if any(not 0 < number < 1e6 for number in found):
-        raise InputError(f"{text!r}: sizes must be more than nothing")
-    return found
 
 
 def _count(text: str) -> int:

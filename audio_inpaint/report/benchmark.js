@@ -13,7 +13,7 @@ scoreSelect.addEventListener("change", () => { chosen.score = Number(scoreSelect
 referenceSelect.addEventListener("change", () => { chosen.reference = Number(referenceSelect.value); show(); });
 
 page.tables.forEach(({ by }, i) => {
-  const button = element("button", { type: "button", value: i }, GROUPINGS[by.join()]);
+  const button = element("button", { type: "button", value: i }, groupingName(by));
   button.addEventListener("click", () => { chosen.grouping = i; showTable(); });
   document.getElementById("grouping").append(button);
 });

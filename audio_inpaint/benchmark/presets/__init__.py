@@ -1,4 +1,4 @@
-"""The papers' experiments by name; each prints a table and writes a CSV and a figure."""
+"""Experiments by name, those of the papers and the refiner's; each prints a table, a paper's with CSV and figure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -49,9 +49,21 @@ _PRESETS = {
         "table3",
         "the listening test: its page, and its table from collected answers",
     ),
+    "refiner": ("refiner_tables", "gaps", "64 ms gaps: what the refiner makes of the default's fills"),
+    "refiner-lengths": ("refiner_tables", "lengths", "the same of 20 to 200 ms"),
+    "refiner-rates": ("refiner_tables", "rates", "the same at the recordings' own rates, in all channels"),
+    "refiner-speech": ("refiner_tables", "speech", "the same of four gaps in each recording of speech"),
 }
 # those that compare methods, and so take others
-_COMPARING = ("ce-table4", "ce-table5", "ce-table6", "dpai-fig8", "dpai-fig9", "dpai-fig10")
+_COMPARING = (
+    "ce-table4",
+    "ce-table5",
+    "ce-table6",
+    "dpai-fig8",
+    "dpai-fig9",
+    "dpai-fig10",
+    *(name for name in _PRESETS if name.startswith("refiner")),
+)
 
 
 def names() -> dict[str, str]:
