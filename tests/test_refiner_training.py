@@ -114,6 +114,9 @@ def test_a_training_on_a_few_fills_lowers_the_loss_and_its_network_is_shipped_an
     own, plain = Auto(refiner=tmp_path / "small.pt")(audio, gap, RATE), Auto(natural=0)(audio, gap, RATE)
     assert own[~gap].equal(audio[~gap])
     assert not own.equal(plain)
+    gap[:, 16070:] = False  # 4.4 ms, shorter than any that it learnt
+    own, plain = Auto(refiner=tmp_path / "small.pt")(audio, gap, RATE), Auto(natural=0)(audio, gap, RATE)
+    assert own.equal(plain)
     capsys.readouterr()
     assert main(["test", "-c", str(tmp_path / "run.yaml"), "--ckpt_path", str(best)]) == 0
     assert "chords" in capsys.readouterr().out

@@ -43,10 +43,10 @@ EXPECTED = {
 _DULL = 3.5
 # dB. Nothing that is heard, or learnt, lies beyond.
 LOWEST, HIGHEST = -10.0, 40.0
-
-
 # How full a fill is, from 0 to 1, by measurement: docs/refiner.md.
 NATURAL = 1.0
+# Seconds of the shortest gap that a network refines; it learnt none shorter, and its windows are six times as long.
+_SHORTEST = 0.005
 
 
 @checked
@@ -59,7 +59,7 @@ class Auto(Recall):
 
     The fill that is nearest in decibels is too thin to the ear, so a network refines it (docs/refiner.md): it makes
     each bin as loud as the surroundings, the candidates and their errors in rehearsal suggest, and moves none further
-    than these errors allow. Hiss and room tone go on in every gap.
+    than these errors allow; gaps under 5 ms are whole without it. Hiss and room tone go on in every gap.
 
     Args:
         refine: whether to do so.
@@ -78,7 +78,8 @@ class Auto(Recall):
         alike = {fills.shape[-1] for fills in (trial.fills, *trial.rehearsals)} == {len(run)}
         if not self.refine or not alike:
             return trial.mix
-        net = network(self.refiner) if self.natural else None
+        short = len(run) < _SHORTEST * scene.sample_rate
+        net = network(self.refiner) if self.natural and not short else None
         return refined(self.evidence(scene, run, trial), net, self.natural)
 
     def finish(self, filled: Tensor, gap: Tensor, runs: list[Gap], sample_rate: int) -> None:
