@@ -119,7 +119,7 @@ def test_what_is_no_audio_is_refused_in_one_line(tmp_path, name, content, words)
 
 @pytest.mark.parametrize(
     ("name", "rate", "words"),
-    [("a.xyz", 8000, "should end in"), ("no/a.wav", 8000, "does not exist"), ("a.opus", 44100, "cannot hold")],
+    [("a.xyz", 8000, "should end in"), ("no/a.ogg", 250_000, "cannot hold"), ("a.opus", 44100, "cannot hold")],
 )
 def test_what_cannot_be_written_is_refused_and_leaves_nothing(tmp_path, name, rate, words):
     with pytest.raises(InputError, match=words):

@@ -62,7 +62,6 @@ def jobs(
     lists = partners(files, gaps, (".txt", ".csv")) if gaps and isdir(gaps) else [gaps] * len(files)
     clean = partners(files, truth, tuple(FORMATS), same=True)
     paths, place, found = Paths(allow="another --output"), Path(output), []
-    paths.makes(place)
     for config in configs:
         paths.reads(config, "the configuration")
     for file, listed, undamaged in zip(files, lists, clean, strict=True):
