@@ -66,8 +66,8 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     if arguments.gaps is not None and arguments.accept is not None:
         raise InputError("--accept is a list of gaps like --gaps: give one of them")
     listed = arguments.gaps if arguments.accept is None else arguments.accept
-    given = partners(files, listed, (".txt", ".csv", ".json"))
-    truths = partners(files, arguments.truth, tuple(FORMATS), same=True)
+    given = partners(found, listed, (".txt", ".csv", ".json"))
+    truths = partners(found, arguments.truth, tuple(FORMATS), same=True)
     jobs = []
     for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")

@@ -1,6 +1,8 @@
 """What a command works on: the files that the user named, and for each its output and what belongs to it."""
 
+import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +121,8 @@ def label_files(files: Sequence[Input], labels: str | None, several: bool) -> li
 
     Args:
         files: the inputs.
-        labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
+        labels: a file for one input; a folder, where each gets its stem and .txt, or where inputs share one their whole
+            name and .txt; None for no labels.
         several: whether `labels` must be a folder.
 
     Raises:
@@ -128,13 +131,19 @@ def label_files(files: Sequence[Input], labels: str | None, several: bool) -> li
     if labels is None:
         return [None] * len(files)
     place = _folder(labels, several)
-    return [Path(labels)] if place is None else [place / one.folder / f"{one.file.stem}.txt" for one in files]
+    if place is None:
+        return [Path(labels)]
+    stems = Counter((one.folder, one.file.stem) for one in files)
+    names = [one.file.name if stems[one.folder, one.file.stem] > 1 else one.file.stem for one in files]
+    return [place / one.folder / f"{name}.txt" for one, name in zip(files, names, strict=True)]
 
 
 def partners(
-    files: Sequence[Path], given: str | None, suffixes: Sequence[str], same: bool = False
+    files: Sequence[Input], given: str | None, suffixes: Sequence[str], same: bool = False
 ) -> list[Path | None]:
-    """Find the file that belongs to each input: the one that is named, or that of the same stem in a folder.
+    """Find the file that belongs to each input: the one that is named, or that of the same name or stem in a folder.
+
+    In a folder whose tree is that of the inputs, a file in the place of the input goes before one at the top.
 
     Args:
         files: the inputs.
@@ -149,11 +158,12 @@ def partners(
         return [None] * len(files)
     if not os.path.isdir(given):  # unlike Path's, it does not mind a list of gaps that is too long for a name
         return [Path(given)] * len(files)
-    return [_partner(Path(given), file, (file.suffix, *suffixes) if same else suffixes) for file in files]
+    return [_partner(Path(given), one, (one.file.suffix, *suffixes) if same else suffixes) for one in files]
 
 
-def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
-    names = (folder / (file.stem + suffix) for suffix in suffixes)
+def _partner(top: Path, one: Input, suffixes: Sequence[str]) -> Path | None:
+    places = itertools.product((top / one.folder, top), (one.file.name, one.file.stem), suffixes)
+    names = (folder / (name + suffix) for folder, name, suffix in places)
     return next((name for name in names if name.is_file()), None)
 
 
