@@ -22,6 +22,9 @@ from audio_inpaint.files.paths import as_path
 from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
+# Hz. What is slower is repaired, but has no milliseconds in which damage or another recording's sound could be found;
+# converters end below the other one, and of what claims to be faster the header is damaged.
+SLOWEST, FASTEST = 1000, 1_000_000
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
 
 
@@ -43,7 +46,8 @@ class Reader:
         insertions: what it has room for that the file lacks; `files.room` makes it.
 
     Raises:
-        InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, or without samples.
+        InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, of a rate that no
+            converter has, or without samples.
     """
 
     insertions: Sequence[Insertion] = ()
@@ -64,6 +68,12 @@ class Reader:
             raise InputError(
                 f"{self.path} holds {self.subtype} samples, a codec that cannot be read here: "
                 f"convert it first, for example with sndfile-convert {self.path.name} {self.path.stem}.wav"
+            )
+        if self.sample_rate > FASTEST:
+            self.close()
+            raise InputError(
+                f"{self.path} claims {self.sample_rate} Hz, and up to {FASTEST} Hz can be read: "
+                "its header seems to be damaged, mend that first"
             )
         if self.length < 1:  # a damaged header may promise fewer than none
             self.close()
