@@ -7,6 +7,7 @@ import pytest
 import soundfile
 from test_patching import make
 
+from audio_inpaint.files.bit_rate import encoding
 from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.patching import write_patched
 from audio_inpaint.files.recording import Reader
@@ -39,6 +40,17 @@ def test_a_lossy_file_keeps_about_its_bit_rate(tmp_path, suffix, container, subt
     with Reader(source) as reader:
         write_patched(reader, output, [])
     assert 0.85 < output.stat().st_size / source.stat().st_size < 1.5
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000])
+@pytest.mark.parametrize("kbps", [24, 32, 48, 56, 64])
+def test_an_mp3_file_of_few_bits_keeps_its_length(tmp_path, rate, kbps):
+    """A frame of the encoder's says how long the file is, for which frames of a constant low rate have no room."""
+    place = tmp_path / "out.mp3"
+    how = encoding("MPEG_LAYER_III", rate, 1, kbps / 1.25)
+    with soundfile.SoundFile(place, "w", rate, 1, format="MP3", **how) as file:
+        file.write(music(rate)[:, 0])
+    assert soundfile.info(place).frames == SECONDS * rate
 
 
 def synchsafe(size):

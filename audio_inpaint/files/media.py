@@ -45,6 +45,18 @@ def holds_integers(path: Path) -> int | None:
     return {".tta": 24, ".mp2": 16, ".amr": 16}.get(path.suffix.lower())
 
 
+def encodes_floats(source: Path, output: Path) -> bool:
+    """Whether what ffmpeg writes to an output is lossless and takes any number, if the sound of the source is so."""
+    return output.suffix.lower() in (".wv", source.suffix.lower())
+
+
+def holds_floats(path: Path) -> bool:
+    """Whether the sound of a file of ffmpeg's is lossless and in floating point."""
+    own = _first_sound(streams(path))
+    codec, samples = own["codec_name"], own.get("sample_fmt", "")
+    return codec.startswith("pcm_f") or (codec.startswith(_LOSSLESS) and samples.startswith(("flt", "dbl")))
+
+
 def installed() -> bool:
     """Whether ffmpeg and ffprobe are there."""
     return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
