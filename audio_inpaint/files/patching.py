@@ -117,7 +117,7 @@ def _named(lost: Sequence[str]) -> list[str]:
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
-    arguments, notes, lost = encoding(reader.path, output, reader.channels)
+    arguments, notes, lost = encoding(reader.path, output, reader.channels, reader.length / reader.sample_rate)
     with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
         wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
