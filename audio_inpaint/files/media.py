@@ -14,6 +14,7 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,7 @@ _ENCODERS = {
 _STREAMS = {"audio": "a further sound", "subtitle": "the subtitles"}
 _LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
 _VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".3gp")  # the others are of sound by their names
+_RAW = (".aac", ".ac3", ".mp2", ".amr", ".mpc", ".avi")  # they say no duration, or one that ffmpeg guesses
 _COPIED = ("video", "audio", "subtitle", "attachment")
 
 
@@ -70,8 +72,22 @@ def installed() -> bool:
     return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
 
 
+class Decoded(NamedTuple):
+    """The sound of a file.
+
+    Attributes:
+        wav: the temporary file that has it.
+        said: what ffmpeg said of the file, line by line.
+        promised: seconds that the file claims to last; 0 if it does not say.
+    """
+
+    wav: Path
+    said: list[str]
+    promised: float
+
+
 @contextmanager
-def decoded(path: Path) -> Iterator[Path]:
+def decoded(path: Path) -> Iterator[Decoded]:
     """Decode the first audio stream of a file to a temporary WAV file, which lives as long as the block.
 
     Raises:
@@ -81,11 +97,20 @@ def decoded(path: Path) -> Iterator[Path]:
         raise InputError(
             f"{path} is read by ffmpeg, which is not installed: install it, or convert the file to WAV elsewhere"
         )
-    streams(path)
+    own = _first_sound(streams(path))
     with temporary_folder() as folder:
         wav = folder / "decoded.wav"
-        ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
-        yield wav
+        said = ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
+        yield Decoded(wav, said, 0.0 if path.suffix.lower() in _RAW else _duration(own))
+
+
+def _duration(stream: dict) -> float:
+    """Return the seconds that a stream claims to last, 0 if it does not say; Matroska says it in a tag."""
+    stated = str(stream.get("duration") or stream.get("tags", {}).get("DURATION") or 0)
+    try:
+        return sum(60**place * float(part) for place, part in enumerate(reversed(stated.split(":"))))
+    except ValueError:
+        return 0.0
 
 
 def streams(path: Path) -> list[dict]:
@@ -224,8 +249,8 @@ def _takes(source: Path, maps: list[str], output: Path) -> bool:
     return True
 
 
-def ffmpeg(arguments: list[str], path: Path) -> None:
-    """Run ffmpeg, which overwrites its output.
+def ffmpeg(arguments: list[str], path: Path) -> list[str]:
+    """Run ffmpeg, which overwrites its output, and return what it said, each line once.
 
     Args:
         arguments: its own.
@@ -238,6 +263,8 @@ def ffmpeg(arguments: list[str], path: Path) -> None:
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise InputError(f"ffmpeg cannot do this with {path}: {_reason(done.stderr)}")
+    lines = (re.sub(r" @ 0x[0-9a-f]+\]", "]", line) for line in done.stderr.decode(errors="replace").splitlines())
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def file_name(path: Path) -> str:

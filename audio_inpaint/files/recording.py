@@ -14,7 +14,7 @@ import torch
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
-from audio_inpaint.files.containers import lacking
+from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
@@ -26,7 +26,7 @@ BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 # converters end below the other one, and of what claims to be faster the header is damaged.
 SLOWEST, FASTEST = 1000, 1_000_000
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
-
+_CUT = 0.1  # seconds: what ffmpeg decodes may be shorter by the delay of an encoder
 
 _TALKATIVE = (".mp1", ".mp2", ".mp3")  # decoded by libmpg123, which writes to standard error
 
@@ -57,6 +57,7 @@ class Reader:
         self._spool: IO[bytes] | None = None
         self._opened = contextlib.ExitStack()
         self._said: list[str] = []  # by the decoder
+        self._promised = 0.0  # seconds, by the header; 0 for as many as there are
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
@@ -84,7 +85,9 @@ class Reader:
         if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
             raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
-            return soundfile.SoundFile(str(self._opened.enter_context(decoded(self.path))))
+            wav, said, self._promised = self._opened.enter_context(decoded(self.path))
+            self._said += said
+            return soundfile.SoundFile(str(wav))
         try:
             with self._hushed():
                 return soundfile.SoundFile(sound_name(self.path))
@@ -189,14 +192,15 @@ class Reader:
 
     def remarks(self) -> list[str]:
         """Say what is wrong with the file that can be read all the same, one line each."""
-        found = []
+        found, seconds, promised = [], self.length / self.sample_rate, self._promised
         with contextlib.suppress(OSError), open(self.path, "rb") as file:
             if (sizes := lacking(file)) is not None:
-                there, promised = sizes
-                seconds = self.length / self.sample_rate
-                said, left = f"{seconds * promised / max(there, 1):.3f} s", f"{seconds:.3f} s"
-                if said != left:
-                    found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
+                promised = seconds * sizes[1] / max(sizes[0], 1)
+            said, left = f"{promised:.3f} s", f"{seconds:.3f} s"
+            if (sizes is not None and said != left) or promised > seconds + _CUT:
+                found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
+            elif self.format == "OGG" and lacks_end(file):
+                found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
         if self._said:
             others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
             found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")
