@@ -17,7 +17,7 @@ from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
-from audio_inpaint.files.media import MEDIA, decoded, is_media
+from audio_inpaint.files.media import MEDIA, decoded, installed, is_media, mended
 from audio_inpaint.files.paths import as_path
 from audio_inpaint.insertions import Insertion
 
@@ -26,6 +26,7 @@ BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 # converters end below the other one, and of what claims to be faster the header is damaged.
 SLOWEST, FASTEST = 1000, 1_000_000
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
+_LOST_AT_END = 1.0  # seconds of a damaged FLAC file: what lacks more is cut short
 _CUT = 0.1  # seconds: what ffmpeg decodes may be shorter by the delay of an encoder
 
 _TALKATIVE = (".mp1", ".mp2", ".mp3")  # decoded by libmpg123, which writes to standard error
@@ -57,6 +58,7 @@ class Reader:
         self._spool: IO[bytes] | None = None
         self._opened = contextlib.ExitStack()
         self._said: list[str] = []  # by the decoder
+        self._mended = False
         self._promised = 0.0  # seconds, by the header; 0 for as many as there are
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
@@ -138,9 +140,12 @@ class Reader:
         """
         try:
             if self.subtype in LOSSLESS:
-                if self._file.tell() != start:
-                    self._file.seek(start)
-                return torch.from_numpy(self._take(start, stop).T.copy())
+                try:
+                    return self._exact(start, stop)
+                except (soundfile.SoundFileError, InputError):
+                    if not self._mend():
+                        raise
+                    return self._exact(start, stop)
             return torch.from_numpy(self._decoded(start, stop).T.astype(np.float64))
         except OSError as error:
             raise InputError(
@@ -168,6 +173,23 @@ class Reader:
         raw = self._spool.read(4 * self.channels * (stop - start))
         return np.frombuffer(raw, np.float32).reshape(-1, self.channels)
 
+    def _exact(self, start: int, stop: int) -> torch.Tensor:
+        if self._file.tell() != start:
+            self._file.seek(start)
+        return torch.from_numpy(self._take(start, stop).T.copy())
+
+    def _mend(self) -> bool:
+        """Read a FLAC file with damaged frames by ffmpeg from now on; returns whether it holds the rest."""
+        if self._mended or self.format != "FLAC" or not installed():
+            return False
+        with contextlib.suppress(InputError, soundfile.SoundFileError), contextlib.ExitStack() as opened:
+            file = opened.enter_context(soundfile.SoundFile(str(opened.enter_context(mended(self.path)))))
+            if file.channels == self.channels and file.frames + _LOST_AT_END * self.sample_rate >= self.length:
+                self._file.close()
+                self._file, self._mended = file, True
+                self._opened.push(opened.pop_all())
+        return self._mended
+
     def _hushed(self) -> contextlib.AbstractContextManager[None]:
         """Keep what a decoder writes to standard error, as that of MP3 does, for `remarks`."""
         return hushed(self._said) if self.path.suffix.lower() in _TALKATIVE else contextlib.nullcontext()
@@ -176,11 +198,10 @@ class Reader:
         with self._hushed():
             samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         short = stop - start - len(samples)
-        if (
-            short
-            and self.subtype not in LOSSLESS
-            and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length
-        ):
+        promised = (
+            self.subtype not in LOSSLESS and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length
+        )
+        if short and (promised or self._mended):
             samples = np.pad(samples, ((0, short), (0, 0)))
         elif short:
             raise InputError(
@@ -201,6 +222,8 @@ class Reader:
                 found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
             elif self.format == "OGG" and lacks_end(file):
                 found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
+        if self._mended:
+            found.append(f"{self.path} is damaged: what could not be decoded is silent, and all else in its place")
         if self._said:
             others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
             found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")
