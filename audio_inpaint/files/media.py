@@ -104,36 +104,6 @@ def decoded(path: Path) -> Iterator[Decoded]:
         yield Decoded(wav, said, 0.0 if path.suffix.lower() in _RAW else _duration(own))
 
 
-@contextmanager
-def mended(path: Path) -> Iterator[Path]:
-    """Decode a damaged FLAC file to a temporary WAV file, silent where frames are damaged, all else in its place.
-
-    Raises:
-        InputError: ffmpeg cannot read it.
-    """
-    with temporary_folder() as folder:
-        whole, wav = folder / "whole.flac", folder / "mended.wav"
-        with open(path, "rb") as file, open(whole, "wb") as kept:
-            for place, size in _placed(path):
-                file.seek(place)
-                kept.write(file.read(size))
-        # frames whose checksum is wrong are left out, and the times of the others say how long the silence is
-        given = ["-af", "aresample=async=1:first_pts=0:min_hard_comp=0.0001", "-c:a", "pcm_s32le", "-rf64", "auto"]
-        ffmpeg(["-err_detect", "crccheck+explode", "-i", str(whole), "-map", "0:a:0", *given, str(wav)], path)
-        yield wav
-
-
-def _placed(path: Path) -> list[tuple[int, int]]:
-    """Return (first byte, length) of the head of a FLAC file and of all that says where in the recording it belongs."""
-    command = ["ffprobe", "-v", "error", "-show_entries", "packet=pts,pos,size", "-of", "json", file_name(path)]
-    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
-    try:
-        packets = [{name: int(one[name]) for name in one} for one in json.loads(done.stdout)["packets"]]
-        return [(0, packets[0]["pos"]), *((one["pos"], one["size"]) for one in packets if "pts" in one)]
-    except (ValueError, LookupError) as error:
-        raise InputError(f"{path} cannot be read, by ffmpeg either: {_reason(done.stderr)}") from error
-
-
 def _duration(stream: dict) -> float:
     """Return the seconds that a stream claims to last, 0 if it does not say; Matroska says it in a tag."""
     stated = str(stream.get("duration") or stream.get("tags", {}).get("DURATION") or 0)

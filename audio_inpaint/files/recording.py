@@ -16,8 +16,9 @@ from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
+from audio_inpaint.files.flac_frames import mended
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
-from audio_inpaint.files.media import MEDIA, decoded, installed, is_media, mended
+from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.paths import as_path
 from audio_inpaint.insertions import Insertion
 
@@ -179,15 +180,13 @@ class Reader:
         return torch.from_numpy(self._take(start, stop).T.copy())
 
     def _mend(self) -> bool:
-        """Read a FLAC file with damaged frames by ffmpeg from now on; returns whether it holds the rest."""
-        if self._mended or self.format != "FLAC" or not installed():
+        """Read a FLAC file without its damaged frames from now on; returns whether it goes on after them."""
+        if self._mended or self.format != "FLAC":
             return False
-        with contextlib.suppress(InputError, soundfile.SoundFileError), contextlib.ExitStack() as opened:
-            file = opened.enter_context(soundfile.SoundFile(str(opened.enter_context(mended(self.path)))))
-            if file.channels == self.channels and file.frames + _LOST_AT_END * self.sample_rate >= self.length:
-                self._file.close()
-                self._file, self._mended = file, True
-                self._opened.push(opened.pop_all())
+        with contextlib.suppress(InputError, soundfile.SoundFileError):
+            place = self._opened.enter_context(mended(self.path, round(_LOST_AT_END * self.sample_rate)))
+            self._file.close()
+            self._file, self._mended = soundfile.SoundFile(str(place)), True
         return self._mended
 
     def _hushed(self) -> contextlib.AbstractContextManager[None]:
@@ -198,10 +197,7 @@ class Reader:
         with self._hushed():
             samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         short = stop - start - len(samples)
-        promised = (
-            self.subtype not in LOSSLESS and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length
-        )
-        if short and (promised or self._mended):
+        if short and self.subtype not in LOSSLESS and stop - short + ENCODER_TAIL * self.sample_rate >= self.length:
             samples = np.pad(samples, ((0, short), (0, 0)))
         elif short:
             raise InputError(
