@@ -64,6 +64,9 @@ class Also:
         return [*self.notes, f"also: {used}" if used else "also: no fill draws on them"]
 
 
+NOTHING = Also(Pool([]))
+
+
 @contextmanager
 def opened(given: Sequence[Any] | Also, method: Method | None = None, sample_rate: int = 0) -> Iterator[Also]:
     """Open further recordings, and index those that are not yet.

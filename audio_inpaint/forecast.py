@@ -17,6 +17,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from audio_inpaint.alignment.sound import Sound
+from audio_inpaint.also import NOTHING, Also
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.filling import filled
 from audio_inpaint.gaps import Gap, meeting
@@ -80,6 +81,7 @@ class Forecast:
         references: Sequence[Any] = (),
         device: str | None = None,
         rejected: Sequence[Gap] = (),
+        also: Also = NOTHING,
     ) -> tuple[list[Expected], list[Explanation]]:
         """Expect the quality and the time of a repair.
 
@@ -91,6 +93,7 @@ class Forecast:
             references: other recordings.
             device: where, if it can compute on a GPU.
             rejected: what of the gaps is not filled.
+            also: further recordings.
 
         Returns:
             What is expected of each kind, and how the gaps were filled that were tried.
@@ -98,7 +101,7 @@ class Forecast:
         began = time.perf_counter()
         shape = Shape(reader.channels, reader.length, reader.sample_rate)
         context, longest = context_and_longest(method)
-        plan = spans(gaps, shape, context, longest, rejected)
+        plan, pool = spans(gaps, shape, context, longest, rejected), also.without(reader.path).searched
         kinds, met = {one.gap: one.kind for one in damage}, meeting(one.gap for one in damage)
         wanted = {run: next((kinds[gap] for gap in met(run)), "named") for span in plan for run in span.gaps}
         once = 2 * _reading(reader)  # and writing
@@ -108,7 +111,7 @@ class Forecast:
 
             def tried(span: Span) -> float:
                 start = time.perf_counter()
-                calls = filled(reader.read, shape, reader.dtype, gaps, method, device, None, others, [span])
+                calls = filled(reader.read, shape, reader.dtype, gaps, method, device, None, others, [span], pool)
                 try:
                     with listening(_Patience(start)):
                         explanations.extend(one for _, made in calls for one in made)

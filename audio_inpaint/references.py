@@ -175,6 +175,7 @@ def _opened(given: Any, number: int, sample_rate: int, files: ExitStack) -> tupl
     if isinstance(given, Reader):
         sound = Sound.of(given)
         if given not in _LEVELS:
+            sound.check(f"the reference {given.path.name}")
             _LEVELS[given] = novelty(sound)
         return given.path.name, sound, _LEVELS[given]
     if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Integral):

@@ -172,7 +172,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--overwrite", action="store_true", help="replace clips that exist")
     options = parser.parse_args(arguments)
     paths = Paths()
-    paths.makes(options.out)
     paths.writes(options.out / "LICENCES.md", "the list of licences")
     for clip in CLIPS:
         paths.writes(options.out / clip.name, "the clip")

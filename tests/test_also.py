@@ -342,3 +342,16 @@ def test_recordings_that_cannot_be_used(files, capsys, also, message):
     assert len(error.splitlines()) == 1
     with pytest.raises(InputError):
         repair_file("damaged.wav", "fixed.wav", GAPS, METHOD, also=[also], overwrite=True)
+
+
+def test_a_dry_run_expects_what_the_search_brings(files, capsys):
+    def expected(*also):
+        options = ["--gaps", SPEC, "--method", METHOD, "--dry-run", "--json"]
+        assert main(["inpaint", "damaged.wav", "-o", "out.wav", *options, *also]) == 0
+        return json.loads(capsys.readouterr().out)
+
+    alone, searched = expected(), expected("--also", "episodes")
+    assert alone["also"] == []
+    assert searched["also"][-1] == "also: 2 of 3 fills draw on two.flac"
+    assert searched["expected"][0]["snr"] > 10 + alone["expected"][0]["snr"]
+    assert not os.path.exists("out.wav")

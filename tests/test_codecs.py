@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 import soundfile
+import torch
 from test_patching import make, noise, outside, patch, write_patched
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import target
-from audio_inpaint.files.recording import Reader
+from audio_inpaint.files.recording import Reader, write
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ sys.exit(main(["inpaint", "in.wav", "-o", output, "--gaps", "2000:2010", "--meth
     [
         (250_000, 1, 1, "out.ogg", "OGG (VORBIS) cannot hold 1 channels at 250000 Hz"),
         (48_000, 256, 1, "out.ogg", "OGG (VORBIS) cannot hold 256 channels at 48000 Hz"),
-        (16_000, 1, 1e10, "out.mp3", "no sample beyond 1e+06 times full scale can be encoded"),
+        (16_000, 1, 1e10, "out.mp3", "samples of in.wav would clip, since .mp3 holds nothing beyond full scale"),
     ],
 )
 def test_what_makes_an_encoder_crash_is_refused(tmp_path, rate, channels, peak, output, said):
@@ -57,6 +58,12 @@ def test_what_makes_an_encoder_crash_is_refused(tmp_path, rate, channels, peak, 
     assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
     assert said in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in.wav"]
+
+
+def test_samples_that_would_end_the_encoder_are_refused_in_python_too(tmp_path):
+    with pytest.raises(InputError, match=r"no sample beyond 1e\+06 times full scale can be encoded"):
+        write(tmp_path / "out.mp3", torch.full((1, 4000), 1e10), 16_000)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_format_without_room_for_a_rate_is_refused_before_work(tmp_path):

@@ -269,8 +269,9 @@ def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
         write_labels(path, [Gap(1, 2)], 16000, ["\ud800"])
     assert path.read_bytes() == before
     assert list(tmp_path.iterdir()) == [path]
-    with pytest.raises(InputError, match="does not exist"):
-        write_labels(tmp_path / "missing" / "labels.txt", [Gap(1, 2)], 16000)
+    with pytest.raises(UnicodeEncodeError):
+        write_labels(tmp_path / "missing" / "labels.txt", [Gap(1, 2)], 16000, ["\ud800"])
+    assert list(tmp_path.iterdir()) == [path]
 
 
 # Random gaps

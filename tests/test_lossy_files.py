@@ -1,12 +1,15 @@
 """A lossy file that is encoded again keeps about its bit rate, and its tags; chunks that are lost are named."""
 
+import shutil
 import struct
+import subprocess
 
 import numpy as np
 import pytest
 import soundfile
 from test_patching import make
 
+from audio_inpaint.files.bit_rate import encoding
 from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.patching import write_patched
 from audio_inpaint.files.recording import Reader
@@ -39,6 +42,42 @@ def test_a_lossy_file_keeps_about_its_bit_rate(tmp_path, suffix, container, subt
     with Reader(source) as reader:
         write_patched(reader, output, [])
     assert 0.85 < output.stat().st_size / source.stat().st_size < 1.5
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+@pytest.mark.parametrize("suffix", [".mka", ".mkv"])
+@pytest.mark.parametrize(
+    ("codec", "rate", "kbps"),
+    [("libopus", 48000, 64), ("libopus", 48000, 128), ("libvorbis", 44100, 96), ("libvorbis", 44100, 160)],
+)
+def test_a_matroska_file_keeps_about_the_bit_rate_that_it_does_not_state(tmp_path, suffix, codec, rate, kbps):
+    wav, source, output = tmp_path / "in.wav", tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
+    soundfile.write(wav, music(rate), rate)
+    subprocess.run(["ffmpeg", "-v", "error", "-i", wav, "-c:a", codec, "-b:a", f"{kbps}k", source], check=True)
+    with Reader(source) as reader:
+        write_patched(reader, output, [])
+    assert 0.8 < output.stat().st_size / source.stat().st_size < 1.2
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+@pytest.mark.parametrize("rate", [8000, 16000, 48000])
+def test_any_rate_goes_into_a_matroska_file(tmp_path, rate):
+    soundfile.write(tmp_path / "in.wav", music(rate)[:, 0], rate)
+    with Reader(tmp_path / "in.wav") as reader:
+        write_patched(reader, tmp_path / "out.mka", [])
+    with Reader(tmp_path / "out.mka") as reader:
+        assert reader.length >= SECONDS * rate
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 16000, 22050, 24000, 32000, 44100, 48000])
+@pytest.mark.parametrize("kbps", [24, 32, 48, 56, 64])
+def test_an_mp3_file_of_few_bits_keeps_its_length(tmp_path, rate, kbps):
+    """A frame of the encoder's says how long the file is, for which frames of a constant low rate have no room."""
+    place = tmp_path / "out.mp3"
+    how = encoding("MPEG_LAYER_III", rate, 1, kbps / 1.25)
+    with soundfile.SoundFile(place, "w", rate, 1, format="MP3", **how) as file:
+        file.write(music(rate)[:, 0])
+    assert soundfile.info(place).frames == SECONDS * rate
 
 
 def synchsafe(size):

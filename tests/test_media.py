@@ -256,3 +256,47 @@ def test_without_ffmpeg_it_is_named(here, monkeypatch, capsys):
     assert run("inpaint", "plain.wav", "-o", "out.m4a", "--gaps", "0.1-0.2") == 2
     assert ".m4a files are written by ffmpeg, which is not installed: name a .wav output" in capsys.readouterr().err
     assert hashlib.sha256((here / "in.m4a").read_bytes()).digest() == before
+
+
+CUT = {".mka": ("libvorbis",), ".mkv": ("libopus",), ".m4a": ("aac", "-movflags", "+faststart"), ".wv": ("wavpack",)}
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("suffix", [".ogg", ".opus", *CUT])
+@pytest.mark.parametrize("share", [0.6, 1])
+def test_a_file_that_breaks_off_says_so_and_a_whole_one_does_not(here, capsys, suffix, share):
+    noise = 0.1 * np.random.default_rng(0).standard_normal((20 * 48000, 2))
+    noise[48000:48480] = 0
+    soundfile.write("noise.wav", noise, 48000)
+    codec = {".ogg": ("libvorbis",), ".opus": ("libopus",), **CUT}[suffix]
+    ffmpeg("-i", "noise.wav", "-c:a", *codec, f"whole{suffix}")
+    content = (here / f"whole{suffix}").read_bytes()
+    (here / f"in{suffix}").write_bytes(content[: round(share * len(content))])
+    assert run("inpaint", f"in{suffix}", "-o", f"out{suffix}", "--gaps", "1-1.01", "--method", "silence") == 0
+    said = [line for line in capsys.readouterr().out.splitlines() if "is cut short" in line]
+    assert run("detect", f"in{suffix}") == 0
+    warned = [line for line in capsys.readouterr().err.splitlines() if "is cut short" in line]
+    assert (len(said), len(warned)) == ((1, 1) if share < 1 else (0, 0))
+    if share < 1:
+        assert f"in{suffix} is cut short: its header promises 20.0" in said[0] or "end of its stream" in said[0]
+
+
+@needs_ffmpeg
+def test_what_ffmpeg_says_of_a_damaged_file_is_passed_on(here, capsys):
+    ffmpeg("-i", "plain.wav", "-c:a", "aac", "-movflags", "+faststart", "in.m4a")
+    content = bytearray((here / "in.m4a").read_bytes())
+    middle = len(content) * 3 // 4
+    content[middle : middle + 3000] = bytes(3000)
+    (here / "in.m4a").write_bytes(content)
+    assert run("inpaint", "in.m4a", "-o", "out.wav", "--gaps", "1-1.01", "--method", "silence") == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "decoder says" in line)
+    assert "the decoder says of in.m4a: [aac]" in line
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("output", ["out.mkv", "out.mka"])
+def test_a_video_whose_sound_becomes_longer_says_so(here, capsys, output):
+    ffmpeg("-f", "lavfi", "-i", "testsrc=size=64x64:rate=10:duration=3", "-i", "plain.wav", "-c:a", "flac", "in.mkv")
+    assert run("inpaint", "in.mkv", "-o", output, "--gaps", "2.0+0.015", "--method", "silence") == 0
+    said = "the sound alone is 15.0113 ms longer: after what was inserted it comes later than the video"
+    assert (said in capsys.readouterr().out) == (output == "out.mkv")

@@ -82,17 +82,16 @@ def test_a_file_that_lacks_next_to_nothing_is_not_called_short(here, capsys):
     assert not any("cut short" in line for line in notes(capsys, "in.wav", "out.wav"))
 
 
-@pytest.mark.parametrize("rate", [1, 16000])
+@pytest.mark.parametrize("rate", [1000, 16000])
 def test_a_long_gap_that_a_search_must_pass_is_no_end_of_the_file(here, capsys, rate):
     """A block that grows past the next one leaves nothing to read for that one."""
-    seconds = 100 if rate == 1 else 40
-    audio = np.random.default_rng(0).uniform(-0.5, 0.5, seconds * rate)
+    audio = np.random.default_rng(0).uniform(-0.5, 0.5, 40 * rate)
     audio[9 * rate : 30 * rate] = 0
     soundfile.write("in.wav", audio, rate, "FLOAT")
     assert run("detect", "in.wav", "--max-ms", "60000", "--kinds", "zeros") == 0
     said = capsys.readouterr()
     assert said.err == ""
-    assert "21000.00" in said.out or rate == 1
+    assert "21000.00" in said.out
 
 
 @pytest.mark.parametrize("size", [0, 0xFFFFFFFF, 0x7FFFFFFF])

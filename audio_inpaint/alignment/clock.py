@@ -77,9 +77,10 @@ def clock(ours: Sound, theirs: Sound, levels: np.ndarray | None = None) -> Clock
         Its clock, None where the two have nothing sure in common.
 
     Raises:
-        InputError: one of the two is too short to be placed.
+        InputError: one of the two is too short to be placed, or too slow.
     """
     for sound, which in ((ours, "the recording"), (theirs, "it")):
+        sound.check(which)
         if sound.seconds < SHORTEST:
             raise InputError(f"{which} is only {sound.seconds:.3f} s long: {SHORTEST:g} s are needed to align two")
     rough = consensus(novelty(ours), novelty(theirs) if levels is None else levels)

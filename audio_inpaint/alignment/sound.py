@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor
 
-from audio_inpaint.files.recording import BLOCK
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import BLOCK, SLOWEST
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps, within
 
 if TYPE_CHECKING:
@@ -43,6 +44,18 @@ class Sound(NamedTuple):
     def seconds(self) -> float:
         """How long it is."""
         return self.length / self.sample_rate
+
+    def check(self, which: str) -> None:
+        """Refuse what is too slow to be compared with others: at their rate it would be thousands of times as long.
+
+        Args:
+            which: recording it is.
+
+        Raises:
+            InputError: it is.
+        """
+        if self.sample_rate < SLOWEST:
+            raise InputError(f"{which} has {self.sample_rate} Hz: recordings are compared from {SLOWEST} Hz on")
 
     def around(self, start: int, stop: int) -> tuple[Tensor, Tensor]:
         """Read samples [start, stop), which may lie outside, in double precision.

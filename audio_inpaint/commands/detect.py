@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     found, several = inputs(arguments.input, arguments.recursive)
     files = [one.file for one in found]
     together = several and _is_csv(arguments.output)
-    labels = [None] * len(files) if together else label_files(found, arguments.output, several, paths)
+    labels = [None] * len(files) if together else label_files(found, arguments.output, several)
     if together:
         paths.writes_no_audio(arguments.output, "the labels")
     for file, label in zip(files, labels, strict=True):

@@ -10,13 +10,21 @@ from audio_inpaint.commands.damage import print_table
 from audio_inpaint.commands.inpaint_plan import Job
 
 if TYPE_CHECKING:
+    from audio_inpaint.also import Also
     from audio_inpaint.detection import Detection
     from audio_inpaint.forecast import Expected, Forecast
     from audio_inpaint.methods.contract import Method
 
 
 def tell_plan(
-    job: Job, what: Chosen, method: "Method", name: str, references: Sequence, device: str | None, forecast: "Forecast"
+    job: Job,
+    what: Chosen,
+    method: "Method",
+    name: str,
+    references: Sequence,
+    also: "Also",
+    device: str | None,
+    forecast: "Forecast",
 ) -> dict:
     """Print what would be filled, and what is to be expected of it; returns the same for programs.
 
@@ -26,13 +34,14 @@ def tell_plan(
         method: what would restore.
         name: of the method.
         references: other recordings.
+        also: further recordings, which are searched for those gaps that are tried.
         device: where, if it can compute on a GPU.
         forecast: what was tried of the files before; this one is added.
     """
     from audio_inpaint.gaps import meeting
 
     rate = what.recording.sample_rate
-    given = what.recording, what.gaps, what.damage, method, references, device, what.rejected
+    given = what.recording, what.gaps, what.damage, method, references, device, what.rejected, also
     kinds, tried = forecast.of(*given)
     met = meeting(one.gap for one in tried)
     ours = {one.gap: one.expected_snr for one in tried}
@@ -46,6 +55,9 @@ def tell_plan(
     for kind in kinds:
         print(f"  {_line(kind, rate)}")
     print(f"  {_said(len({one.gap for one in tried}), total, kinds, forecast, name)}", flush=True)
+    searched = also.without(job.file).told(tried)
+    for line in searched:
+        print(f"  {line}", flush=True)
     gaps = []
     for one in what.damage:
         channel = None if one.gap.channel is None else one.gap.channel + 1
@@ -57,6 +69,7 @@ def tell_plan(
         "sample_rate": rate,
         "gaps": gaps,
         "expected": [asdict(kind) for kind in kinds],
+        "also": searched,
     }
 
 

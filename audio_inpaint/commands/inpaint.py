@@ -199,7 +199,7 @@ def _others(arguments: argparse.Namespace, jobs: "list[Job]", restorer: "Method"
 
     with contextlib.ExitStack() as files:
         references = [files.enter_context(Reader(reference)) for reference in arguments.reference]
-        also = files_of(arguments.also, arguments.recursive) if jobs and not arguments.dry_run else []
+        also = files_of(arguments.also, arguments.recursive) if jobs else []
         also = files.enter_context(opened(also, restorer)).without(*(job.output for job in jobs))
         yield {"references": references, "also": also}
 

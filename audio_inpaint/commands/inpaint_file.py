@@ -56,7 +56,7 @@ def repair_job(
             return False
         if choice.dry:
             checked_room(what.recording, job.output, what.gaps, arguments.normalise)
-            expected = tell_plan(job, what, method, name, others["references"], device, choice.dry)
+            expected = tell_plan(job, what, method, name, **others, device=device, forecast=choice.dry)
             if arguments.json:
                 print(json.dumps(expected), file=arguments.told, flush=True)
             return True

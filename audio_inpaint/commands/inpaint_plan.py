@@ -60,14 +60,14 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
         for file, source in earlier.items():
             print(f"{file}: left out, the output of {source}")
         found = [one for one in found if one.file not in earlier]
-    targets = outputs(found, arguments.output, several, paths, arguments.suffix)
-    labels = label_files(found, arguments.labels, several, paths)
+    targets = outputs(found, arguments.output, several, arguments.suffix)
+    labels = label_files(found, arguments.labels, several)
     files = [one.file for one in found]
     if arguments.gaps is not None and arguments.accept is not None:
         raise InputError("--accept is a list of gaps like --gaps: give one of them")
     listed = arguments.gaps if arguments.accept is None else arguments.accept
-    given = partners(files, listed, (".txt", ".csv", ".json"))
-    truths = partners(files, arguments.truth, tuple(FORMATS), same=True)
+    given = partners(found, listed, (".txt", ".csv", ".json"))
+    truths = partners(found, arguments.truth, tuple(FORMATS), same=True)
     jobs = []
     for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")
@@ -96,7 +96,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
         given = beside if arguments.report_to is None else arguments.report_to
         paths.writes_no_audio(given, "the report", (".html",), kept=again and is_page(given))
         page = Path(given)
-    paths.check(arguments.overwrite, make=not arguments.dry_run)
+    paths.check(arguments.overwrite)
     for job in jobs:
         if job.output.suffix.lower() != job.file.suffix.lower():
             format_of(job.output)

@@ -63,6 +63,8 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
         sample_rate: Hz.
     """
     said = surprise(x, sample_rate)
+    if not len(said.peaks):  # too short for a cell
+        return []
     usual = np.maximum(said.usual, _AUDIBLE)
     ratio = said.peaks / usual
     often = percentile_filter(ratio, 85, _AROUND, mode="nearest")

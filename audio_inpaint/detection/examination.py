@@ -10,7 +10,8 @@ from audio_inpaint.detection.found import Detection, apart, join_channels
 from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
 from audio_inpaint.detection.kinds import Search, search
 from audio_inpaint.detection.levels import weighed
-from audio_inpaint.files.recording import Reader
+from audio_inpaint.errors import InputError
+from audio_inpaint.files.recording import SLOWEST, Reader
 
 # Constant runs are always looked for: their edges would else pass for other kinds.
 _SEARCHES = {
@@ -64,7 +65,8 @@ def detect(
         max_ms: the longest stretch, an hour at most; None for each kind's.
 
     Raises:
-        InputError: the file cannot be read, there is no such kind or preset, or a number is out of range.
+        InputError: the file cannot be read or has too low a rate, there is no such kind or preset, or a number is out
+            of range.
 
     >>> import numpy as np, soundfile
     >>> tone = np.sin(2 * np.pi * 440 * np.arange(16000) / 16000) / 2
@@ -87,8 +89,12 @@ def examine(reader: Reader, wanted: Search) -> Findings:
         wanted: as `search` returns it.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or has too low a rate.
     """
+    if reader.sample_rate < SLOWEST:
+        raise InputError(
+            f"damage is looked for from {SLOWEST} Hz on, and {reader.path} has {reader.sample_rate} Hz: name the gaps"
+        )
     found: list[Detection] = []
     runs: list[Pause] = []
     levels = Levels()

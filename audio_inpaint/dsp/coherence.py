@@ -23,8 +23,9 @@ def coherent(
 ) -> Tensor:
     """Attenuate the bands of a signal in which another does not contain it, without delay.
 
-    A band's gain is three times its coherence, at most 1: the real part of the cross-spectrum over both energies,
-    squared, less what chance makes of as many values, and its root. All channels count together.
+    Where nothing is compared nothing is kept. A band's gain is three times its coherence, at most 1: the real part of
+    the cross-spectrum over both energies, squared, less what chance makes of as many values, and its root. All channels
+    count together.
 
     Args:
         part: (channel, time).
@@ -40,6 +41,8 @@ def coherent(
     data", eq. 4.
     """
     longest = max(place.stop - place.start for place in beside)
+    if not longest:
+        return torch.zeros_like(part)
     size = 2 * longest
     bands = _bands(size, sample_rate)
     energies, values = torch.zeros(3, bands.max() + 1, dtype=torch.float64), torch.zeros(bands.max() + 1)

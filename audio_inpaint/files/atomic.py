@@ -26,8 +26,8 @@ _UNFINISHED = re.compile(rf"\.audio_inpaint-{_MACHINE}-(\d{{1,10}})-[0-9a-f]{{8}
 def replacing(path: str | Path, like: str | Path | None = None) -> Iterator[Path]:
     """Give a temporary name next to `path` that replaces it when the block ends well, and vanishes otherwise.
 
-    A symbolic link stays a link, and what it points to is replaced; a file that is replaced keeps its mode. What killed
-    processes left in the folder is removed.
+    Folders that are missing on the way are made, and vanish with it. A symbolic link stays a link, and what it points
+    to is replaced; a file that is replaced keeps its mode. What killed processes left in the folder is removed.
 
     Args:
         path: the file.
@@ -38,27 +38,52 @@ def replacing(path: str | Path, like: str | Path | None = None) -> Iterator[Path
     """
     path = Path(path)
     place = Path(os.path.realpath(path))
-    if not place.parent.is_dir():
-        folder = place.parent if path.is_symlink() else path.parent
-        raise InputError(f"the folder {folder} of the output does not exist: create it first")
+    if path.is_symlink() and not place.parent.is_dir():
+        raise InputError(f"the folder {place.parent} of the output does not exist: create it first")
     if place.exists() and not place.is_file():
         raise InputError(f"the output {path} is not a regular file: name another one")
-    temporary = unfinished(place.parent, path.suffix)
     try:
-        mode = _mode(place)
-        new = 0o666 & (0o600 | (0o666 if like is None else _mode(like) or 0))
-        temporary.touch(new if mode is None else 0o600, exist_ok=False)  # names the reason better than libsndfile does
-        yield temporary
-        if mode is not None:
-            temporary.chmod(mode)
-        os.replace(temporary, place)
+        with made(place.parent):
+            temporary = unfinished(place.parent, path.suffix)
+            try:
+                mode = _mode(place)
+                new = 0o666 & (0o600 | (0o666 if like is None else _mode(like) or 0))
+                # names the reason better than libsndfile does
+                temporary.touch(new if mode is None else 0o600, exist_ok=False)
+                yield temporary
+                if mode is not None:
+                    temporary.chmod(mode)
+                os.replace(temporary, place)
+            finally:
+                with contextlib.suppress(OSError):
+                    temporary.unlink()
     except OSError as error:
         raise InputError(f"{path} cannot be written: {reason(error)}") from error
     except (soundfile.SoundFileError, AssertionError) as error:  # soundfile asserts that all samples were written
         raise InputError(f"{path} cannot be written, the disk may be full: {reason(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
+
+
+@contextlib.contextmanager
+def made(folder: Path) -> Iterator[None]:
+    """Make a folder and those around it that are missing; what was made vanishes again where the block fails.
+
+    Args:
+        folder: of an output; an OSError where it cannot be made.
+    """
+    missing = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # somebody else has put something there
+            for one in missing:
+                one.rmdir()
+        raise
+
+
+def nearest(folder: Path) -> Path:
+    """Return a folder, or of those around it the nearest that is there; it may turn out to be a file."""
+    return next(one for one in (folder, *folder.parents) if os.path.lexists(one) or one == one.parent)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,8 @@ _LEAST = 32
 _OPUS = (6, 256)
 # kbit/s of MP3 at the same, from sample rates up.
 _MP3 = ((32000, (32, 320)), (16000, (8, 160)), (0, (8, 64)))
+# kbit/s from which on every constant frame of MP3 has room for the length of the file, which is lost otherwise.
+_ROOMY = 64
 # What a file gets of which nothing is known: a second encoding of anything should not be heard.
 BEST = {"compression_level": 0.1}
 
@@ -36,10 +38,16 @@ def encoding(subtype: str, sample_rate: int, channels: int, kbps: float | None) 
     if subtype == "OPUS":
         return {"compression_level": _level(wanted / channels, *_OPUS)}
     if subtype == "VORBIS":
-        stereo = wanted * 2 / channels * 44100 / max(sample_rate, 22050)
-        return {"compression_level": float(1 - np.interp(stereo, _VORBIS, np.linspace(0, 1, len(_VORBIS))))}
+        return {"compression_level": 1 - vorbis_quality(wanted, sample_rate, channels)}
     limits = next(limits for least, limits in _MP3 if sample_rate >= least)
-    return {"compression_level": _level(wanted, *limits), "bitrate_mode": "CONSTANT"}
+    mode = "CONSTANT" if wanted >= _ROOMY else "AVERAGE"
+    return {"compression_level": _level(wanted, *limits), "bitrate_mode": mode}
+
+
+def vorbis_quality(kbps: float, sample_rate: int, channels: int) -> float:
+    """Return the quality, from 0 to 1, for which Vorbis takes about so many kbit/s."""
+    stereo = kbps * 2 / channels * 44100 / max(sample_rate, 22050)
+    return float(np.interp(stereo, _VORBIS, np.linspace(0, 1, len(_VORBIS))))
 
 
 def _level(kbps: float, least: float, most: float) -> float:

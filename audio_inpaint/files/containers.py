@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 _W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
+_OGG_PAGE = 65307  # bytes, at most
 _OPEN = 0x7FFFF000  # bytes: sizes from here on are what programs write that do not know them
 # Everything but STREAMINFO, padding and the seek table, which belong to the encoded frames.
 _FLAC_KEPT = {2: "application", 4: "comments", 5: "cue sheet", 6: "picture"}
@@ -109,6 +110,21 @@ def lacking(file: BinaryIO) -> tuple[int, int] | None:
     place, size = next(((place, size) for name, place, size in riff_chunks(file, order=order) if name == sound), (0, 0))
     there = file.seek(0, 2) - place
     return (there, size) if place and there < size < _OPEN else None
+
+
+def lacks_end(file: BinaryIO) -> bool:
+    """Whether an Ogg file breaks off in a page, or after one that does not end its stream.
+
+    Source: RFC 3533, section 6.
+    """
+    size = file.seek(0, 2)
+    file.seek(max(0, size - 2 * _OGG_PAGE))
+    tail = file.read()
+    place = tail.rfind(b"OggS")
+    if place < 0 or len(tail) < place + 27:
+        return True
+    segments = tail[place + 27 : place + 27 + tail[place + 26]]
+    return not tail[place + 5] & 4 or len(tail) < place + 27 + tail[place + 26] + sum(segments)
 
 
 def copy_flac_metadata(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import reason, unfinished
+from audio_inpaint.files.atomic import made, reason, unfinished
 
 Own = Callable[[Sequence[str]], bool]
 
@@ -27,19 +27,21 @@ def replacing_folder(path: Path, own: Own) -> Iterator[Path]:
     check_own(path, own)
     temporary, old = (unfinished(path.parent) for _ in range(2))
     try:
-        temporary.mkdir()
-        yield temporary
-        if path.exists():
-            os.replace(path, old)
-        os.replace(temporary, path)
+        with made(path.parent):
+            temporary.mkdir()
+            try:
+                yield temporary
+                if path.exists():
+                    os.replace(path, old)
+                os.replace(temporary, path)
+            finally:
+                with contextlib.suppress(OSError):
+                    if old.exists() and not path.exists():
+                        os.replace(old, path)
+                for folder in (temporary, old):
+                    shutil.rmtree(folder, ignore_errors=True)
     except OSError as error:
         raise InputError(f"{path} cannot be written: {reason(error)}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            if old.exists() and not path.exists():
-                os.replace(old, path)
-        for folder in (temporary, old):
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_own(path: Path, own: Own) -> None:

@@ -1,4 +1,4 @@
-"""Known samples beyond full scale, which integers cannot hold: counted before any work, or scaled to fit."""
+"""Known samples beyond full scale, which integers cannot hold, nor players of lossy files: counted, or scaled."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,10 +7,12 @@ from pathlib import Path
 from torch import Tensor
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.formats import BITS, target
-from audio_inpaint.files.media import MEDIA, holds_integers
+from audio_inpaint.files.formats import BITS, LOSSLESS, target
+from audio_inpaint.files.media import MEDIA, encodes_floats, holds_floats, holds_integers
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, gap_mask, within
+
+_PLAYED = 16  # bits of what most players make of a lossy file
 
 
 @dataclass(frozen=True)
@@ -18,7 +20,8 @@ class Room:
     """What an output can hold.
 
     Attributes:
-        bits: of its integers; None where it has room for any number, or the input has no such samples.
+        bits: of its integers, or of those that it is played in if it is lossy; None where it has room for any number,
+            or the input has no such samples.
         peak: of the known samples, full scale being 1.
         beyond: how many of them lie beyond full scale.
     """
@@ -48,8 +51,8 @@ def checked_room(reader: Reader, output: str | Path, gaps: Sequence[Gap], normal
         InputError: it cannot, or there is no such format.
     """
     container, subtype = target(reader, Path(output))
-    bits = holds_integers(Path(output)) if container == MEDIA else BITS.get(subtype)
-    if bits is None or reader.subtype in BITS:
+    bits = _bits(reader, Path(output), container, subtype)
+    if bits is None:
         return Room(None)
     peak, beyond = 0.0, 0
     for start, block in reader.blocks():
@@ -65,3 +68,17 @@ def checked_room(reader: Reader, output: str | Path, gaps: Sequence[Gap], normal
             "give --normalise or a float format such as .wav"
         )
     return Room(bits, peak, beyond)
+
+
+def _bits(reader: Reader, output: Path, container: str, subtype: str) -> int | None:
+    """Return the bits of a room that is smaller than that of the input; None if it is not.
+
+    What is lossy already was beyond full scale before, and is no worse when it is encoded anew.
+    """
+    media = container == MEDIA
+    bits = holds_integers(output) if media else BITS.get(subtype)
+    if reader.subtype in BITS or bits is not None:
+        return None if reader.subtype in BITS else bits
+    floats = reader.subtype in LOSSLESS and (reader.format != MEDIA or holds_floats(reader.path))
+    lossy = not encodes_floats(reader.path, output) if media else subtype not in LOSSLESS
+    return _PLAYED if floats and lossy else None

@@ -1,6 +1,8 @@
 """What a command works on: the files that the user named, and for each its output and what belongs to it."""
 
+import itertools
 import os
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +10,7 @@ from pathlib import Path
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
 from audio_inpaint.files.formats import FORMATS, suffixes
-from audio_inpaint.files.paths import Paths, identity
+from audio_inpaint.files.paths import identity
 
 
 @dataclass(frozen=True)
@@ -68,14 +70,13 @@ def _subfolders(name: Path) -> bool:
     return any(one.is_dir() and not one.name.startswith(".") for one in name.iterdir())
 
 
-def outputs(files: Sequence[Input], output: str, several: bool, paths: Paths, suffix: str = "") -> list[Path]:
+def outputs(files: Sequence[Input], output: str, several: bool, suffix: str = "") -> list[Path]:
     """Name the output of every input.
 
     Args:
         files: the inputs.
         output: a file for one input; a folder, whose files keep the inputs' names and folders.
         several: whether `output` must be a folder.
-        paths: gets the folders that are to be made.
         suffix: put between the name and the ending of files in a folder.
 
     Raises:
@@ -83,16 +84,13 @@ def outputs(files: Sequence[Input], output: str, several: bool, paths: Paths, su
     """
     if os.sep in suffix or "/" in suffix:
         raise InputError(f"a suffix is a part of a file's name, such as _repaired, not {suffix!r}")
-    place = _folder(output, several, paths)
+    place = _folder(output, several)
     if place is None:
         if suffix:
             raise InputError("--suffix is for outputs in a folder: name a folder, or leave it out")
         return [Path(output)]
     names = [Path(writable(one.file)) for one in files]
-    return [
-        _in_tree(place, one, paths) / f"{name.stem}{suffix}{name.suffix}"
-        for one, name in zip(files, names, strict=True)
-    ]
+    return [place / one.folder / f"{name.stem}{suffix}{name.suffix}" for one, name in zip(files, names, strict=True)]
 
 
 def earlier_outputs(files: Sequence[Input], output: str, suffix: str, named: Sequence[str]) -> dict[Path, Path]:
@@ -108,7 +106,7 @@ def earlier_outputs(files: Sequence[Input], output: str, suffix: str, named: Seq
         Each such file, with the one whose output it is.
     """
     places = [identity(one.file) for one in files]
-    targets = [identity(target) for target in outputs(files, output, True, Paths(), suffix)]
+    targets = [identity(target) for target in outputs(files, output, True, suffix)]
     made = {target: one.file for one, place, target in zip(files, places, targets, strict=True) if place != target}
     chosen = set(map(Path, named))
     return {
@@ -118,34 +116,34 @@ def earlier_outputs(files: Sequence[Input], output: str, suffix: str, named: Seq
     }
 
 
-def _in_tree(place: Path, one: Input, paths: Paths) -> Path:
-    if one.folder != Path():
-        paths.makes(place / one.folder)
-    return place / one.folder
-
-
-def label_files(files: Sequence[Input], labels: str | None, several: bool, paths: Paths) -> list[Path | None]:
+def label_files(files: Sequence[Input], labels: str | None, several: bool) -> list[Path | None]:
     """Name the label file of every input.
 
     Args:
         files: the inputs.
-        labels: a file for one input; a folder, where each gets its stem and .txt; None for no labels.
+        labels: a file for one input; a folder, where each gets its stem and .txt, or where inputs share one their whole
+            name and .txt; None for no labels.
         several: whether `labels` must be a folder.
-        paths: gets the folders that are to be made.
 
     Raises:
         InputError: there is no such place.
     """
     if labels is None:
         return [None] * len(files)
-    place = _folder(labels, several, paths)
-    return [Path(labels)] if place is None else [_in_tree(place, one, paths) / f"{one.file.stem}.txt" for one in files]
+    place = _folder(labels, several)
+    if place is None:
+        return [Path(labels)]
+    stems = Counter((one.folder, one.file.stem) for one in files)
+    names = [one.file.name if stems[one.folder, one.file.stem] > 1 else one.file.stem for one in files]
+    return [place / one.folder / f"{name}.txt" for one, name in zip(files, names, strict=True)]
 
 
 def partners(
-    files: Sequence[Path], given: str | None, suffixes: Sequence[str], same: bool = False
+    files: Sequence[Input], given: str | None, suffixes: Sequence[str], same: bool = False
 ) -> list[Path | None]:
-    """Find the file that belongs to each input: the one that is named, or that of the same stem in a folder.
+    """Find the file that belongs to each input: the one that is named, or that of the same name or stem in a folder.
+
+    In a folder whose tree is that of the inputs, a file in the place of the input goes before one at the top.
 
     Args:
         files: the inputs.
@@ -160,30 +158,23 @@ def partners(
         return [None] * len(files)
     if not os.path.isdir(given):  # unlike Path's, it does not mind a list of gaps that is too long for a name
         return [Path(given)] * len(files)
-    return [_partner(Path(given), file, (file.suffix, *suffixes) if same else suffixes) for file in files]
+    return [_partner(Path(given), one, (one.file.suffix, *suffixes) if same else suffixes) for one in files]
 
 
-def _partner(folder: Path, file: Path, suffixes: Sequence[str]) -> Path | None:
-    names = (folder / (file.stem + suffix) for suffix in suffixes)
+def _partner(top: Path, one: Input, suffixes: Sequence[str]) -> Path | None:
+    places = itertools.product((top / one.folder, top), (one.file.name, one.file.stem), suffixes)
+    names = (folder / (name + suffix) for folder, name, suffix in places)
     return next((name for name in names if name.is_file()), None)
 
 
-def _folder(name: str, several: bool, paths: Paths) -> Path | None:
-    """Return the folder that outputs of that name go to; None where it names a file."""
+def _folder(name: str, several: bool) -> Path | None:
+    """Return the folder that outputs of that name go to, which need not be there; None where it names a file."""
     if not name:
         raise InputError("the output has an empty name: name a file or a folder")
-    place = Path(name)
-    if os.path.isdir(place):
-        return place
-    if several:
-        if os.path.exists(place):
-            raise InputError(f"the output {place} must be a folder for several files, and is a file")
-        paths.makes(place)
-        return place
-    parent = place if name.endswith(("/", "\\")) else place.parent
-    if not os.path.isdir(parent):
-        raise InputError(f"the folder {parent} of the output does not exist: create it first")
-    return None
+    place, folder = Path(name), several or name.endswith(("/", os.sep))
+    if folder and os.path.exists(place) and not os.path.isdir(place):
+        raise InputError(f"the output {place} must be a folder{' for several files' * several}, and is a file")
+    return place if folder or os.path.isdir(place) else None
 
 
 def writable(file: Path) -> str:

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import temporary_folder
+from audio_inpaint.files.bit_rate import vorbis_quality
 
 SUFFIXES = (
     ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".wma", ".wmv", ".aac", ".ac3", ".ape",
@@ -24,6 +29,10 @@ SUFFIXES = (
 MEDIA = "FFMPEG"  # the format of such files, beside libsndfile's names
 # Bit/s of what has no rate of its own, for each channel.
 _RATE = 128_000
+# What encoders of no constant rate are asked for, to take as much again as the input: measured on music and speech.
+_ASKED = {"vorbis": 1.3, "opus": 0.87}
+# Of these Vorbis is ffmpeg's own choice, whose rates have narrow limits; its qualities have none.
+_VORBIS = (".mka", ".mkv")
 # What ffmpeg can encode of what it decodes; others get the container's own choice.
 _ENCODERS = {
     "aac": "aac", "ac3": "ac3", "eac3": "eac3", "alac": "alac", "flac": "flac", "mp2": "mp2", "mp3": "libmp3lame",
@@ -32,6 +41,7 @@ _ENCODERS = {
 _STREAMS = {"audio": "a further sound", "subtitle": "the subtitles"}
 _LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
 _VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".3gp")  # the others are of sound by their names
+_RAW = (".aac", ".ac3", ".mp2", ".amr", ".mpc", ".avi")  # they say no duration, or one that ffmpeg guesses
 _COPIED = ("video", "audio", "subtitle", "attachment")
 
 
@@ -45,13 +55,39 @@ def holds_integers(path: Path) -> int | None:
     return {".tta": 24, ".mp2": 16, ".amr": 16}.get(path.suffix.lower())
 
 
+def encodes_floats(source: Path, output: Path) -> bool:
+    """Whether what ffmpeg writes to an output is lossless and takes any number, if the sound of the source is so."""
+    return output.suffix.lower() in (".wv", source.suffix.lower())
+
+
+def holds_floats(path: Path) -> bool:
+    """Whether the sound of a file of ffmpeg's is lossless and in floating point."""
+    own = _first_sound(streams(path))
+    codec, samples = own["codec_name"], own.get("sample_fmt", "")
+    return codec.startswith("pcm_f") or (codec.startswith(_LOSSLESS) and samples.startswith(("flt", "dbl")))
+
+
 def installed() -> bool:
     """Whether ffmpeg and ffprobe are there."""
     return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))
 
 
+class Decoded(NamedTuple):
+    """The sound of a file.
+
+    Attributes:
+        wav: the temporary file that has it.
+        said: what ffmpeg said of the file, line by line.
+        promised: seconds that the file claims to last; 0 if it does not say.
+    """
+
+    wav: Path
+    said: list[str]
+    promised: float
+
+
 @contextmanager
-def decoded(path: Path) -> Iterator[Path]:
+def decoded(path: Path) -> Iterator[Decoded]:
     """Decode the first audio stream of a file to a temporary WAV file, which lives as long as the block.
 
     Raises:
@@ -61,11 +97,20 @@ def decoded(path: Path) -> Iterator[Path]:
         raise InputError(
             f"{path} is read by ffmpeg, which is not installed: install it, or convert the file to WAV elsewhere"
         )
-    streams(path)
+    own = _first_sound(streams(path))
     with temporary_folder() as folder:
         wav = folder / "decoded.wav"
-        ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
-        yield wav
+        said = ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
+        yield Decoded(wav, said, 0.0 if path.suffix.lower() in _RAW else _duration(own))
+
+
+def _duration(stream: dict) -> float:
+    """Return the seconds that a stream claims to last, 0 if it does not say; Matroska says it in a tag."""
+    stated = str(stream.get("duration") or stream.get("tags", {}).get("DURATION") or 0)
+    try:
+        return sum(60**place * float(part) for place, part in enumerate(reversed(stated.split(":"))))
+    except ValueError:
+        return 0.0
 
 
 def streams(path: Path) -> list[dict]:
@@ -105,13 +150,16 @@ def _spoken(stream: dict) -> str:
     return _STREAMS.get(stream["codec_type"], f"the {stream['codec_type']}")
 
 
-def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list[str], list[str]]:
+def encoding(
+    source: Path, output: Path, channels: int, seconds: float | None = None
+) -> tuple[list[str], list[str], list[str]]:
     """Choose how the repaired sound is written.
 
     Args:
         source: the input, which need not be such a file.
         output: the file; its suffix names the format.
         channels: of the sound.
+        seconds: of the sound, by which the bit rate is measured of a file that does not state it; None for no matter.
 
     Returns:
         Arguments of ffmpeg, whose first input is the source and whose second one is the sound; a line that the user
@@ -125,7 +173,8 @@ def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list
     if output.suffix.lower() != source.suffix.lower():
         said = [f"the sound is encoded by ffmpeg ({output.suffix[1:]}), which changes all samples a little"]
         maps, lost = _kept(source, output) if is_media(source) else (["-map", "1:a:0"], [])
-        return [*maps, "-map_metadata", "0", "-b:a:0", str(_RATE * channels)], said, lost
+        rate = ["-q:a:0", "8"] if output.suffix.lower() in _VORBIS else ["-b:a:0", str(_RATE * channels)]
+        return [*maps, "-map_metadata", "0", *rate], said, lost
     found = streams(source)
     own = _first_sound(found)
     codec = own["codec_name"]
@@ -142,9 +191,22 @@ def encoding(source: Path, output: Path, channels: int) -> tuple[list[str], list
         arguments += ["-metadata:s:a:0", f"language={language}"]
     if codec.startswith(_LOSSLESS):
         return [*arguments, *(["-sample_fmt:a:0", own["sample_fmt"]] if own.get("sample_fmt") else [])], [], []
-    rate = int(own.get("bit_rate") or 0) or _RATE * channels
+    rate = int(own.get("bit_rate") or 0) or _measured(source, seconds) or _RATE * channels
+    rate = round(rate * _ASKED.get(codec, 1.0))
     said = [f"the sound is encoded anew ({codec}), which changes all samples a little: a .wav output keeps them"]
-    return [*arguments, "-b:a:0", str(max(rate, 16_000 * channels))], said, []
+    if codec == "vorbis":
+        quality = vorbis_quality(rate / 1000, int(own.get("sample_rate") or 44100), channels)
+        return [*arguments, "-q:a:0", f"{10 * quality:.2f}"], said, []
+    return [*arguments, "-b:a:0", str(int(np.clip(rate, 12_000 * channels, 256_000 * channels)))], said, []
+
+
+def _measured(path: Path, seconds: float | None) -> int:
+    """Return the bit/s of the first sound of a file, by its packets; 0 where they cannot be read."""
+    if not seconds:
+        return 0
+    command = ["ffprobe", "-v", "error", "-select_streams", "a:0", "-show_entries", "packet=size", "-of", "csv=p=0"]
+    done = subprocess.run([*command, file_name(path)], capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    return round(8 * sum(int(size) for size in re.findall(rb"\d+", done.stdout)) / seconds)
 
 
 def _kept(source: Path, output: Path) -> tuple[list[str], list[str]]:
@@ -187,8 +249,8 @@ def _takes(source: Path, maps: list[str], output: Path) -> bool:
     return True
 
 
-def ffmpeg(arguments: list[str], path: Path) -> None:
-    """Run ffmpeg, which overwrites its output.
+def ffmpeg(arguments: list[str], path: Path) -> list[str]:
+    """Run ffmpeg, which overwrites its output, and return what it said, each line once.
 
     Args:
         arguments: its own.
@@ -201,6 +263,8 @@ def ffmpeg(arguments: list[str], path: Path) -> None:
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
     if done.returncode:
         raise InputError(f"ffmpeg cannot do this with {path}: {_reason(done.stderr)}")
+    lines = (re.sub(r" @ 0x[0-9a-f]+\]", "]", line) for line in done.stderr.decode(errors="replace").splitlines())
+    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
 def file_name(path: Path) -> str:

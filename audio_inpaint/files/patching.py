@@ -117,7 +117,7 @@ def _named(lost: Sequence[str]) -> list[str]:
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
-    arguments, notes, lost = encoding(reader.path, output, reader.channels)
+    arguments, notes, lost = encoding(reader.path, output, reader.channels, reader.length / reader.sample_rate)
     with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
         wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
@@ -125,7 +125,18 @@ def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: floa
             _stream(reader, source, wav, container, "FLOAT", fills, gain)
             lost += [] if reader.format == MEDIA else beside_sound(source, reader.format)
         notes = notes + remuxed(reader.path, wav, temporary, arguments)
+        notes += _longer(reader, lost)
     return notes + _named(lost)
+
+
+def _longer(reader: Reader, lost: Sequence[str]) -> list[str]:
+    """Say that the sound of a video, into which something was inserted, is longer than what it is shown with."""
+    if not reader.insertions or reader.format != MEDIA:
+        return []
+    beside = [name for name in beside_audio(reader.path) if name not in ("the picture", *lost)]
+    longer = 1000 * sum(one.length for one in reader.insertions) / reader.sample_rate
+    late = f"the sound alone is {longer:.6g} ms longer: after what was inserted it comes later than"
+    return [f"{late} {' and '.join(beside)}"] if beside else []
 
 
 def _kbps(reader: Reader, source: BinaryIO) -> float:

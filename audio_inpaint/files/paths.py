@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import reason
+from audio_inpaint.files.atomic import nearest, reason
 from audio_inpaint.files.formats import FORMATS, sound_name
 from audio_inpaint.files.media import SUFFIXES
 
@@ -41,7 +41,7 @@ def as_path(given: object, what: str) -> Path:
 
 
 class Paths:
-    """All files of a command: those it reads, those it writes, and the folders it makes.
+    """All files of a command: those it reads, and those it writes, whose folders are made when they are written.
 
     Nothing is touched before `check` has compared them. Two names are one file if they lead to the same one, through
     symbolic and hard links, or on a disk that does not tell capitals apart.
@@ -61,7 +61,6 @@ class Paths:
         self._allow = allow
         self._read: list[tuple[Path, str]] = []
         self._written: list[tuple[Path, str, bool]] = []
-        self._folders: set[Path] = set()
         self._owned: dict[Path, str] = {}
 
     def reads(self, path: str | Path, what: str) -> None:
@@ -106,25 +105,20 @@ class Paths:
             raise InputError(f"{what} cannot go to {path}, which is an audio file: name another file")
         self.writes(path, what, kept)
 
-    def makes(self, folder: Path) -> None:
-        """Add a folder that `check` makes if it is missing."""
-        self._folders.add(folder)
-
     def owns(self, folder: Path, what: str) -> None:
         """Add a folder, such as "the folder of the shards", whose files the command names itself: none is read."""
         self._owned[folder] = what
 
-    def check(self, overwrite: bool = False, make: bool = True) -> None:
-        """Compare all files, then make the folders.
+    def check(self, overwrite: bool = False) -> None:
+        """Compare all files.
 
         Args:
             overwrite: files that are there may be replaced.
-            make: whether the folders are made.
 
         Raises:
             InputError: a file that is written is also read, or written twice, or is there and may not be replaced, or
-                has no folder to go to; or what is read lies in a folder that the command owns, or is neither a file
-                nor a folder.
+                has no folder to go to, nor one that could be made; or what is read lies in a folder that the command
+                owns, or is neither a file nor a folder.
         """
         owned = {identity(folder): (folder, what) for folder, what in self._owned.items()}
         read: dict[tuple, tuple[Path, str]] = {}
@@ -150,11 +144,6 @@ class Paths:
                 raise InputError(f"{what} and {written[key]} would both be written to {path}: name another file")
             written[key] = what
             self._check_place(path, what, overwrite or kept)
-        for folder in self._folders if make else ():
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise InputError(f"the output {folder} must be a folder: {error.strerror}") from error
 
     def _check_place(self, path: Path, what: str, overwrite: bool) -> None:
         try:
@@ -169,9 +158,14 @@ class Paths:
             raise InputError(f"{what} {path} is not a regular file: name another one")
         if path.is_file() and not overwrite:
             raise InputError(f"{what} {path} exists: name another file, or {self._allow}")
-        folder = Path(os.path.realpath(path)).parent if os.path.islink(path) else path.parent
-        if not (folder in self._folders or folder in self._owned or folder.is_dir()):
+        folder = path.parent
+        if os.path.islink(path) and not (folder := Path(os.path.realpath(path)).parent).is_dir():
             raise InputError(f"the folder {folder} of the output does not exist: create it first")
+        folder = nearest(folder)
+        if not folder.is_dir():
+            raise InputError(f"{what} {_short(path)} cannot be written: {folder} is no folder")
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise InputError(f"{what} {_short(path)} cannot be written: no permission to write in {folder}")
 
 
 def identity(path: str | Path) -> tuple:

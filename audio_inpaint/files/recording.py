@@ -14,16 +14,21 @@ import torch
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason, replacing
-from audio_inpaint.files.containers import lacking
+from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
+from audio_inpaint.files.flac_frames import mended
 from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.paths import as_path
 from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
+# Hz. What is slower is repaired, but has no milliseconds in which damage or another recording's sound could be found;
+# converters end below the other one, and of what claims to be faster the header is damaged.
+SLOWEST, FASTEST = 1000, 1_000_000
 ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
-
+_LOST_AT_END = 1.0  # seconds of a damaged FLAC file: what lacks more is cut short
+_CUT = 0.1  # seconds: what ffmpeg decodes may be shorter by the delay of an encoder
 
 _TALKATIVE = (".mp1", ".mp2", ".mp3")  # decoded by libmpg123, which writes to standard error
 
@@ -43,7 +48,8 @@ class Reader:
         insertions: what it has room for that the file lacks; `files.room` makes it.
 
     Raises:
-        InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, or without samples.
+        InputError: not there, not readable, not audio, of a codec that libsndfile does not decode, of a rate that no
+            converter has, or without samples.
     """
 
     insertions: Sequence[Insertion] = ()
@@ -53,6 +59,8 @@ class Reader:
         self._spool: IO[bytes] | None = None
         self._opened = contextlib.ExitStack()
         self._said: list[str] = []  # by the decoder
+        self._mended = False
+        self._promised = 0.0  # seconds, by the header; 0 for as many as there are
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
@@ -65,6 +73,12 @@ class Reader:
                 f"{self.path} holds {self.subtype} samples, a codec that cannot be read here: "
                 f"convert it first, for example with sndfile-convert {self.path.name} {self.path.stem}.wav"
             )
+        if self.sample_rate > FASTEST:
+            self.close()
+            raise InputError(
+                f"{self.path} claims {self.sample_rate} Hz, and up to {FASTEST} Hz can be read: "
+                "its header seems to be damaged, mend that first"
+            )
         if self.length < 1:  # a damaged header may promise fewer than none
             self.close()
             raise InputError(f"{self.path} holds no samples: there is nothing to read")
@@ -74,7 +88,9 @@ class Reader:
         if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
             raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
-            return soundfile.SoundFile(str(self._opened.enter_context(decoded(self.path))))
+            wav, said, self._promised = self._opened.enter_context(decoded(self.path))
+            self._said += said
+            return soundfile.SoundFile(str(wav))
         try:
             with self._hushed():
                 return soundfile.SoundFile(sound_name(self.path))
@@ -125,9 +141,12 @@ class Reader:
         """
         try:
             if self.subtype in LOSSLESS:
-                if self._file.tell() != start:
-                    self._file.seek(start)
-                return torch.from_numpy(self._take(start, stop).T.copy())
+                try:
+                    return self._exact(start, stop)
+                except (soundfile.SoundFileError, InputError):
+                    if not self._mend():
+                        raise
+                    return self._exact(start, stop)
             return torch.from_numpy(self._decoded(start, stop).T.astype(np.float64))
         except OSError as error:
             raise InputError(
@@ -155,6 +174,21 @@ class Reader:
         raw = self._spool.read(4 * self.channels * (stop - start))
         return np.frombuffer(raw, np.float32).reshape(-1, self.channels)
 
+    def _exact(self, start: int, stop: int) -> torch.Tensor:
+        if self._file.tell() != start:
+            self._file.seek(start)
+        return torch.from_numpy(self._take(start, stop).T.copy())
+
+    def _mend(self) -> bool:
+        """Read a FLAC file without its damaged frames from now on; returns whether it goes on after them."""
+        if self._mended or self.format != "FLAC":
+            return False
+        with contextlib.suppress(InputError, soundfile.SoundFileError):
+            place = self._opened.enter_context(mended(self.path, round(_LOST_AT_END * self.sample_rate)))
+            self._file.close()
+            self._file, self._mended = soundfile.SoundFile(str(place)), True
+        return self._mended
+
     def _hushed(self) -> contextlib.AbstractContextManager[None]:
         """Keep what a decoder writes to standard error, as that of MP3 does, for `remarks`."""
         return hushed(self._said) if self.path.suffix.lower() in _TALKATIVE else contextlib.nullcontext()
@@ -163,11 +197,7 @@ class Reader:
         with self._hushed():
             samples = self._file.read(stop - start, dtype="float64", always_2d=True)
         short = stop - start - len(samples)
-        if (
-            short
-            and self.subtype not in LOSSLESS
-            and start + len(samples) + ENCODER_TAIL * self.sample_rate >= self.length
-        ):
+        if short and self.subtype not in LOSSLESS and stop - short + ENCODER_TAIL * self.sample_rate >= self.length:
             samples = np.pad(samples, ((0, short), (0, 0)))
         elif short:
             raise InputError(
@@ -179,14 +209,17 @@ class Reader:
 
     def remarks(self) -> list[str]:
         """Say what is wrong with the file that can be read all the same, one line each."""
-        found = []
+        found, seconds, promised = [], self.length / self.sample_rate, self._promised
         with contextlib.suppress(OSError), open(self.path, "rb") as file:
             if (sizes := lacking(file)) is not None:
-                there, promised = sizes
-                seconds = self.length / self.sample_rate
-                said, left = f"{seconds * promised / max(there, 1):.3f} s", f"{seconds:.3f} s"
-                if said != left:
-                    found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
+                promised = seconds * sizes[1] / max(sizes[0], 1)
+            said, left = f"{promised:.3f} s", f"{seconds:.3f} s"
+            if (sizes is not None and said != left) or promised > seconds + _CUT:
+                found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
+            elif self.format == "OGG" and lacks_end(file):
+                found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
+        if self._mended:
+            found.append(f"{self.path} is damaged: what could not be decoded is silent, and all else in its place")
         if self._said:
             others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
             found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")

@@ -31,9 +31,11 @@ def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> t
         sample_rate: Hz.
 
     Returns:
-        None where none is missing, or nothing known beside the gap is as long as half of it or half a second. At an end
-        of the recording one side counts.
+        None where none is missing, or nothing known beside the gap is as long as half of it or half a second, or the
+        rate is too low for any octave. At an end of the recording one side counts.
     """
+    if sample_rate < 2 * _LOWEST:
+        return None
     most = min(len(run), round(_BESIDE * sample_rate))
     before, after = known_run(gap[: run.start], most), known_run(gap[run.stop :].flip(0), most)
     size = min(len(run), round(_WINDOW * sample_rate))

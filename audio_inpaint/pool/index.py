@@ -50,7 +50,7 @@ def index_of(path: Path, sound: Callable[[], AbstractContextManager[Sound]]) -> 
         (time,) in half precision at the search rate, on the disk.
 
     Raises:
-        InputError: the file cannot be read.
+        InputError: the file cannot be read, or has too low a rate.
     """
     try:
         place = cache_folder() / (_key(path) + _SUFFIX)
@@ -62,6 +62,7 @@ def index_of(path: Path, sound: Callable[[], AbstractContextManager[Sound]]) -> 
         return samples, False
     with tempfile.TemporaryFile() as file:
         with sound() as opened:
+            opened.check(str(path))
             _write(file, opened)
         with contextlib.suppress(OSError, InputError):  # there is no cache then, or it is full
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -80,6 +81,7 @@ def is_kept(path: Path) -> bool:
 
 def signal_of(sound: Sound) -> np.ndarray:
     """Return what is searched of a recording in memory, as `index_of` does of a file."""
+    sound.check("a further recording")
     return np.concatenate(list(_coarse(sound)))
 
 

@@ -73,9 +73,15 @@ class Judging {
     }).join("");
   }
 
+  /** The name that `--accept FOLDER` looks for: of recordings that share a stem, their whole name. */
+  file() {
+    const stem = ({ name }) => name.replace(/\.[^.]*$/, ""), own = stem(this.list);
+    return `${page.lists.filter((one) => stem(one) === own).length > 1 ? this.list.name : own}.txt`;
+  }
+
   save() {
     const address = URL.createObjectURL(new Blob([this.labels()], { type: "text/plain" }));
-    element("a", { href: address, download: `${this.list.name.replace(/\.[^.]*$/, "")}.txt` }).click();
+    element("a", { href: address, download: this.file() }).click();
     setTimeout(() => URL.revokeObjectURL(address), 1000);
   }
 }

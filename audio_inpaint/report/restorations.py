@@ -12,7 +12,7 @@ from tempfile import TemporaryFile
 from typing import Self
 
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.atomic import reason, replacing
+from audio_inpaint.files.atomic import nearest, reason, replacing
 from audio_inpaint.insertions import earlier, inserted_of
 from audio_inpaint.methods.explanation import told
 from audio_inpaint.repairing import FileRepair
@@ -68,7 +68,7 @@ class Report:
     """A page in the making: items are added one by one, and wait in temporary files without names.
 
     Args:
-        path: of the page, whose folder has to exist.
+        path: of the page, whose folder is made when the page is written.
     """
 
     def __init__(self, path: str | Path):
@@ -77,7 +77,7 @@ class Report:
         self.lists: list[dict] = []
         try:
             self._sections, self._players = (
-                TemporaryFile("w+", encoding="utf-8", errors="replace", dir=self.path.parent)  # noqa: SIM115
+                TemporaryFile("w+", encoding="utf-8", errors="replace", dir=nearest(self.path.parent))  # noqa: SIM115
                 for _ in range(2)
             )
         except OSError as error:

@@ -55,14 +55,14 @@ def jobs(
     """
     if not source:
         raise InputError("no input is named: add --input FILE or --input FOLDER")
-    files = [one.file for one in inputs([source])[0]]
+    named = inputs([source])[0]
+    files = [one.file for one in named]
     amounts = Counter(file.stem for file in files)
     if twins := [file.name for file in files if amounts[file.stem] > 1]:
         raise InputError(f"{', '.join(twins)} would share a folder of results: restore them into different outputs")
-    lists = partners(files, gaps, (".txt", ".csv")) if gaps and isdir(gaps) else [gaps] * len(files)
-    clean = partners(files, truth, tuple(FORMATS), same=True)
+    lists = partners(named, gaps, (".txt", ".csv")) if gaps and isdir(gaps) else [gaps] * len(files)
+    clean = partners(named, truth, tuple(FORMATS), same=True)
     paths, place, found = Paths(allow="another --output"), Path(output), []
-    paths.makes(place)
     for config in configs:
         paths.reads(config, "the configuration")
     for file, listed, undamaged in zip(files, lists, clean, strict=True):

@@ -139,7 +139,6 @@ class Run:
             InputError: the settings that differ, or what else is in the way.
         """
         record, paths = _record(self.folder), Paths()
-        paths.makes(self.folder)
         for file in self.given:
             if not self._repeated or file != (self.folder / CONFIG).resolve():
                 paths.reads(file, "the configuration")

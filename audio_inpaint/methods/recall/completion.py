@@ -27,7 +27,7 @@ def completed(sketches: list[Sketch], ways: list[Way]) -> list[Tensor]:
         for before, after, shape in dict.fromkeys(shapes):
             alike = [i for i, other in enumerate(shapes) if other == (before, after, shape)]
             rest, lost = torch.stack([sketches[i].around(before, after)[own] for i in alike]), masks[alike[0]]
-            hole, order = slice(before, rest.shape[-1] - after), min(kind.order, before // 2, after // 2)
+            hole, order = slice(before, rest.shape[-1] - after), max(1, min(kind.order, before // 2, after // 2))
             if kind.continues:
                 rest[..., hole][..., lost[hole]] = torch.stack([fills[i][:1] for i in alike])
             if kind.iterations:
