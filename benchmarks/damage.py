@@ -49,10 +49,18 @@ def repeats(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate
 
 
 def concealed(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate: int) -> tuple[int, int]:
-    """Play the last packet of 10, 20 or 30 ms again, 0 to 3 dB down, as a receiver conceals a lost one."""
-    length = round(rng.choice([0.01, 0.02, 0.03]) * sample_rate)
-    audio[:, start : start + length] = audio[:, start - length : start] * 10 ** (-rng.uniform(0, 3) / 20)
-    return start, start + length
+    """Play the last packet of 10 to 60 ms again for one to three lost ones, as a receiver does.
+
+    The first is 0 to 6 dB down, each further one 1 to 3 dB more; every second time the level fades within them, too.
+    """
+    length = round(rng.choice([0.01, 0.02, 0.03, 0.04, 0.06]) * sample_rate)
+    gain, fades = 10 ** (-rng.uniform(0, 6) / 20), rng.random() < 0.5
+    again = audio[:, start - length : start].copy()
+    for place in range(start, start + length * int(rng.choice([1, 1, 2, 3])), length):
+        lower = gain * 10 ** (-rng.uniform(1, 3) / 20)
+        audio[:, place : place + length] = again * (np.linspace(gain, lower, length) if fades else gain)
+        gain = lower
+    return start, place + length
 
 
 def dropouts(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate: int) -> tuple[int, int]:

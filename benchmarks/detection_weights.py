@@ -2,8 +2,8 @@
 
     python benchmarks/detection_weights.py dropouts|clicks FOLDER... [--minutes N] [--faults N] [--seed N]
 
-Places in undamaged recordings below the folders are compared with those that damage makes in others of them. The
-network's constant is set by how seldom a place in recordings that it has not seen is taken for damage.
+Places in recordings below the folders that are undamaged, or have other damage, are compared with those that damage
+makes in others of them. The network's constant is set by how seldom a place in recordings that it has not seen is taken for damage.
 """
 
 import argparse
@@ -16,7 +16,7 @@ import torch
 from damage import damaged
 from detection import bases, recordings
 
-from audio_inpaint.detection import clicks, dips
+from audio_inpaint.detection import clicks, dips, dropouts
 from audio_inpaint.detection.blocks import BLOCK_S, CONTEXT_S
 from audio_inpaint.detection.network import weights_file
 
@@ -24,6 +24,10 @@ _UNITS = 16
 _RIDGE = 3e-4  # of the squared weights, against chance
 _ALARM_S = {"dropouts": 1500.0, "clicks": 4.0}  # seconds for each false alarm; clicks are looked for on request
 _MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms")}
+_OTHER = {  # every second recording without the damage has one of these: what lies beside it is no dropout
+    "dropouts": ("zeros", "clicks, 1-3 samples", "held", "clicks, 1-5 ms", "bursts"),
+    "clicks": (),
+}
 _FIND = {"dropouts": dips.dips, "clicks": clicks.candidates}
 _FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES}
 _FOLDS = 5
@@ -39,15 +43,27 @@ def in_blocks(kind: str, x: np.ndarray, rate: int) -> Iterator[tuple[int, int, t
                 yield first + start, first + stop, features
 
 
-def undamaged(kind: str, files: list[Path], minutes: float) -> tuple[list[tuple[float, ...]], list[Path], float]:
-    """Return the features of all places in undamaged recordings, the file of each, and how many seconds these are."""
-    features, seconds, of = [], 0.0, []
-    for file in files:
+def undamaged(
+    kind: str, files: list[Path], minutes: float, seed: int
+) -> tuple[list[tuple[float, ...]], list[Path], float]:
+    """Return the features of all places in recordings without a kind, the file of each, and how many seconds these are.
+
+    Every second recording may have other damage.
+    """
+    features, seconds, of, others = [], 0.0, [], _OTHER[kind]
+    for number, file in enumerate(files):
         if seconds > 60 * minutes:
             break
         audio, rate = soundfile.read(file, always_2d=True, dtype="float32")
-        seconds += len(audio) / rate
-        features += [place[2] for place in in_blocks(kind, audio[:, 0], rate)]
+        x, seconds = audio[:, 0], seconds + len(audio) / rate
+        if others and number % 2 and len(x) > 3 * rate:
+            x = damaged(x[None], others[number // 2 % len(others)], seed * 1000 + number, rate)[0][0]
+            x = np.float32(np.round(x.clip(-1, 1) * 32768) / 32768)
+        features += [
+            place[2]
+            for place in in_blocks(kind, x, rate)
+            if kind == "clicks" or not dropouts.stands_still(x[place[0] : place[1]], rate // 1000)
+        ]
         of += [file] * (len(features) - len(of))
     return features, of, seconds
 
@@ -65,8 +81,10 @@ def spoilt(kind: str, files: list[Path], wanted: int, seed: int) -> tuple[list[t
         made += len(faults)
         for start, stop in faults:
             near = [one for one in found if one[1] - one[0] < stop - start + 0.03 * rate]
-            near = [one for one in near if min(one[1], stop) - max(one[0], start) > (stop - start) / 2]
-            features += [max(near, key=lambda one: one[1] - one[0])[2]] if near else []
+            common = [min(one[1], stop) - max(one[0], start) for one in near]
+            share = [part / (one[1] - one[0] + stop - start - part) for one, part in zip(near, common, strict=True)]
+            near = [(each, one[2]) for one, part, each in zip(near, common, share, strict=True) if part > (stop - start) / 2]
+            features += [max(near)[1]] if near else []
         of += [file] * (len(features) - len(of))
     return features, of, made
 
@@ -124,7 +142,7 @@ def main() -> None:
         found = recordings([folder], arguments.seed)
         features, of, count = spoilt(kind, found[len(found) // 2 :], arguments.faults, arguments.seed)
         right, files, made = right + features, files + of, made + count
-        features, of, heard = undamaged(kind, found[: len(found) // 2], arguments.minutes)
+        features, of, heard = undamaged(kind, found[: len(found) // 2], arguments.minutes, arguments.seed)
         wrong, others, seconds = wrong + features, others + of, seconds + heard
     raw, labels = np.array(right + wrong), np.arange(len(right) + len(wrong)) < len(right)
     middle, scale = raw.mean(axis=0), raw.std(axis=0)
