@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from scipy.ndimage import uniform_filter1d
 
+from audio_inpaint.detection.levels import decibels, rise
 from audio_inpaint.gaps import Gap, mask_gaps
 
 _PACKETS_S = (0.01, 0.02, 0.03, 0.04, 0.06)  # of the usual speech coders
@@ -17,7 +18,10 @@ _SAID = 0.5  # of the hops, at least
 _AUDIBLE = 1e-3  # root mean square: below -60 dBFS everything is alike
 _GAINS = (0.1, 1.1)
 _STEADY = 0.05  # by which the gain may differ from one hop to the next; it may fade
+_WHOLE = 0.03  # of a packet, by which a copy may be longer or shorter than whole ones
 _MOST = 12  # packets in a row
+_EXACT = -50.0  # dB that remain of a hop, or as much as rounding to 16 bit leaves: sound that repeats leaves -45 dB
+_ROUNDING = 4.0  # dB over that
 
 
 def replayed(x: np.ndarray, sample_rate: int) -> Iterator[tuple[int, int, int]]:
@@ -54,7 +58,7 @@ def replayed(x: np.ndarray, sample_rate: int) -> Iterator[tuple[int, int, int]]:
             gains = gain[run.start : run.stop][heard]
             if loud and heard.mean() > _SAID and np.median(np.abs(np.diff(gains))) < _STEADY:
                 placed = _edges(x, int(ends[run.start]), int(ends[run.stop]), lag, hop, (gains[:3], gains[-3:]))
-                if placed is not None:
+                if placed is not None and _off(placed[1] - placed[0], lag) <= max(4, _WHOLE * lag):
                     yield *placed, lag
 
 
@@ -77,6 +81,10 @@ def _whole(hops: int, lag: int, hop: int) -> bool:
     return 1 <= packets <= _MOST and packets * lag - 3 * hop <= hops * hop <= packets * lag + hop
 
 
+def _off(length: int, lag: int) -> int:
+    return abs(length - max(1, round(length / lag)) * lag)
+
+
 def _edges(
     x: np.ndarray, first: int, last: int, lag: int, hop: int, gains: tuple[np.ndarray, np.ndarray]
 ) -> tuple[int, int] | None:
@@ -97,3 +105,28 @@ def _edges(
     before = np.flatnonzero(off[0][: first - begin] > limits[0])
     after = np.flatnonzero(off[1][last - begin :] > limits[1])
     return (begin + int(before[-1]) + 1, last + int(after[0])) if len(before) and len(after) else None
+
+
+def exactness(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int) -> float:
+    """Say from 0 to 1 how exactly a gain that may fade makes the copy [start, stop) of what was `lag` before.
+
+    Args:
+        x: samples (time,).
+        start: of the copy.
+        stop: of the copy.
+        lag: from the original to the copy.
+        sample_rate: Hz.
+    """
+    hop = max(8, round(_HOP_S * sample_rate))
+    count = (stop - start) // hop
+    later, earlier = (x[at : at + count * hop].reshape(count, hop).astype(np.float64) for at in (start, start - lag))
+    fading = earlier * np.linspace(-1, 1, hop)
+    energy, faded, both = (np.einsum("ij,ij->i", *pair) for pair in ((earlier,) * 2, (fading,) * 2, (earlier, fading)))
+    product, ramp = (np.einsum("ij,ij->i", later, each) for each in (earlier, fading))
+    slope = (ramp * energy - product * both) / np.maximum(faded * energy - both**2, 1e-20)
+    gain = (product - slope * both) / np.maximum(energy, 1e-20)
+    left = later - gain[:, None] * earlier - slope[:, None] * fading
+    remains, whole = np.mean(left**2, axis=1), np.mean(later**2, axis=1)
+    share = decibels(float(np.median(remains / (whole + 1e-20))) ** 0.5, 1.0)
+    over = decibels(float(np.median(remains)) ** 0.5, 2.0**-15 / 12**0.5)
+    return rise(max(_EXACT - share, _ROUNDING - over), -1.0, 0.7)

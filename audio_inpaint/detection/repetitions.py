@@ -3,7 +3,7 @@
 import numpy as np
 
 from audio_inpaint.detection.blocks import Block
-from audio_inpaint.detection.concealment import replayed
+from audio_inpaint.detection.concealment import exactness, replayed
 from audio_inpaint.detection.found import Detection
 from audio_inpaint.detection.levels import rise
 from audio_inpaint.detection.prediction import breaks
@@ -117,13 +117,14 @@ def _confidence(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int
 def _replayed(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int) -> float:
     """How little packets that are multiples of the one before look like sound that repeats of itself, from 0 to 1.
 
-    Here the seam may be soft. But beside the packets nothing is a multiple of what was one before: no period goes on.
+    They are exact multiples, beside them nothing is one, or the waveform breaks where they begin.
     """
     onset = breaks(x, start - lag, sample_rate)
     seam = breaks(x, start, sample_rate) - onset
     alone = min(_unlike(x, start - lag, start, lag), _unlike(x, stop, stop + lag, lag))
     evidence = seam + _WHOLE + max(0.0, _ALONE - max(0.0, onset - _ONSET))
-    return rise(evidence, 8.0, 1.5) * rise(alone, _UNLIKE, 1.0) * rise(_NOVEL - onset, 0.0, 1.0)
+    apart = rise(alone + max(0.0, seam - _ONSET) / 2, _UNLIKE, 1.0)
+    return rise(evidence, 8.0, 1.5) * apart * rise(_NOVEL - onset, 0.0, 1.0) * exactness(x, start, stop, lag, sample_rate)
 
 
 def _unlike(x: np.ndarray, start: int, stop: int, lag: int) -> float:
