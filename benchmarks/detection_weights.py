@@ -25,7 +25,7 @@ _RIDGE = 3e-4  # of the squared weights, against chance
 _ALARM_S = {"dropouts": 1500.0, "clicks": 4.0}  # seconds for each false alarm; clicks are looked for on request
 _MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms")}
 _OTHER = {  # every second recording without the damage has one of these: what lies beside it is no dropout
-    "dropouts": ("zeros", "clicks, 1-3 samples", "held", "clicks, 1-5 ms", "bursts"),
+    "dropouts": ("zeros", "clicks, 1-3 samples", "held", "clicks, 1-5 ms"),
     "clicks": (),
 }
 _FIND = {"dropouts": dips.dips, "clicks": clicks.candidates}

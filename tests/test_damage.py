@@ -1,63 +1,13 @@
 """Each kind of damage is found in several sounds, and what is no damage is left alone."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
-from scipy.signal import lfilter
+from four_sounds import RATE, SOUNDS, found, sound
 
-from audio_inpaint.detection import detect, examine, search
+from audio_inpaint.detection import detect, search
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, mask_gaps
-
-RATE = 32000
-SECONDS = 8
-
-
-def pad(rng):
-    """Chords of detuned harmonics that swell."""
-    time = np.arange(SECONDS * RATE) / RATE
-    signal = np.zeros(len(time))
-    for pitch in 110 * 2 ** (rng.integers(0, 30, 4) / 12):
-        for harmonic in range(1, 9):
-            detuned = pitch * harmonic * (1 + 0.002 * rng.standard_normal())
-            signal += np.sin(2 * np.pi * detuned * time + rng.uniform(0, 6)) / harmonic
-    return signal * (1 + 0.3 * np.sin(2 * np.pi * 0.7 * time))
-
-
-def plucks(rng):
-    """Notes that are struck four times a second over a bass."""
-    time = np.arange(SECONDS * RATE) / RATE
-    signal = 0.5 * np.sin(2 * np.pi * 82 * time)
-    for onset in np.arange(0, SECONDS, 0.25):
-        since = np.clip(time - onset, 0, None)
-        envelope = np.clip(since / 0.004, 0, 1) * np.exp(-3 * since)
-        pitch = 150 * 2 ** (rng.integers(0, 30) / 12)
-        for harmonic in range(1, 8):
-            signal += envelope * np.sin(2 * np.pi * pitch * harmonic * since) / harmonic
-    return signal
-
-
-def voice(rng):
-    """A buzz through three formants that glide, with breath."""
-    pitch = 110 + 20 * np.cumsum(rng.standard_normal(SECONDS * RATE)) / np.sqrt(SECONDS * RATE)
-    buzz = (np.diff(np.cumsum(pitch) / RATE % 1, prepend=0) < -0.5) + 0.01 * rng.standard_normal(SECONDS * RATE)
-    signal = buzz
-    for formant, width in ((600, 80), (1300, 110), (2600, 160)):
-        pole = np.exp(-np.pi * width / RATE) * np.exp(2j * np.pi * formant / RATE)
-        signal = lfilter([1.0], np.real(np.poly([pole, pole.conj()])), signal)
-    return signal
-
-
-def surf(rng):
-    """Coloured noise."""
-    return lfilter([1.0], [1.0, -1.5, 0.7], rng.standard_normal(SECONDS * RATE))
-
-
-SOUNDS = {"pad": pad, "plucks": plucks, "voice": voice, "surf": surf}
-
 
 # What is reached where the goal of nine in ten is not. Noise has no waveform that a repetition breaks.
 REACHED = {
@@ -69,26 +19,6 @@ REACHED = {
     ("clicks, 1-3 samples", "surf"): 0.55,
     ("clicks, 1-5 ms", "surf"): 0.8,
 }
-
-
-def sound(name, seed):
-    rng = np.random.default_rng(seed)
-    signal = SOUNDS[name](rng)
-    return 0.4 * signal / np.abs(signal).max() + 3e-5 * rng.standard_normal(len(signal))
-
-
-@pytest.fixture
-def damaged(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    from damage import damaged
-
-    return damaged
-
-
-def found(folder, audio, subtype="PCM_16", **options):
-    path = folder / "damaged.wav"
-    soundfile.write(path, np.clip(np.atleast_2d(audio), -1, 1).T, RATE, subtype=subtype)
-    return detect(path, **options)
 
 
 @pytest.mark.parametrize("name", SOUNDS)
@@ -193,46 +123,6 @@ def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
     steps[first + 3 * hop : first + 4 * hop] = 0.2
     audio = np.cumsum(steps * np.tile([1, -1], RATE // 2))
     assert found(tmp_path, audio, kinds="bursts") == []
-
-
-def gated(rng):
-    """Speech through a hard gate: zeros wherever the smoothed level is low."""
-    signal = sound("voice", int(rng.integers(100)))
-    envelope = np.abs(np.sin(2 * np.pi * 1.7 * np.arange(len(signal)) / RATE + 0.3)) ** 2 + 0.002
-    return np.where(envelope > 0.05, signal * envelope, 0)
-
-
-def drum_machine(rng):
-    """Strokes that are cut off before the next one, with nothing between."""
-    signal, step = np.zeros(SECONDS * RATE), RATE // 4
-    for start in range(0, len(signal), step):
-        time = np.arange(round(rng.uniform(0.1, 0.2) * RATE)) / RATE
-        stroke = np.exp(-12 * time) * (
-            np.sin(2 * np.pi * rng.choice([60, 180]) * time) + 0.3 * rng.standard_normal(len(time))
-        )
-        signal[start : start + len(stroke)] = 0.5 * stroke
-    return signal
-
-
-@pytest.mark.parametrize("make", [gated, drum_machine])
-def test_silence_between_gated_or_stopped_sounds_is_meant(tmp_path, make):
-    for seed in range(3):
-        audio = make(np.random.default_rng(seed))
-        path = tmp_path / "gated.wav"
-        soundfile.write(path, audio, RATE, subtype="PCM_16")
-        with Reader(path) as reader:
-            findings = examine(reader, search())
-        assert findings.damage == []
-
-
-def test_the_same_number_of_cuts_at_random_places_is_damage(tmp_path, damaged):
-    audio, faults = damaged(sound("voice", 4)[None], "zeros", 4, RATE, count=9)
-    path = tmp_path / "cut.wav"
-    soundfile.write(path, audio.T, RATE, subtype="PCM_16")
-    with Reader(path) as reader:
-        findings = examine(reader, search())
-    assert len(findings.damage) >= len(faults) - 1
-    assert findings.deliberate == []
 
 
 def test_a_sequencer_that_plays_the_same_samples_again_is_no_repetition(tmp_path):

@@ -9,13 +9,13 @@ from audio_inpaint.gaps import Gap
 
 _HOP_S = 0.001
 _SIDE = 10  # hops that are compared on each side
-_LONGEST = 500
+_LONGEST = 1200
 _STEP = 10.0  # dB
 _UNLIKELY = 0.01
 
 
 def find(block: Block, channel: int) -> list[Detection]:
-    """Find noise of 4 to 500 ms that begins and ends within a millisecond, at a level that does not move between.
+    """Find noise of 4 ms to 1.2 s that begins and ends within a millisecond, at a level that does not move between.
 
     A cymbal begins as suddenly, but dies away; a consonant ends as suddenly, but grows. Of the first difference, in
     which noise is louder than most sound, the level has to be 10 dB above both sides and steady to about 2 dB.

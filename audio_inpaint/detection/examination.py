@@ -5,23 +5,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from audio_inpaint.detection import bursts, clicks, combs, constant, dropouts, repetitions
-from audio_inpaint.detection.blocks import Block, blocks
+from audio_inpaint.detection.blocks import CONTEXT_S, Block, blocks
 from audio_inpaint.detection.found import Detection, apart, join_channels
 from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
 from audio_inpaint.detection.kinds import Search, search
 from audio_inpaint.detection.levels import weighed
 from audio_inpaint.files.recording import Reader
+from audio_inpaint.gaps import Gap
 
-# Constant runs are always looked for: their edges would else pass for other kinds.
+# Constant runs and bursts are always looked for: their edges would else pass for other kinds.
 _SEARCHES = {
     constant.find: (),
     combs.find: ("combs",),
     repetitions.find: ("repeats",),
     dropouts.find: ("dropouts",),
     clicks.find: ("clicks",),
-    bursts.find: ("bursts",),
+    bursts.find: (),
 }
+_LOUD = ("repeats", "bursts")  # no quiet end of a block says that these go on
+_FAR_S = 2.0
 _MEET_S = 0.001  # what is nearer belongs together
+_BESIDE_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,8 @@ def examine(reader: Reader, wanted: Search) -> Findings:
     found: list[Detection] = []
     runs: list[Pause] = []
     levels = Levels()
-    for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000):
+    ahead = max([CONTEXT_S, *(wanted.lengths[kind][1] / 1000 + CONTEXT_S for kind in wanted.kinds if kind in _LOUD)])
+    for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000, min(ahead, _FAR_S)):
         levels.add(block)
         per_channel = [_in_channel(block, channel, wanted) for channel in range(reader.channels)]
         joined = join_channels(per_channel, tolerance=max(2, block.samples(_MEET_S)))
@@ -116,4 +121,11 @@ def _in_channel(block: Block, channel: int, wanted: Search) -> list[Detection]:
             least, most = (limit * block.sample_rate / 1000 for limit in wanted.lengths[one.kind])
             if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
                 found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
-    return apart(found, margin=0)
+    noise = [one.gap for one in found if one.kind == "bursts" and one.confidence >= 0.5]
+    return apart([one for one in found if one.kind != "dropouts" or not _beside(one, noise, block)], margin=0)
+
+
+def _beside(one: Detection, noise: list[Gap], block: Block) -> bool:
+    """Whether a stretch lies at a burst: next to that, any sound is a dip."""
+    near = block.samples(_BESIDE_S)
+    return any(one.gap.start <= gap.stop + near and gap.start - near <= one.gap.stop for gap in noise)

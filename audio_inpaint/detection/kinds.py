@@ -16,7 +16,7 @@ LENGTHS = {
     "repeats": (3.0, 500.0),
     "dropouts": (5.0, 2000.0),
     "clicks": (0.0, 8.0),
-    "bursts": (4.0, 500.0),
+    "bursts": (4.0, 1200.0),
 }
 KINDS = tuple(LENGTHS)
 DEFAULT = ("zeros", "held", "nan", "combs", "repeats", "dropouts")
