@@ -1,6 +1,6 @@
 """Train the networks of audio_inpaint/detection: which dips of the level are dropouts, which peaks are clicks.
 
-    python benchmarks/detection_weights.py dropouts|clicks FOLDER... [--minutes N] [--faults N] [--seed N]
+    python benchmarks/detection_weights.py dropouts|clicks|jumps FOLDER... [--minutes N] [--faults N] [--seed N]
 
 Places in recordings below the folders that are undamaged, or have other damage, are compared with those that damage
 makes in others of them. The network's constant is set by how seldom a place in recordings that it has not seen is taken for damage.
@@ -16,20 +16,21 @@ import torch
 from damage import damaged
 from detection import bases, recordings
 
-from audio_inpaint.detection import clicks, dips, dropouts
+from audio_inpaint.detection import clicks, dips, dropouts, jumps
 from audio_inpaint.detection.blocks import BLOCK_S, CONTEXT_S
 from audio_inpaint.detection.network import weights_file
 
 _UNITS = 16
 _RIDGE = 3e-4  # of the squared weights, against chance
-_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0}  # seconds for each false alarm; clicks are looked for on request
-_MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms")}
-_OTHER = {  # every second recording without the damage has one of these: what lies beside it is no dropout
+_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0, "jumps": 120.0}  # seconds for each false alarm; the latter on request
+_MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms"), "jumps": ("jumps",)}
+_OTHER = {  # every second recording without the damage has one of these: it is none, nor what lies beside it
     "dropouts": ("zeros", "clicks, 1-3 samples", "held", "clicks, 1-5 ms"),
     "clicks": (),
+    "jumps": ("clicks, 1-3 samples", "clicks, 1-5 ms"),
 }
-_FIND = {"dropouts": dips.dips, "clicks": clicks.candidates}
-_FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES}
+_FIND = {"dropouts": dips.dips, "clicks": clicks.candidates, "jumps": jumps.candidates}
+_FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES, "jumps": jumps.FEATURES}
 _FOLDS = 5
 
 
@@ -62,7 +63,7 @@ def undamaged(
         features += [
             place[2]
             for place in in_blocks(kind, x, rate)
-            if kind == "clicks" or not dropouts.stands_still(x[place[0] : place[1]], rate // 1000)
+            if kind != "dropouts" or not dropouts.stands_still(x[place[0] : place[1]], rate // 1000)
         ]
         of += [file] * (len(features) - len(of))
     return features, of, seconds
@@ -80,6 +81,8 @@ def spoilt(kind: str, files: list[Path], wanted: int, seed: int) -> tuple[list[t
         found = list(in_blocks(kind, np.round(heard[0].clip(-1, 1) * 32768) / 32768, rate))
         made += len(faults)
         for start, stop in faults:
+            if start == stop:  # a jump
+                start, stop = start - 1, stop + 1
             near = [one for one in found if one[1] - one[0] < stop - start + 0.03 * rate]
             common = [min(one[1], stop) - max(one[0], start) for one in near]
             share = [part / (one[1] - one[0] + stop - start - part) for one, part in zip(near, common, strict=True)]

@@ -15,13 +15,11 @@ _SIDE = 70  # hops beside a dip that are described
 _FAR = 300  # hops beside a dip whose quietest moments count
 _FLOOR = 1e-5  # of full scale, -100 dBFS
 _BANDS = 8
-_SEEN = 20  # hops, after which the bands' floors are measured again
-_SHAPE_S, _SHAPE_HZ = 0.016, 4000
 # Of each edge: how far the level falls, dB; how far it falls in the bands: in the least of the loud ones, on average,
 # the deviation, and the slope over the bands, dB; how long it takes, log ms, to within 3 dB of both sides, in the
 # second half, and of the smoothed level; how far apart in time the bands fall, log ms, and what share of them does; how
-# the level and the bands, on average and at least, approach the edge, dB; how much faster the level falls there than
-# elsewhere beside it, dB in 12 ms; and how alike the logarithmic spectra before and after it are, a correlation.
+# the level and the bands, on average and at least, approach the edge, dB; and how much faster the level falls there
+# than elsewhere beside it, dB in 12 ms.
 _OF_AN_EDGE = (
     "depth",
     "least",
@@ -37,14 +35,12 @@ _OF_AN_EDGE = (
     "bands' approach",
     "least approach",
     "steepness",
-    "shape",
 )
 # Of the whole: its length, log ms; how restless it is inside, log dB, and its loudest moment, dB; how its end differs
 # from its beginning, dB; how far the quietest moments around are above it, on average and at the worse side, dB; how
 # far it is above percentiles of the level of the block, dB; how far its sides are above the block's loud quarter, and
-# how its edges compare with the block's steepest, dB; how the spectra of its sides, and the falls of both edges,
-# differ, log dB; and how far inside the lowest band, the two lowest and all on average are above their floors, dB: a
-# pause of the sound lets the noise of the recording be heard.
+# how its edges compare with the block's steepest, dB; and how the spectra of its sides, and the falls of both edges,
+# differ, log dB.
 FEATURES = (
     *(f"{edge}: {name}" for edge in ("fall", "rise") for name in _OF_AN_EDGE),
     "length",
@@ -62,9 +58,6 @@ FEATURES = (
     "steps over 99.5 %",
     "spectra",
     "edges",
-    "lowest over its floor",
-    "two over their floors",
-    "over the floors",
 )
 
 
@@ -84,14 +77,12 @@ class _Levels(NamedTuple):
         smooth: over 10 ms, (hop,).
         percentiles: of the smooth level, (4 + 1,).
         steps: percentiles of the changes of the smooth level in 12 ms, (2,).
-        floors: low percentiles of the levels of bands, (band, 1).
     """
 
     fine: np.ndarray
     smooth: np.ndarray
     percentiles: np.ndarray
     steps: np.ndarray
-    floors: np.ndarray
 
 
 class _Edge(NamedTuple):
@@ -124,18 +115,14 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
     if np.count_nonzero(heard) < 200:
         heard[:] = True
     usual = np.percentile(smooth[heard], [2, 10, 25, 50, 75]), np.percentile(steps[heard[6:-6]], [90, 99.5])
-    seen = _bands(x, 0, count * hop, _SEEN * hop, sample_rate)
-    seen = seen[:, heard[_SEEN // 2 :: _SEEN][: seen.shape[1]]]
-    floors = np.percentile(seen, 5, axis=1, keepdims=True) if seen.size else np.full((len(seen), 1), -100.0)
-    levels = _Levels(fine, smooth, *usual, floors)
+    levels = _Levels(fine, smooth, *usual)
     for begin, end in _places(fine):
         if begin < _SIDE or end + _SIDE > count or (placed := _edges(fine, begin, end)) is None:
             continue
         start, stop = placed
         if start >= _SIDE and stop + _SIDE <= count:
             bands = _bands(x, (start - _SIDE) * hop, (stop + _SIDE) * hop, hop, sample_rate)
-            shapes = [_shape(x, place * hop, sample_rate, hop) for place in (start, stop)]
-            yield Dip(start * hop, stop * hop, _features(levels, bands, shapes, start, stop))
+            yield Dip(start * hop, stop * hop, _features(levels, bands, start, stop))
 
 
 def _places(level: np.ndarray) -> list[tuple[int, int]]:
@@ -184,9 +171,7 @@ def _fallen(level: np.ndarray, high: float, low: float) -> int:
     return last + (int(below[0]) if len(below) else 0)
 
 
-def _features(
-    levels: _Levels, bands: np.ndarray, shapes: list[float], start: int, stop: int
-) -> tuple[float, ...]:
+def _features(levels: _Levels, bands: np.ndarray, start: int, stop: int) -> tuple[float, ...]:
     """Describe a dip [start, stop), in hops, by `FEATURES`; the bands are of it and of `_SIDE` hops on each side."""
     length, around = stop - start, slice(start - _SIDE, stop + _SIDE)
     fine, smooth = levels.fine[around], levels.smooth[around]
@@ -197,8 +182,6 @@ def _features(
     steady = [float(np.percentile(part, 10)) - inside for part in far]
     middle = fine[_SIDE + 5 : -_SIDE - 5]
     drop = min(fall.outside - fall.inside, rise.outside - rise.inside)
-    within = bands[:, _SIDE + min(4, length // 3) : -_SIDE - min(4, length // 3)]
-    over = np.sort(np.clip(np.median(within - levels.floors, axis=1), -40, 40))
     whole = (
         np.log(length),
         np.log1p(np.std(middle)) if length > 16 else np.log1p(3.0),
@@ -211,11 +194,8 @@ def _features(
         *np.clip(drop - levels.steps, -40, 40),
         np.log1p(np.std(fall.bands - rise.bands)),
         np.log1p(np.abs(fall.drops - rise.drops).mean()),
-        over[0],
-        over[:2].mean(),
-        over.mean(),
     )
-    return tuple(float(value) for value in (*fall.features, shapes[0], *rise.features, shapes[1], *whole))
+    return tuple(float(value) for value in (*fall.features, *rise.features, *whole))
 
 
 def _described(fine: np.ndarray, smooth: np.ndarray, bands: np.ndarray, length: int) -> _Edge:
@@ -259,19 +239,6 @@ def _described(fine: np.ndarray, smooth: np.ndarray, bands: np.ndarray, length: 
         outside - inside - elsewhere.max(initial=0),
     )
     return _Edge(outside, inside, near, drops, features)
-
-
-def _shape(x: np.ndarray, edge: int, sample_rate: int, hop: int) -> float:
-    """Return the correlation of the logarithmic spectra of what is shortly before and after an edge."""
-    size = max(16, round(_SHAPE_S * sample_rate))
-    before, after = x[max(0, edge - 5 * hop - size) : edge - 5 * hop], x[edge + 5 * hop : edge + 5 * hop + size]
-    if min(len(before), len(after)) < size:
-        return 0.0
-    last = min(size // 2, round(_SHAPE_HZ * size / sample_rate))
-    spectra = [np.abs(np.fft.rfft(part * np.hanning(size)))[1 : last + 1] for part in (before, after)]
-    logs = [np.log(spectrum + 1e-3 * spectrum.max() + _FLOOR / 10) for spectrum in spectra]
-    first, second = (log - log.mean() for log in logs)
-    return float(first @ second / (np.linalg.norm(first) * np.linalg.norm(second) + 1e-9))
 
 
 def _mean(levels: np.ndarray) -> np.ndarray:

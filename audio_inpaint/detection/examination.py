@@ -99,7 +99,9 @@ def examine(reader: Reader, wanted: Search) -> Findings:
     ahead = max([CONTEXT_S, *(wanted.lengths[kind][1] / 1000 + CONTEXT_S for kind in wanted.kinds if kind in _LOUD)])
     for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000, min(ahead, _FAR_S)):
         levels.add(block)
-        per_channel = [_in_channel(block, channel, wanted) for channel in range(reader.channels)]
+        heard = [_heard(block, channel, wanted) for channel in range(reader.channels)]
+        heard = clicks.agreed(heard, apart=block.samples(_MEET_S / 2))
+        per_channel = [_chosen(block, one, wanted) for one in heard]
         joined = join_channels(per_channel, tolerance=max(2, block.samples(_MEET_S)))
         runs += pauses(block, joined)
         found += [
@@ -111,16 +113,19 @@ def examine(reader: Reader, wanted: Search) -> Findings:
     return Findings(*([one for one in found if (one in meant) == silent] for silent in (False, True)))
 
 
-def _in_channel(block: Block, channel: int, wanted: Search) -> list[Detection]:
+def _heard(block: Block, channel: int, wanted: Search) -> list[Detection]:
+    """Return what all searches that are wanted say of a channel."""
+    finds = [find for find, kinds in _SEARCHES.items() if not kinds or set(kinds) & set(wanted.kinds)]
+    return [one for find in finds for one in find(block, channel)]
+
+
+def _chosen(block: Block, heard: list[Detection], wanted: Search) -> list[Detection]:
     """Return what begins in a block, weighed, of the lengths wanted, one kind for each place."""
     found = []
-    for find, kinds in _SEARCHES.items():
-        if kinds and not set(kinds) & set(wanted.kinds):
-            continue
-        for one in find(block, channel):
-            least, most = (limit * block.sample_rate / 1000 for limit in wanted.lengths[one.kind])
-            if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
-                found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
+    for one in heard:
+        least, most = (limit * block.sample_rate / 1000 for limit in wanted.lengths[one.kind])
+        if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
+            found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
     noise = [one.gap for one in found if one.kind == "bursts" and one.confidence >= 0.5]
     return apart([one for one in found if one.kind != "dropouts" or not _beside(one, noise, block)], margin=0)
 
