@@ -1,7 +1,7 @@
 """Damage of every kind, made: `DAMAGE[kind](audio, start, rng, sample_rate)` spoils audio from a sample on.
 
-Each takes audio (channel, time), changes it in place, and returns [start, stop) of what it spoilt. Where `jumps` and
-`repeats` move what follows, the length stays: the end is lost, or silent.
+Each takes audio (channel, time), changes it in place, and returns [start, stop) of what it spoilt. Where `repeats` moves
+what follows, the end is lost; where `jumps` does, the end is NaN, which `damaged` cuts off.
 """
 
 from collections.abc import Callable
@@ -133,6 +133,7 @@ def jumps(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate: 
     """Leave out 1 to 50 ms; what follows comes sooner."""
     length = _length(rng, 1, 50, sample_rate)
     audio[:, start:-length] = audio[:, start + length :].copy()
+    audio[:, -length:] = np.nan
     return start, start
 
 
@@ -172,4 +173,4 @@ def damaged(
         beside = spoilt[:, start - sample_rate // 50 : start + sample_rate // 50]
         if np.sqrt(np.mean(beside**2)) > 0.003:  # -50 dBFS: in near silence, damage is not heard
             faults.append(DAMAGE[kind](spoilt, start, rng, sample_rate))
-    return spoilt, faults
+    return spoilt[:, ~np.isnan(spoilt).all(axis=0)], faults

@@ -49,6 +49,22 @@ def test_damage_is_found_where_it_was_made_and_nowhere_else(tmp_path, damaged, n
     assert wrong <= 1
 
 
+def test_a_click_that_both_channels_have_is_surer_than_one_of_a_single_channel(tmp_path):
+    rng = np.random.default_rng(5)
+    left, right = sound("surf", 21), sound("surf", 22)
+    places = np.arange(1, 15) * (RATE // 2) + rng.integers(0, 3000, 14)
+    level = 6 * np.std(np.diff(left, 2)) / 2
+    sure = []
+    for channels in ((0,), (0, 1)):
+        audio = np.stack([left, right])
+        for channel in channels:
+            audio[channel, places] += level
+        detections = found(tmp_path, audio, kinds="clicks", min_confidence=0.0)
+        near = [[d.confidence for d in detections if abs(d.gap.start - place) < 64] for place in places]
+        sure.append([max(each, default=0.0) for each in near])
+    assert np.mean(np.array(sure[1]) >= 0.5) >= np.mean(np.array(sure[0]) >= 0.5) + 0.3
+
+
 @pytest.mark.parametrize("name", SOUNDS)
 def test_undamaged_sound_is_left_alone_by_default(tmp_path, name):
     for seed in (5, 6):
@@ -114,6 +130,72 @@ def test_a_burst_soon_after_an_onset_is_found(tmp_path):
     [one] = found(tmp_path, audio, kinds="bursts")
     assert abs(one.gap.start - 11_300) <= RATE // 500
     assert abs(one.gap.stop - 13_000) <= RATE // 500
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("start_s", [2.0, 9.9])
+def test_a_block_of_8192_samples_that_is_noise_is_found_wherever_it_begins(tmp_path, rate, start_s):
+    audio = np.tile(sound("plucks", 3)[: 6 * rate], 2)
+    start = round(start_s * rate)
+    audio[start : start + 8192] = np.random.default_rng(3).uniform(-0.9, 0.9, 8192)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, audio, rate, subtype="PCM_16")
+    [one] = detect(path, kinds="bursts")
+    assert abs(one.gap.start - start) <= rate // 500
+    assert abs(one.gap.stop - start - 8192) <= rate // 500
+
+
+@pytest.mark.parametrize("name", ["pad", "surf"])
+def test_sound_between_gaps_is_no_burst(tmp_path, name):
+    audio = sound(name, 3)
+    gaps = [Gap(start, start + 1600) for start in (30_000, 41_000, 60_000, 66_000, 100_000, 133_000)]
+    for gap in gaps:
+        audio[gap.start : gap.stop] = 0
+    assert [(one.kind, one.gap) for one in found(tmp_path, audio, preset="digital")] == [("zeros", gap) for gap in gaps]
+
+
+def test_what_is_quiet_next_to_a_burst_is_no_dropout(tmp_path):
+    rng = np.random.default_rng(3)
+    audio = sound("surf", 3)
+    pause = np.full(len(audio), 1.0)
+    pause[60_000:66_000] = 0.003
+    pause = np.convolve(pause, np.hanning(1200) / np.hanning(1200).sum(), "same")
+    audio = audio * pause
+    audio[64_000:66_000] = rng.uniform(-0.9, 0.9, 2000)
+    assert found(tmp_path, audio) == []
+
+
+@pytest.mark.parametrize("name", ["pad", "plucks", "voice"])
+@pytest.mark.parametrize("gains", [(0.9,), (0.7,), (0.5,), (0.9, 0.7, 0.5)])
+@pytest.mark.parametrize("fades", [False, True])
+def test_packets_that_are_played_again_more_quietly_are_found(tmp_path, name, gains, fades):
+    made = hits = wrong = 0
+    for milliseconds in (10, 20, 30):
+        packet = RATE * milliseconds // 1000
+        audio = sound(name, milliseconds)
+        starts = [RATE // 2 + place * (RATE // 2) + 777 * place for place in range(13)]
+        for start in starts:
+            again = audio[start - packet : start].copy()
+            for number, gain in enumerate(gains):
+                place = start + number * packet
+                envelope = np.linspace(gain, 0.8 * gain, packet) if fades else gain
+                audio[place : place + packet] = again * envelope
+        near, length = RATE // 500, packet * len(gains)
+        detections = [one for one in found(tmp_path, audio) if one.kind == "repeats"]
+        over = [[s for s in starts if abs(d.gap.start - s) < near and abs(d.gap.stop - s - length) < near] for d in detections]
+        made, hits, wrong = made + len(starts), hits + sum(map(bool, over)), wrong + sum(not each for each in over)
+    assert hits >= 0.9 * made
+    assert wrong <= 2
+
+
+def test_a_tone_that_dies_away_or_is_struck_again_is_no_packet_played_again(tmp_path):
+    time = np.arange(4 * RATE) / RATE
+    for period in (0.01, 0.02, 0.0025):
+        struck = np.exp(-8 * (time % 0.25)) * np.sin(2 * np.pi * time / period + 0.3 * np.sin(2 * np.pi * time))
+        assert found(tmp_path, 0.5 * struck + 1e-4 * np.sin(2 * np.pi * 5 * time)) == []
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal(round(0.06 * RATE)) * np.exp(-60 * np.arange(round(0.06 * RATE)) / RATE)
+    assert found(tmp_path, 0.2 * np.tile(noise, 60) * np.repeat(rng.uniform(0.5, 1, 60), len(noise))) == []
 
 
 def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):

@@ -8,8 +8,9 @@ from audio_inpaint.detection.levels import rise
 from audio_inpaint.gaps import Gap
 
 _HOP_S = 0.001
+_FEWEST = 16  # samples in a hop: of fewer, the level of noise moves too much
 _SIDE = 10  # hops that are compared on each side
-_LONGEST = 1200
+_LONGEST_S = 1.2
 _STEP = 10.0  # dB
 _UNLIKELY = 0.01
 
@@ -24,12 +25,14 @@ def find(block: Block, channel: int) -> list[Detection]:
         block: of the recording.
         channel: to look at.
     """
-    hop = max(4, block.samples(_HOP_S))
+    hop = max(_FEWEST, block.samples(_HOP_S))
     steps = np.diff(block.audio[channel])
     steps = steps[: len(steps) // hop * hop].reshape(-1, hop)
     if len(steps) < 3 * _SIDE:
         return []
+    longest = block.samples(_LONGEST_S) // hop
     level = 10 * np.log10(np.einsum("ij,ij->i", steps, steps) / hop + 1e-10)
+    still = np.cumsum(np.append(0, ~steps.any(axis=1)))
     louder = np.maximum(level, np.append(level[1:], -np.inf))  # of a hop and the next: noise falls below once
     windows = np.lib.stride_tricks.sliding_window_view(level, _SIDE).max(axis=1)
     # level[k] against the ten hops before the one that may hold the edge
@@ -39,9 +42,12 @@ def find(block: Block, channel: int) -> list[Detection]:
         if begin < taken or not block.owns(begin * hop):
             continue
         inside = np.median(level[begin : begin + 4])
-        low = np.flatnonzero(louder[begin : begin + _LONGEST] < inside - _STEP / 2)
+        low = np.flatnonzero(louder[begin : begin + longest] < inside - _STEP / 2)
         end = begin + int(low[0]) if len(low) else 0
         if level[begin] < inside - _STEP / 2 or end - begin < 4 or end + 1 + _SIDE > len(level):
+            continue
+        before, after = (still[first + _SIDE] - still[first] for first in (begin - 1 - _SIDE, end + 1))
+        if max(before, after) > _SIDE // 2:  # sound between gaps
             continue
         steady = float(np.std(level[begin : end - 1]))
         middle = float(np.median(level[begin:end]))

@@ -1,14 +1,11 @@
 """Clicks and crackle: samples that those around them do not lead one to expect."""
 
-from collections.abc import Sequence
-from dataclasses import replace
-
 import numpy as np
 from scipy.ndimage import percentile_filter
 
 from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
-from audio_inpaint.detection.levels import log_odds, rise, rms
+from audio_inpaint.detection.levels import rms
 from audio_inpaint.detection.network import probability
 from audio_inpaint.detection.prediction import Surprise, surprise
 from audio_inpaint.gaps import Gap
@@ -19,8 +16,6 @@ _SPREAD = 1 / 10  # or this share of the peak, since the filter spreads a click 
 _APART_S = 0.0005  # clicks that are nearer are one
 _LONGEST_S = 0.008
 _AROUND = 41  # cells of 2 ms, within which clicks of the sound itself (a voice's, a reed's) come again
-# Log odds. With these, stereo music has as many false alarms as it would have without, and more of its clicks are found.
-_HEARD_TWICE, _HEARD_ONCE = 2.5, 1.0
 _AUDIBLE = 3e-5  # of full scale: what a 16-bit file rounds is no click
 # In dB but for the length, log ms: the peak over the usual deviation, over the usual peaks around, and over the block's
 # largest; over the nearer and over the quieter side; its length; over the level of the sound; how the sound goes on,
@@ -58,35 +53,6 @@ def find(block: Block, channel: int) -> list[Detection]:
         if block.owns(start) and (confidence := probability("clicks", features)) > 0.01:
             found.append(Detection(Gap(start, stop, channel), "clicks", confidence))
     return found
-
-
-def agreed(per_channel: Sequence[Sequence[Detection]], apart: int) -> list[list[Detection]]:
-    """Return the detections of all channels; clicks that two of them have are surer, and what only one has, less sure.
-
-    The odds of both count, and more: what is no click seldom stands out as much of two channels.
-
-    Args:
-        per_channel: the detections of each channel.
-        apart: samples between clicks that are one.
-    """
-    if len(per_channel) < 2:
-        return [list(found) for found in per_channel]
-    clicks = [[one for one in found if one.kind == "clicks"] for found in per_channel]
-    odds = [np.array([log_odds(one.confidence) for one in found]) for found in clicks]
-    places = [np.array([[one.gap.start, one.gap.stop] for one in found]).reshape(-1, 2).T for found in clicks]
-    surer = []
-    for channel, found in enumerate(per_channel):
-        others = [number for number in range(len(clicks)) if number != channel]
-        start, stop, sure = (np.concatenate([each[n] for n in others]) for each in (*zip(*places, strict=True), odds))
-        known = []
-        for one in found:
-            if one.kind == "clicks":
-                near = sure[(start <= one.gap.stop + apart) & (one.gap.start - apart <= stop)]
-                more = near.max() + _HEARD_TWICE if len(near) else -_HEARD_ONCE
-                one = replace(one, confidence=rise(log_odds(one.confidence) + more, 0.0, 1.0))
-            known.append(one)
-        surer.append(known)
-    return surer
 
 
 def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[float, ...]]]:

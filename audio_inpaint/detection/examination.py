@@ -4,10 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audio_inpaint.detection import bursts, clicks, combs, constant, dropouts, repetitions
+from audio_inpaint.detection import bursts, clicks, combs, constant, dropouts, jumps, repetitions
+from audio_inpaint.detection.agreement import agreed
 from audio_inpaint.detection.blocks import CONTEXT_S, Block, blocks
 from audio_inpaint.detection.found import Detection, apart, join_channels
-from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
+from audio_inpaint.detection.gates import Levels, Pause, pauses, pauses_meant
 from audio_inpaint.detection.kinds import Search, search
 from audio_inpaint.detection.levels import weighed
 from audio_inpaint.files.recording import Reader
@@ -21,6 +22,7 @@ _SEARCHES = {
     dropouts.find: ("dropouts",),
     clicks.find: ("clicks",),
     bursts.find: (),
+    jumps.find: ("jumps",),
 }
 _LOUD = ("repeats", "bursts")  # no quiet end of a block says that these go on
 _FAR_S = 2.0
@@ -50,11 +52,12 @@ def detect(
     min_confidence: float = 0.5,
     min_ms: float | None = None,
     max_ms: float | None = None,
+    deliberate: bool = False,
 ) -> list[Detection]:
     """Find the damage in an audio file, read block by block.
 
     Stretches at the same place in all channels become one detection with channel None. Silence that looks meant is not
-    listed: pauses between fades, and many runs of zeros where a gate closed or notes were stopped.
+    listed: pauses between fades, and many runs of zeros where a gate closed, notes were stopped, or cuts keep time.
 
     Args:
         source: an audio file, or an open one.
@@ -66,6 +69,7 @@ def detect(
             0.6.
         min_ms: the shortest stretch; None for each kind's.
         max_ms: the longest stretch, an hour at most; None for each kind's.
+        deliberate: list silence that looks meant, too.
 
     Raises:
         InputError: the file cannot be read, there is no such kind or preset, or a number is out of range.
@@ -76,7 +80,7 @@ def detect(
     >>> [(found.kind, found.gap) for found in detect("damaged.wav")]
     [('zeros', Gap(start=8000, stop=8500, channel=None))]
     """
-    wanted = search(kinds, preset, sensitivity, min_confidence, min_ms, max_ms)
+    wanted = search(kinds, preset, sensitivity, min_confidence, min_ms, max_ms, deliberate)
     if isinstance(source, Reader):
         return examine(source, wanted).damage
     with Reader(source) as reader:
@@ -100,7 +104,7 @@ def examine(reader: Reader, wanted: Search) -> Findings:
     for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000, min(ahead, _FAR_S)):
         levels.add(block)
         heard = [_heard(block, channel, wanted) for channel in range(reader.channels)]
-        heard = clicks.agreed(heard, apart=block.samples(_MEET_S / 2))
+        heard = agreed(heard, apart=block.samples(_MEET_S / 2))
         per_channel = [_chosen(block, one, wanted) for one in heard]
         joined = join_channels(per_channel, tolerance=max(2, block.samples(_MEET_S)))
         runs += pauses(block, joined)
@@ -109,7 +113,7 @@ def examine(reader: Reader, wanted: Search) -> Findings:
             for one in joined
             if one.kind in wanted.kinds and one.confidence >= wanted.min_confidence
         ]
-    meant = deliberate(runs, levels)
+    meant = set() if wanted.deliberate else pauses_meant(runs, levels)
     return Findings(*([one for one in found if (one in meant) == silent] for silent in (False, True)))
 
 
@@ -127,6 +131,7 @@ def _chosen(block: Block, heard: list[Detection], wanted: Search) -> list[Detect
         if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
             found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
     noise = [one.gap for one in found if one.kind == "bursts" and one.confidence >= 0.5]
+    found = [one for one in found if one.kind != "bursts" or "bursts" in wanted.kinds]
     return apart([one for one in found if one.kind != "dropouts" or not _beside(one, noise, block)], margin=0)
 
 

@@ -72,7 +72,7 @@ def pauses(block: Block, found: Sequence[Detection]) -> list[Pause]:
     return listed
 
 
-def deliberate(found: Sequence[Pause], levels: Levels) -> set[Detection]:
+def pauses_meant(found: Sequence[Pause], levels: Levels) -> set[Detection]:
     """Return the runs of zeros that look meant.
 
     Args:
