@@ -10,7 +10,7 @@ from audio_inpaint.detection.levels import log_odds, rise
 
 # Log odds that two channels add to both of theirs, and that one alone takes off. Stereo music has as many false alarms
 # with these as it would have without, and more of its clicks and jumps are found. A jump is always in all channels.
-_TWICE = {"clicks": 2.5, "jumps": 1.0}
+_TWICE = {"clicks": 2.5, "jumps": 5.0}
 _ALONE = {"clicks": 1.0, "jumps": 5.0}
 
 

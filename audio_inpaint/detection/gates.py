@@ -16,7 +16,7 @@ from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
 from audio_inpaint.detection.rhythm import in_time
 
-_EDGE_S = 0.005  # of signal beside a run, and each of the recording's levels
+_EDGE_S = 0.01  # of signal beside a run, and each of the recording's levels
 _FEWEST = 4
 _SURE = 3.0  # standard deviations from uniform ranks
 _IN_TIME = 0.7  # of the runs: these explain the silence of a recording
@@ -39,7 +39,7 @@ class Pause:
 
 
 class Levels:
-    """How often each level occurs in a recording, in runs of 5 ms; runs of zeros are left out."""
+    """How often each level occurs in a recording, in pieces of 10 ms; runs of zeros are left out."""
 
     def __init__(self) -> None:
         self._counts = np.zeros(len(_BINS) - 1)
@@ -79,10 +79,14 @@ def pauses_meant(found: Sequence[Pause], levels: Levels) -> set[Detection]:
         found: all runs of zeros of a recording.
         levels: of the recording.
     """
-    kept = in_time(np.array([[pause.start, pause.stop] for pause in found]).reshape(-1, 2))
-    meant = {pause.detection for pause, timed in zip(found, kept, strict=True) if timed}
-    rest = [pause for pause, timed in zip(found, kept, strict=True) if not timed]
-    return meant | _pauses(rest if kept.mean() > _IN_TIME else found, levels) if len(found) else meant
+    if not found:
+        return set()
+    timed = in_time(np.array([[pause.start, pause.stop] for pause in found]))
+    meant = {pause.detection for pause, one in zip(found, timed, strict=True) if one}
+    if timed.mean() < _IN_TIME:
+        return meant | _pauses(found, levels)
+    at_ends = {pause.detection for pause in found if np.isnan(pause.before + pause.after)}
+    return meant | at_ends | _pauses([pause for pause in found if pause.detection not in meant], levels)
 
 
 def _pauses(found: Sequence[Pause], levels: Levels) -> set[Detection]:

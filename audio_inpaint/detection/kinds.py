@@ -22,7 +22,7 @@ LENGTHS = {
 KINDS = tuple(LENGTHS)
 DEFAULT = ("zeros", "held", "nan", "combs", "repeats", "dropouts")
 PRESETS = {
-    "digital": ("zeros", "held", "nan", "combs", "repeats", "bursts"),
+    "digital": ("zeros", "held", "nan", "combs", "repeats", "bursts", "jumps"),
     "tape": ("dropouts", "zeros", "nan"),
     "vinyl": ("clicks", "nan"),
     "voip": ("zeros", "held", "nan", "repeats", "dropouts", "bursts"),

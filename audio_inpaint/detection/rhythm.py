@@ -10,6 +10,7 @@ _LATE_S = 0.004  # by which a cut may miss its beat
 _PACKET_S = 0.06  # the longest usual packet: lost ones begin at its multiples
 _SHORTEST_S = 0.025  # on average: shorter ones, such as a scratch's at each turn, are no music
 _CHANCE = 1e-4
+_MORE = 1.25  # times as many runs have to keep a shorter beat: it fits any run sooner
 
 
 def in_time(runs: np.ndarray) -> np.ndarray:
@@ -38,17 +39,17 @@ def in_time(runs: np.ndarray) -> np.ndarray:
             chance = binom.sf(fits.sum() - 2, len(fits) - 1, min(1.0, grain / beat))
             timed = np.append(fits, False) | np.append(False, fits)
             improbable = chance * _INTERVALS * len(_PARTS) < _CHANCE
-            if improbable and np.median(lengths[timed]) >= _SHORTEST_S and timed.sum() > best.sum():
+            if improbable and np.median(lengths[timed]) >= _SHORTEST_S and timed.sum() > _MORE * best.sum():
                 best = timed
     return best
 
 
 def _beats(intervals: np.ndarray) -> list[float]:
-    """Return the commonest intervals and simple parts of them that may be beats, in seconds."""
+    """Return the commonest intervals and simple parts of them that may be beats, in seconds, the longest first."""
     ordered = np.sort(intervals[intervals >= _BEAT_S[0]])
     if not len(ordered):
         return []
     groups = np.split(ordered, np.flatnonzero(np.diff(ordered) > _LATE_S) + 1)
     groups.sort(key=len, reverse=True)
     beats = (float(np.median(group)) / part for group in groups[:_INTERVALS] for part in _PARTS)
-    return [beat for beat in beats if _BEAT_S[0] <= beat <= _BEAT_S[1]]
+    return [beat for beat in sorted(beats, reverse=True) if _BEAT_S[0] <= beat <= _BEAT_S[1]]
