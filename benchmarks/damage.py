@@ -1,7 +1,7 @@
 """Damage of every kind, made: `DAMAGE[kind](audio, start, rng, sample_rate)` spoils audio from a sample on.
 
-Each takes audio (channel, time), changes it in place, and returns [start, stop) of what it spoilt. Where `repeats` moves
-what follows, the end is lost; where `jumps` does, the end is NaN, which `damaged` cuts off.
+Each takes audio (channel, time), changes it in place, and returns [start, stop) of what it spoilt. Where `repeats`
+moves what follows, the end is lost; where `jumps` does, the end is NaN, which `damaged` cuts off.
 """
 
 from collections.abc import Callable

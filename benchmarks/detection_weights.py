@@ -3,7 +3,8 @@
     python benchmarks/detection_weights.py dropouts|clicks|jumps FOLDER... [--minutes N] [--faults N] [--seed N]
 
 Places in recordings below the folders that are undamaged, or have other damage, are compared with those that damage
-makes in others of them. The network's constant is set by how seldom a place in recordings that it has not seen is taken for damage.
+makes in others of them. The network's constant is set by how seldom a place in recordings that it has not seen is taken
+for damage.
 """
 
 import argparse
@@ -16,19 +17,15 @@ import torch
 from damage import damaged
 from detection import bases, recordings
 
-from audio_inpaint.detection import clicks, dips, dropouts, jumps
+from audio_inpaint.detection import clicks, dips, jumps
 from audio_inpaint.detection.blocks import BLOCK_S, CONTEXT_S
 from audio_inpaint.detection.network import weights_file
 
 _UNITS = 16
 _RIDGE = 3e-4  # of the squared weights, against chance
-_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0, "jumps": 120.0}  # seconds for each false alarm; the latter on request
+_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0, "jumps": 60.0}  # seconds for each false alarm; the latter on request
 _MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms"), "jumps": ("jumps",)}
-_OTHER = {  # every second recording without the damage has one of these: it is none, nor what lies beside it
-    "dropouts": ("zeros", "clicks, 1-3 samples", "held", "clicks, 1-5 ms"),
-    "clicks": (),
-    "jumps": ("clicks, 1-3 samples", "clicks, 1-5 ms"),
-}
+_OTHER = {"jumps": ("clicks, 1-3 samples", "clicks, 1-5 ms")}  # in every second recording: these are none
 _FIND = {"dropouts": dips.dips, "clicks": clicks.candidates, "jumps": jumps.candidates}
 _FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES, "jumps": jumps.FEATURES}
 _FOLDS = 5
@@ -49,9 +46,9 @@ def undamaged(
 ) -> tuple[list[tuple[float, ...]], list[Path], float]:
     """Return the features of all places in recordings without a kind, the file of each, and how many seconds these are.
 
-    Every second recording may have other damage.
+    Every second recording has other damage, if there is any that is alike.
     """
-    features, seconds, of, others = [], 0.0, [], _OTHER[kind]
+    features, seconds, of, others = [], 0.0, [], _OTHER.get(kind)
     for number, file in enumerate(files):
         if seconds > 60 * minutes:
             break
@@ -60,11 +57,7 @@ def undamaged(
         if others and number % 2 and len(x) > 3 * rate:
             x = damaged(x[None], others[number // 2 % len(others)], seed * 1000 + number, rate)[0][0]
             x = np.float32(np.round(x.clip(-1, 1) * 32768) / 32768)
-        features += [
-            place[2]
-            for place in in_blocks(kind, x, rate)
-            if kind != "dropouts" or not dropouts.stands_still(x[place[0] : place[1]], rate // 1000)
-        ]
+        features += [place[2] for place in in_blocks(kind, x, rate)]
         of += [file] * (len(features) - len(of))
     return features, of, seconds
 
@@ -84,10 +77,8 @@ def spoilt(kind: str, files: list[Path], wanted: int, seed: int) -> tuple[list[t
             if start == stop:  # a jump
                 start, stop = start - 1, stop + 1
             near = [one for one in found if one[1] - one[0] < stop - start + 0.03 * rate]
-            common = [min(one[1], stop) - max(one[0], start) for one in near]
-            share = [part / (one[1] - one[0] + stop - start - part) for one, part in zip(near, common, strict=True)]
-            near = [(each, one[2]) for one, part, each in zip(near, common, share, strict=True) if part > (stop - start) / 2]
-            features += [max(near)[1]] if near else []
+            near = [one for one in near if min(one[1], stop) - max(one[0], start) > (stop - start) / 2]
+            features += [max(near, key=lambda one: one[1] - one[0])[2]] if near else []
         of += [file] * (len(features) - len(of))
     return features, of, made
 

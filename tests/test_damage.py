@@ -198,7 +198,10 @@ def test_packets_that_are_played_again_more_quietly_are_found(tmp_path, name, ga
                 audio[place : place + packet] = again * envelope
         near, length = RATE // 500, packet * len(gains)
         detections = [one for one in found(tmp_path, audio) if one.kind == "repeats"]
-        over = [[s for s in starts if abs(d.gap.start - s) < near and abs(d.gap.stop - s - length) < near] for d in detections]
+        over = [
+            [s for s in starts if abs(d.gap.start - s) < near and abs(d.gap.stop - s - length) < near]
+            for d in detections
+        ]
         made, hits, wrong = made + len(starts), hits + sum(map(bool, over)), wrong + sum(not each for each in over)
     assert hits >= 0.85 * made
     assert wrong <= 2

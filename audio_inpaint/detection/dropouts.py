@@ -34,7 +34,7 @@ def find(block: Block, channel: int) -> list[Detection]:
     for start, stop in _abrupt(x, rate):
         if (stop == len(x) and not block.at_end) or (start == 0 and not block.at_start) or stop - start == len(x):
             continue
-        if not block.lossy and stands_still(x[start:stop], (stop - start) // 2):
+        if not block.lossy and _stands_still(x[start:stop], (stop - start) // 2):
             continue
         if block.lossy:
             start, stop = with_smear(x, start, stop, rate)
@@ -42,14 +42,14 @@ def find(block: Block, channel: int) -> list[Detection]:
     soft = [
         Detection(Gap(dip.start, dip.stop, channel), "dropouts", probability("dropouts", dip.features))
         for dip in dips(x, rate)
-        if not stands_still(x[dip.start : dip.stop], block.samples(_STILL_S))
+        if not _stands_still(x[dip.start : dip.stop], block.samples(_STILL_S))
     ]
     # Abrupt ones know their edges to the sample, and stay.
     sure, rest = ([one for one in found if (one.confidence >= 0.5) == likely] for likely in (True, False))
     return _distinct(sure + sorted(rest + soft, key=lambda one: -one.confidence))
 
 
-def stands_still(x: np.ndarray, length: int) -> bool:
+def _stands_still(x: np.ndarray, length: int) -> bool:
     """Whether a run of one value has that length at least."""
     moves = np.flatnonzero(np.diff(x, prepend=np.nan, append=np.nan))
     return bool(np.diff(moves).max(initial=0) >= length)

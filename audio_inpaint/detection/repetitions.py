@@ -124,7 +124,9 @@ def _replayed(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int) 
     alone = min(_unlike(x, start - lag, start, lag), _unlike(x, stop, stop + lag, lag))
     evidence = seam + _WHOLE + max(0.0, _ALONE - max(0.0, onset - _ONSET))
     apart = rise(alone + max(0.0, seam - _ONSET) / 2, _UNLIKE, 1.0)
-    return rise(evidence, 8.0, 1.5) * apart * rise(_NOVEL - onset, 0.0, 1.0) * exactness(x, start, stop, lag, sample_rate)
+    return (
+        rise(evidence, 8.0, 1.5) * apart * rise(_NOVEL - onset, 0.0, 1.0) * exactness(x, start, stop, lag, sample_rate)
+    )
 
 
 def _unlike(x: np.ndarray, start: int, stop: int, lag: int) -> float:
