@@ -79,14 +79,18 @@ def pauses_meant(found: Sequence[Pause], levels: Levels) -> set[Detection]:
         found: all runs of zeros of a recording.
         levels: of the recording.
     """
-    if not found:
-        return set()
-    timed = in_time(np.array([[pause.start, pause.stop] for pause in found]))
+    timed = _in_time(found, ("start", "stop"))
     meant = {pause.detection for pause, one in zip(found, timed, strict=True) if one}
-    if timed.mean() < _IN_TIME:
+    if len(meant) < _IN_TIME * len(found):
         return meant | _pauses(found, levels)
     at_ends = {pause.detection for pause in found if np.isnan(pause.before + pause.after)}
     return meant | at_ends | _pauses([pause for pause in found if pause.detection not in meant], levels)
+
+
+def _in_time(found: Sequence[Pause], edges: Sequence[str]) -> np.ndarray:
+    """Return which runs keep time with those edges, boolean (run,)."""
+    times = np.array([[getattr(pause, edge) for edge in edges] for pause in found]).reshape(-1, len(edges))
+    return in_time(times, np.array([pause.stop - pause.start for pause in found]))
 
 
 def _pauses(found: Sequence[Pause], levels: Levels) -> set[Detection]:
@@ -104,11 +108,12 @@ def _pauses(found: Sequence[Pause], levels: Levels) -> set[Detection]:
     faded = len(long) >= _FEWEST and np.mean(np.array(long) < 0.5) > _SOFT
     if not gated and not stopped and not faded:
         return set()
-    loud = (beside.min(axis=1) > np.median(beside.min(axis=1)) + _LOUDER) & (quieter > _LOUD)
+    fault = (beside.min(axis=1) > np.median(beside.min(axis=1)) + _LOUDER) & (quieter > _LOUD)
     if stopped:
-        loud &= beside[:, 1] - beside[:, 0] < _LOUDER
+        on_beat = _in_time(within, ("stop",))  # where the next note begins
+        fault = ~on_beat if on_beat.mean() > _IN_TIME else fault & (beside[:, 1] - beside[:, 0] < _LOUDER)
     return {pause.detection for pause in found} - {
-        pause.detection for pause, fault in zip(within, loud, strict=True) if fault
+        pause.detection for pause, one in zip(within, fault, strict=True) if one
     }
 
 

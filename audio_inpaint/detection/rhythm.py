@@ -13,34 +13,33 @@ _CHANCE = 1e-4
 _MORE = 1.25  # times as many runs have to keep a shorter beat: it fits any run sooner
 
 
-def in_time(runs: np.ndarray) -> np.ndarray:
-    """Return which runs begin, or end, at a multiple of a beat after the one before, or before the next.
+def in_time(times: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+    """Return which runs keep time: they come a multiple of a beat after the one before, or before the next.
 
     That so many intervals are multiples of a beat has to be improbable for faults: those of a medium lie anywhere,
     lost packets at multiples of the packet, which is as long as the shortest run.
 
     Args:
-        runs: start and end, in seconds, (run, 2), in the order of time.
+        times: in seconds, in order, (run, edge): of the edges that keep time, each of them.
+        lengths: of the runs, in seconds, (run,).
 
     Returns:
         Boolean (run,).
     """
-    best = np.zeros(len(runs), bool)
-    if len(runs) < 4:
+    best = np.zeros(len(times), bool)
+    if len(times) < 4:
         return best
-    lengths = runs[:, 1] - runs[:, 0]
     grain = max(2 * _LATE_S, min(lengths.min(), _PACKET_S))
-    for times in runs.T:
-        intervals = np.diff(times)
-        for beat in _beats(intervals):
-            beats = np.round(intervals / beat)
-            fits = (np.abs(intervals - beats * beat) < _LATE_S) & (beats > 0)
-            # The interval that the beat was taken from fits anyway.
-            chance = binom.sf(fits.sum() - 2, len(fits) - 1, min(1.0, grain / beat))
-            timed = np.append(fits, False) | np.append(False, fits)
-            improbable = chance * _INTERVALS * len(_PARTS) < _CHANCE
-            if improbable and np.median(lengths[timed]) >= _SHORTEST_S and timed.sum() > _MORE * best.sum():
-                best = timed
+    intervals = np.diff(times, axis=0)
+    for beat in _beats(intervals[:, 0]):
+        beats = np.round(intervals / beat)
+        fits = ((np.abs(intervals - beats * beat) < _LATE_S) & (beats > 0)).all(axis=1)
+        # The interval that the beat was taken from fits anyway.
+        chance = binom.sf(fits.sum() - 2, len(fits) - 1, min(1.0, grain / beat))
+        timed = np.append(fits, False) | np.append(False, fits)
+        improbable = chance * _INTERVALS * len(_PARTS) < _CHANCE
+        if improbable and np.median(lengths[timed]) >= _SHORTEST_S and timed.sum() > _MORE * best.sum():
+            best = timed
     return best
 
 
