@@ -23,7 +23,7 @@ from audio_inpaint.detection.network import weights_file
 
 _UNITS = 16
 _RIDGE = 3e-4  # of the squared weights, against chance
-_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0, "jumps": 60.0}  # seconds for each false alarm; the latter on request
+_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0, "jumps": 20.0}  # seconds for each false alarm; the latter on request
 _MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms"), "jumps": ("jumps",)}
 _OTHER = {"jumps": ("clicks, 1-3 samples", "clicks, 1-5 ms")}  # in every second recording: these are none
 _FIND = {"dropouts": dips.dips, "clicks": clicks.candidates, "jumps": jumps.candidates}

@@ -8,9 +8,9 @@ import numpy as np
 from audio_inpaint.detection.found import Detection
 from audio_inpaint.detection.levels import log_odds, rise
 
-# Log odds that two channels add to both of theirs, and that one alone takes off. Stereo music has as many false alarms
-# with these as it would have without, and more of its clicks and jumps are found. A jump is always in all channels.
-_TWICE = {"clicks": 2.5, "jumps": 5.0}
+# Log odds that are added to those of two channels, and that one alone loses. Stereo music has as many false alarms with
+# these as it would have without, and more of its clicks and jumps are found. A jump is always in all channels.
+_TWICE = 2.5
 _ALONE = {"clicks": 1.0, "jumps": 5.0}
 
 
@@ -28,16 +28,16 @@ def agreed(per_channel: Sequence[Sequence[Detection]], apart: int) -> list[list[
 def _weighed(found: list[Detection], others: list[list[Detection]], apart: int) -> list[Detection]:
     if not others:
         return found
-    known = {kind: [one for each in others for one in each if one.kind == kind] for kind in _TWICE}
+    known = {kind: [one for each in others for one in each if one.kind == kind] for kind in _ALONE}
     starts, stops, odds = (
         {kind: np.array([value(one) for one in each]) for kind, each in known.items()}
         for value in (lambda one: one.gap.start, lambda one: one.gap.stop, lambda one: log_odds(one.confidence))
     )
     surer = []
     for one in found:
-        if one.kind in _TWICE:
+        if one.kind in _ALONE:
             near = (starts[one.kind] <= one.gap.stop + apart) & (one.gap.start - apart <= stops[one.kind])
-            more = odds[one.kind][near].max() + _TWICE[one.kind] if near.any() else -_ALONE[one.kind]
+            more = odds[one.kind][near].max() + _TWICE if near.any() else -_ALONE[one.kind]
             one = replace(one, confidence=rise(log_odds(one.confidence) + more, 0.0, 1.0))
         surer.append(one)
     return surer
