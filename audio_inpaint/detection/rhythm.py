@@ -1,7 +1,7 @@
 """Rhythm: runs of zeros that keep time, as stop-cuts, gates in tempo and drum machines do and faults do not."""
 
 import numpy as np
-from scipy.stats import binom
+from scipy.special import bdtrc
 
 _BEAT_S = (0.08, 4.0)  # from a sixteenth note at 188 to a bar at 60 beats a minute
 _PARTS = (1, 2, 3, 4)  # of the commonest intervals: a beat that is often left out is a part of each
@@ -34,8 +34,8 @@ def in_time(times: np.ndarray, lengths: np.ndarray) -> np.ndarray:
     for beat in _beats(intervals[:, 0]):
         beats = np.round(intervals / beat)
         fits = ((np.abs(intervals - beats * beat) < _LATE_S) & (beats > 0)).all(axis=1)
-        # The interval that the beat was taken from fits anyway.
-        chance = binom.sf(fits.sum() - 2, len(fits) - 1, min(1.0, grain / beat))
+        # Of the binomial distribution; the interval that the beat was taken from fits anyway.
+        chance = bdtrc(max(fits.sum() - 2, 0), len(fits) - 1, min(1.0, grain / beat))
         timed = np.append(fits, False) | np.append(False, fits)
         improbable = chance * _INTERVALS * len(_PARTS) < _CHANCE
         if improbable and np.median(lengths[timed]) >= _SHORTEST_S and timed.sum() > _MORE * best.sum():
