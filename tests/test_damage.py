@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from four_sounds import RATE, SOUNDS, found, sound
+from four_sounds import RATE, SECONDS, SOUNDS, found, sound
 
 from audio_inpaint.detection import detect, search
 from audio_inpaint.errors import InputError
@@ -47,6 +47,14 @@ def test_damage_is_found_where_it_was_made_and_nowhere_else(tmp_path, damaged, n
     assert made >= 14
     assert hits >= REACHED.get((kind, name), 0.9) * made
     assert wrong <= 1
+
+
+def test_a_silent_channel_has_no_say(tmp_path):
+    audio = np.stack([sound("pad", 14), np.zeros(SECONDS * RATE)])
+    audio[:, 100_000:-700] = audio[:, 100_700:].copy()
+    [one] = found(tmp_path, audio[:, :-700], kinds="jumps", sensitivity=0.6)
+    assert abs((one.gap.start + one.gap.stop) / 2 - 100_000) < RATE // 500
+    assert one.gap.channel == 0
 
 
 def test_a_click_that_both_channels_have_is_surer_than_one_of_a_single_channel(tmp_path):
@@ -175,7 +183,7 @@ def test_what_is_quiet_next_to_a_burst_is_no_dropout(tmp_path):
     audio = sound("surf", 3)
     pause = np.full(len(audio), 1.0)
     pause[60_000:66_000] = 0.003
-    pause = np.convolve(pause, np.hanning(1200) / np.hanning(1200).sum(), "same")
+    pause = np.convolve(pause, np.hanning(256) / np.hanning(256).sum(), "same")
     audio = audio * pause
     audio[64_000:66_000] = rng.uniform(-0.9, 0.9, 2000)
     assert found(tmp_path, audio) == []

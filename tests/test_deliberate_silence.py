@@ -5,7 +5,8 @@ import pytest
 import soundfile
 from four_sounds import RATE, SECONDS, SOUNDS, sound
 
-from audio_inpaint.detection import examine, search
+from audio_inpaint.cli import main
+from audio_inpaint.detection import detect, examine, search
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
 
@@ -119,3 +120,14 @@ def test_faults_in_music_are_found_though_a_drum_machine_began_the_piece(tmp_pat
         starts = [len(drums) + place for place in (41_111, 102_345, 201_987)]
         audio, gaps = zeroed(np.concatenate([drums, sound("plucks", seed)]), starts, 0.04)
         assert [one.gap for one in findings(tmp_path, audio).damage] == gaps
+
+
+def test_silence_that_looks_deliberate_is_listed_if_one_asks_for_it(tmp_path, capsys):
+    audio, gaps = zeroed(sound("surf", 7), beats(0.5), 0.125)
+    path = tmp_path / "cut.wav"
+    soundfile.write(path, audio, RATE, subtype="PCM_16")
+    assert main(["detect", str(path)]) == 0
+    assert f"{len(gaps)} runs of zeros left alone" in capsys.readouterr().out
+    assert main(["detect", str(path), "--deliberate", "-o", str(tmp_path / "cut.csv")]) == 0
+    assert f"{len(gaps)} gaps" in capsys.readouterr().out
+    assert [one.gap for one in detect(path, deliberate=True)] == gaps

@@ -14,15 +14,19 @@ _TWICE = 2.5
 _ALONE = {"clicks": 1.0, "jumps": 5.0}
 
 
-def agreed(per_channel: Sequence[Sequence[Detection]], apart: int) -> list[list[Detection]]:
+def agreed(per_channel: Sequence[Sequence[Detection]], audio: np.ndarray, apart: int) -> list[list[Detection]]:
     """Return the detections of all channels, clicks and jumps with the odds of all channels that have them.
 
     Args:
         per_channel: the detections of each channel.
+        audio: (channel, time); a silent channel has no say.
         apart: samples between places that are one.
     """
-    found = [list(each) for each in per_channel]
-    return [_weighed(each, found[:place] + found[place + 1 :], apart) for place, each in enumerate(found)]
+    sounds = [place for place, x in enumerate(audio) if x.any()]
+    return [
+        _weighed(list(each), [list(per_channel[other]) for other in sounds if other != place], apart)
+        for place, each in enumerate(per_channel)
+    ]
 
 
 def _weighed(found: list[Detection], others: list[list[Detection]], apart: int) -> list[Detection]:
