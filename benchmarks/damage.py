@@ -1,7 +1,7 @@
 """Damage of every kind, made: `DAMAGE[kind](audio, start, rng, sample_rate)` spoils audio from a sample on.
 
-Each takes audio (channel, time), changes it in place, and returns [start, stop) of what it spoilt. Where `jumps` and
-`repeats` move what follows, the length stays: the end is lost, or silent.
+Each takes audio (channel, time), changes it in place, and returns [start, stop) of what it spoilt. Where `repeats`
+moves what follows, the end is lost; where `jumps` does, the end is NaN, which `damaged` cuts off.
 """
 
 from collections.abc import Callable
@@ -49,10 +49,18 @@ def repeats(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate
 
 
 def concealed(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate: int) -> tuple[int, int]:
-    """Play the last packet of 10, 20 or 30 ms again, 0 to 3 dB down, as a receiver conceals a lost one."""
-    length = round(rng.choice([0.01, 0.02, 0.03]) * sample_rate)
-    audio[:, start : start + length] = audio[:, start - length : start] * 10 ** (-rng.uniform(0, 3) / 20)
-    return start, start + length
+    """Play the last packet of 10 to 60 ms again for one to three lost ones, as a receiver does.
+
+    The first is 0 to 6 dB down, each further one 1 to 3 dB more; every second time the level fades within them, too.
+    """
+    length = round(rng.choice([0.01, 0.02, 0.03, 0.04, 0.06]) * sample_rate)
+    gain, fades = 10 ** (-rng.uniform(0, 6) / 20), rng.random() < 0.5
+    again = audio[:, start - length : start].copy()
+    for place in range(start, start + length * int(rng.choice([1, 1, 2, 3])), length):
+        lower = gain * 10 ** (-rng.uniform(1, 3) / 20)
+        audio[:, place : place + length] = again * (np.linspace(gain, lower, length) if fades else gain)
+        gain = lower
+    return start, place + length
 
 
 def dropouts(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate: int) -> tuple[int, int]:
@@ -125,6 +133,7 @@ def jumps(audio: np.ndarray, start: int, rng: np.random.Generator, sample_rate: 
     """Leave out 1 to 50 ms; what follows comes sooner."""
     length = _length(rng, 1, 50, sample_rate)
     audio[:, start:-length] = audio[:, start + length :].copy()
+    audio[:, -length:] = np.nan
     return start, start
 
 
@@ -164,4 +173,4 @@ def damaged(
         beside = spoilt[:, start - sample_rate // 50 : start + sample_rate // 50]
         if np.sqrt(np.mean(beside**2)) > 0.003:  # -50 dBFS: in near silence, damage is not heard
             faults.append(DAMAGE[kind](spoilt, start, rng, sample_rate))
-    return spoilt, faults
+    return spoilt[:, ~np.isnan(spoilt).all(axis=0)], faults

@@ -22,8 +22,8 @@ from damage import DAMAGE, damaged
 from audio_inpaint.detection import DEFAULT, Detection, detect, examine, search
 from audio_inpaint.files.recording import Reader
 
-_CLICKS = ("clicks, 1-3 samples", "clicks, 1-5 ms", "crackle", "jumps")
-_OWN = {**dict.fromkeys(_CLICKS, "clicks"), "bursts": "bursts"}
+_CLICKS = ("clicks, 1-3 samples", "clicks, 1-5 ms", "crackle")
+_OWN = {**dict.fromkeys(_CLICKS, "clicks"), "bursts": "bursts", "jumps": "jumps"}
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff"}
 _EXCESS_S = 0.02
 _CODECS = {"Vorbis": ("ogg", "VORBIS"), "MP3": ("mp3", "MPEG_LAYER_III"), "Opus": ("ogg", "OPUS")}

@@ -1,9 +1,10 @@
 """Train the networks of audio_inpaint/detection: which dips of the level are dropouts, which peaks are clicks.
 
-    python benchmarks/detection_weights.py dropouts|clicks FOLDER... [--minutes N] [--faults N] [--seed N]
+    python benchmarks/detection_weights.py dropouts|clicks|jumps FOLDER... [--minutes N] [--faults N] [--seed N]
 
-Places in undamaged recordings below the folders are compared with those that damage makes in others of them. The
-network's constant is set by how seldom a place in recordings that it has not seen is taken for damage.
+Places in recordings below the folders that are undamaged, or have other damage, are compared with those that damage
+makes in others of them. The network's constant is set by how seldom a place in recordings that it has not seen is taken
+for damage.
 """
 
 import argparse
@@ -16,16 +17,17 @@ import torch
 from damage import damaged
 from detection import bases, recordings
 
-from audio_inpaint.detection import clicks, dips
+from audio_inpaint.detection import clicks, dips, jumps
 from audio_inpaint.detection.blocks import BLOCK_S, CONTEXT_S
 from audio_inpaint.detection.network import weights_file
 
 _UNITS = 16
 _RIDGE = 3e-4  # of the squared weights, against chance
-_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0}  # seconds for each false alarm; clicks are looked for on request
-_MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms")}
-_FIND = {"dropouts": dips.dips, "clicks": clicks.candidates}
-_FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES}
+_ALARM_S = {"dropouts": 1500.0, "clicks": 4.0, "jumps": 20.0}  # seconds for each false alarm; the latter on request
+_MADE = {"dropouts": ("dropouts",), "clicks": ("clicks, 1-3 samples", "clicks, 1-5 ms"), "jumps": ("jumps",)}
+_OTHER = {"jumps": ("clicks, 1-3 samples", "clicks, 1-5 ms")}  # in every second recording: these are none
+_FIND = {"dropouts": dips.dips, "clicks": clicks.candidates, "jumps": jumps.candidates}
+_FEATURES = {"dropouts": dips.FEATURES, "clicks": clicks.FEATURES, "jumps": jumps.FEATURES}
 _FOLDS = 5
 
 
@@ -39,15 +41,23 @@ def in_blocks(kind: str, x: np.ndarray, rate: int) -> Iterator[tuple[int, int, t
                 yield first + start, first + stop, features
 
 
-def undamaged(kind: str, files: list[Path], minutes: float) -> tuple[list[tuple[float, ...]], list[Path], float]:
-    """Return the features of all places in undamaged recordings, the file of each, and how many seconds these are."""
-    features, seconds, of = [], 0.0, []
-    for file in files:
+def undamaged(
+    kind: str, files: list[Path], minutes: float, seed: int
+) -> tuple[list[tuple[float, ...]], list[Path], float]:
+    """Return the features of all places in recordings without a kind, the file of each, and how many seconds these are.
+
+    Every second recording has other damage, if there is any that is alike.
+    """
+    features, seconds, of, others = [], 0.0, [], _OTHER.get(kind)
+    for number, file in enumerate(files):
         if seconds > 60 * minutes:
             break
         audio, rate = soundfile.read(file, always_2d=True, dtype="float32")
-        seconds += len(audio) / rate
-        features += [place[2] for place in in_blocks(kind, audio[:, 0], rate)]
+        x, seconds = audio[:, 0], seconds + len(audio) / rate
+        if others and number % 2 and len(x) > 3 * rate:
+            x = damaged(x[None], others[number // 2 % len(others)], seed * 1000 + number, rate)[0][0]
+            x = np.float32(np.round(x.clip(-1, 1) * 32768) / 32768)
+        features += [place[2] for place in in_blocks(kind, x, rate)]
         of += [file] * (len(features) - len(of))
     return features, of, seconds
 
@@ -64,6 +74,8 @@ def spoilt(kind: str, files: list[Path], wanted: int, seed: int) -> tuple[list[t
         found = list(in_blocks(kind, np.round(heard[0].clip(-1, 1) * 32768) / 32768, rate))
         made += len(faults)
         for start, stop in faults:
+            if start == stop:  # a jump
+                start, stop = start - 1, stop + 1
             near = [one for one in found if one[1] - one[0] < stop - start + 0.03 * rate]
             near = [one for one in near if min(one[1], stop) - max(one[0], start) > (stop - start) / 2]
             features += [max(near, key=lambda one: one[1] - one[0])[2]] if near else []
@@ -124,7 +136,7 @@ def main() -> None:
         found = recordings([folder], arguments.seed)
         features, of, count = spoilt(kind, found[len(found) // 2 :], arguments.faults, arguments.seed)
         right, files, made = right + features, files + of, made + count
-        features, of, heard = undamaged(kind, found[: len(found) // 2], arguments.minutes)
+        features, of, heard = undamaged(kind, found[: len(found) // 2], arguments.minutes, arguments.seed)
         wrong, others, seconds = wrong + features, others + of, seconds + heard
     raw, labels = np.array(right + wrong), np.arange(len(right) + len(wrong)) < len(right)
     middle, scale = raw.mean(axis=0), raw.std(axis=0)

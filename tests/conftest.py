@@ -1,4 +1,5 @@
 import signal
+from pathlib import Path
 
 import pytest
 import torch
@@ -28,3 +29,12 @@ def shards(tmp_path_factory):
     from tone_shards import write_tones
 
     return write_tones(tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture
+def damaged(monkeypatch):
+    """Make damage of a kind as the benchmark does."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    from damage import damaged
+
+    return damaged

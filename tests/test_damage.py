@@ -1,63 +1,13 @@
 """Each kind of damage is found in several sounds, and what is no damage is left alone."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import soundfile
-from scipy.signal import lfilter
+from four_sounds import RATE, SECONDS, SOUNDS, found, sound
 
-from audio_inpaint.detection import detect, examine, search
+from audio_inpaint.detection import detect, search
 from audio_inpaint.errors import InputError
-from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap, mask_gaps
-
-RATE = 32000
-SECONDS = 8
-
-
-def pad(rng):
-    """Chords of detuned harmonics that swell."""
-    time = np.arange(SECONDS * RATE) / RATE
-    signal = np.zeros(len(time))
-    for pitch in 110 * 2 ** (rng.integers(0, 30, 4) / 12):
-        for harmonic in range(1, 9):
-            detuned = pitch * harmonic * (1 + 0.002 * rng.standard_normal())
-            signal += np.sin(2 * np.pi * detuned * time + rng.uniform(0, 6)) / harmonic
-    return signal * (1 + 0.3 * np.sin(2 * np.pi * 0.7 * time))
-
-
-def plucks(rng):
-    """Notes that are struck four times a second over a bass."""
-    time = np.arange(SECONDS * RATE) / RATE
-    signal = 0.5 * np.sin(2 * np.pi * 82 * time)
-    for onset in np.arange(0, SECONDS, 0.25):
-        since = np.clip(time - onset, 0, None)
-        envelope = np.clip(since / 0.004, 0, 1) * np.exp(-3 * since)
-        pitch = 150 * 2 ** (rng.integers(0, 30) / 12)
-        for harmonic in range(1, 8):
-            signal += envelope * np.sin(2 * np.pi * pitch * harmonic * since) / harmonic
-    return signal
-
-
-def voice(rng):
-    """A buzz through three formants that glide, with breath."""
-    pitch = 110 + 20 * np.cumsum(rng.standard_normal(SECONDS * RATE)) / np.sqrt(SECONDS * RATE)
-    buzz = (np.diff(np.cumsum(pitch) / RATE % 1, prepend=0) < -0.5) + 0.01 * rng.standard_normal(SECONDS * RATE)
-    signal = buzz
-    for formant, width in ((600, 80), (1300, 110), (2600, 160)):
-        pole = np.exp(-np.pi * width / RATE) * np.exp(2j * np.pi * formant / RATE)
-        signal = lfilter([1.0], np.real(np.poly([pole, pole.conj()])), signal)
-    return signal
-
-
-def surf(rng):
-    """Coloured noise."""
-    return lfilter([1.0], [1.0, -1.5, 0.7], rng.standard_normal(SECONDS * RATE))
-
-
-SOUNDS = {"pad": pad, "plucks": plucks, "voice": voice, "surf": surf}
-
 
 # What is reached where the goal of nine in ten is not. Noise has no waveform that a repetition breaks.
 REACHED = {
@@ -69,26 +19,6 @@ REACHED = {
     ("clicks, 1-3 samples", "surf"): 0.55,
     ("clicks, 1-5 ms", "surf"): 0.8,
 }
-
-
-def sound(name, seed):
-    rng = np.random.default_rng(seed)
-    signal = SOUNDS[name](rng)
-    return 0.4 * signal / np.abs(signal).max() + 3e-5 * rng.standard_normal(len(signal))
-
-
-@pytest.fixture
-def damaged(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    from damage import damaged
-
-    return damaged
-
-
-def found(folder, audio, subtype="PCM_16", **options):
-    path = folder / "damaged.wav"
-    soundfile.write(path, np.clip(np.atleast_2d(audio), -1, 1).T, RATE, subtype=subtype)
-    return detect(path, **options)
 
 
 @pytest.mark.parametrize("name", SOUNDS)
@@ -117,6 +47,46 @@ def test_damage_is_found_where_it_was_made_and_nowhere_else(tmp_path, damaged, n
     assert made >= 14
     assert hits >= REACHED.get((kind, name), 0.9) * made
     assert wrong <= 1
+
+
+def test_a_silent_channel_has_no_say(tmp_path):
+    audio = np.stack([sound("pad", 14), np.zeros(SECONDS * RATE)])
+    audio[:, 100_000:-700] = audio[:, 100_700:].copy()
+    [one] = found(tmp_path, audio[:, :-700], kinds="jumps", sensitivity=0.6)
+    assert abs((one.gap.start + one.gap.stop) / 2 - 100_000) < RATE // 500
+    assert one.gap.channel == 0
+
+
+def test_a_click_that_both_channels_have_is_surer_than_one_of_a_single_channel(tmp_path):
+    rng = np.random.default_rng(5)
+    left, right = sound("surf", 21), sound("surf", 22)
+    places = np.arange(1, 15) * (RATE // 2) + rng.integers(0, 3000, 14)
+    level = 8 * np.std(np.diff(left, 2)) / 2
+    sure = []
+    for channels in ((0,), (0, 1)):
+        audio = np.stack([left, right])
+        for channel in channels:
+            audio[channel, places] += level
+        detections = found(tmp_path, audio, kinds="clicks", min_confidence=0.0)
+        near = [[d.confidence for d in detections if abs(d.gap.start - place) < 64] for place in places]
+        sure.append([max(each, default=0.0) for each in near])
+    assert np.mean(np.array(sure[1]) >= 0.5) >= np.mean(np.array(sure[0]) >= 0.5) + 0.3
+
+
+@pytest.mark.parametrize(("left", "right"), [("pad", "plucks"), ("plucks", "voice")])
+def test_places_where_time_is_missing_are_found_and_clicks_are_none_of_them(tmp_path, damaged, left, right):
+    made = hits = 0
+    for seed in (13, 14):
+        clean = np.stack([sound(left, seed), 0.5 * sound(left, seed) + 0.5 * sound(right, seed)])
+        audio, faults = damaged(clean, "jumps", seed, RATE, count=9)
+        detections = found(tmp_path, audio, kinds="jumps")
+        centres = [(one.gap.start + one.gap.stop) / 2 for one in detections]
+        assert all(len(one.gap) < RATE // 250 and one.gap.channel is None for one in detections)
+        assert all(any(abs(centre - start) < RATE // 500 for start, _ in faults) for centre in centres)
+        made, hits = made + len(faults), hits + len(detections)
+        clicked, _ = damaged(clean, "clicks, 1-3 samples", seed, RATE, count=9)
+        assert found(tmp_path, clicked, kinds="jumps") == found(tmp_path, clean, kinds="jumps") == []
+    assert hits >= 0.65 * made
 
 
 @pytest.mark.parametrize("name", SOUNDS)
@@ -186,6 +156,75 @@ def test_a_burst_soon_after_an_onset_is_found(tmp_path):
     assert abs(one.gap.stop - 13_000) <= RATE // 500
 
 
+@pytest.mark.parametrize("rate", [8000, 16000])
+@pytest.mark.parametrize("start_s", [2.0, 9.9])
+def test_a_block_of_8192_samples_that_is_noise_is_found_wherever_it_begins(tmp_path, rate, start_s):
+    audio = np.tile(sound("plucks", 3)[: 6 * rate], 2)
+    start = round(start_s * rate)
+    audio[start : start + 8192] = np.random.default_rng(3).uniform(-0.9, 0.9, 8192)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, audio, rate, subtype="PCM_16")
+    [one] = detect(path, kinds="bursts")
+    assert abs(one.gap.start - start) <= rate // 500
+    assert abs(one.gap.stop - start - 8192) <= rate // 500
+
+
+@pytest.mark.parametrize("name", ["pad", "surf"])
+def test_sound_between_gaps_is_no_burst(tmp_path, name):
+    audio = sound(name, 3)
+    gaps = [Gap(start, start + 1600) for start in (30_000, 41_000, 60_000, 66_000, 100_000, 133_000)]
+    for gap in gaps:
+        audio[gap.start : gap.stop] = 0
+    assert [(one.kind, one.gap) for one in found(tmp_path, audio, preset="digital")] == [("zeros", gap) for gap in gaps]
+
+
+def test_what_is_quiet_next_to_a_burst_is_no_dropout(tmp_path):
+    rng = np.random.default_rng(3)
+    audio = sound("surf", 3)
+    pause = np.full(len(audio), 1.0)
+    pause[60_000:66_000] = 0.003
+    pause = np.convolve(pause, np.hanning(256) / np.hanning(256).sum(), "same")
+    audio = audio * pause
+    audio[64_000:66_000] = rng.uniform(-0.9, 0.9, 2000)
+    assert found(tmp_path, audio) == []
+
+
+@pytest.mark.parametrize("name", ["pad", "plucks", "voice"])
+@pytest.mark.parametrize("gains", [(0.9,), (0.7,), (0.5,), (0.9, 0.7, 0.5)])
+@pytest.mark.parametrize("fades", [False, True])
+def test_packets_that_are_played_again_more_quietly_are_found(tmp_path, name, gains, fades):
+    made = hits = wrong = 0
+    for milliseconds in (10, 20, 30):
+        packet = RATE * milliseconds // 1000
+        audio = sound(name, milliseconds)
+        starts = [RATE // 2 + place * (RATE // 2) + 777 * place for place in range(13)]
+        for start in starts:
+            again = audio[start - packet : start].copy()
+            for number, gain in enumerate(gains):
+                place = start + number * packet
+                envelope = np.linspace(gain, 0.8 * gain, packet) if fades else gain
+                audio[place : place + packet] = again * envelope
+        near, length = RATE // 500, packet * len(gains)
+        detections = [one for one in found(tmp_path, audio) if one.kind == "repeats"]
+        over = [
+            [s for s in starts if abs(d.gap.start - s) < near and abs(d.gap.stop - s - length) < near]
+            for d in detections
+        ]
+        made, hits, wrong = made + len(starts), hits + sum(map(bool, over)), wrong + sum(not each for each in over)
+    assert hits >= 0.85 * made
+    assert wrong <= 2
+
+
+def test_a_tone_that_dies_away_or_is_struck_again_is_no_packet_played_again(tmp_path):
+    time = np.arange(4 * RATE) / RATE
+    for period in (0.01, 0.02, 0.0025):
+        struck = np.exp(-8 * (time % 0.25)) * np.sin(2 * np.pi * time / period + 0.3 * np.sin(2 * np.pi * time))
+        assert found(tmp_path, 0.5 * struck + 1e-4 * np.sin(2 * np.pi * 5 * time)) == []
+    rng = np.random.default_rng(4)
+    noise = rng.standard_normal(round(0.06 * RATE)) * np.exp(-60 * np.arange(round(0.06 * RATE)) / RATE)
+    assert found(tmp_path, 0.2 * np.tile(noise, 60) * np.repeat(rng.uniform(0.5, 1, 60), len(noise))) == []
+
+
 def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
     steps = np.full(RATE, 1e-4)
     first, hop = RATE // 2 + 1, RATE // 1000
@@ -193,46 +232,6 @@ def test_a_rise_that_grows_within_milliseconds_is_no_burst(tmp_path):
     steps[first + 3 * hop : first + 4 * hop] = 0.2
     audio = np.cumsum(steps * np.tile([1, -1], RATE // 2))
     assert found(tmp_path, audio, kinds="bursts") == []
-
-
-def gated(rng):
-    """Speech through a hard gate: zeros wherever the smoothed level is low."""
-    signal = sound("voice", int(rng.integers(100)))
-    envelope = np.abs(np.sin(2 * np.pi * 1.7 * np.arange(len(signal)) / RATE + 0.3)) ** 2 + 0.002
-    return np.where(envelope > 0.05, signal * envelope, 0)
-
-
-def drum_machine(rng):
-    """Strokes that are cut off before the next one, with nothing between."""
-    signal, step = np.zeros(SECONDS * RATE), RATE // 4
-    for start in range(0, len(signal), step):
-        time = np.arange(round(rng.uniform(0.1, 0.2) * RATE)) / RATE
-        stroke = np.exp(-12 * time) * (
-            np.sin(2 * np.pi * rng.choice([60, 180]) * time) + 0.3 * rng.standard_normal(len(time))
-        )
-        signal[start : start + len(stroke)] = 0.5 * stroke
-    return signal
-
-
-@pytest.mark.parametrize("make", [gated, drum_machine])
-def test_silence_between_gated_or_stopped_sounds_is_meant(tmp_path, make):
-    for seed in range(3):
-        audio = make(np.random.default_rng(seed))
-        path = tmp_path / "gated.wav"
-        soundfile.write(path, audio, RATE, subtype="PCM_16")
-        with Reader(path) as reader:
-            findings = examine(reader, search())
-        assert findings.damage == []
-
-
-def test_the_same_number_of_cuts_at_random_places_is_damage(tmp_path, damaged):
-    audio, faults = damaged(sound("voice", 4)[None], "zeros", 4, RATE, count=9)
-    path = tmp_path / "cut.wav"
-    soundfile.write(path, audio.T, RATE, subtype="PCM_16")
-    with Reader(path) as reader:
-        findings = examine(reader, search())
-    assert len(findings.damage) >= len(faults) - 1
-    assert findings.deliberate == []
 
 
 def test_a_sequencer_that_plays_the_same_samples_again_is_no_repetition(tmp_path):

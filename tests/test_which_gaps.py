@@ -257,7 +257,7 @@ def test_one_csv_lists_the_damage_of_a_folder(here, capsys):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--kinds", "jumps"], "no kind of damage 'jumps': choose from zeros"),
+        (["--kinds", "scratches"], "no kind of damage 'scratches': choose from zeros"),
         (["--preset", "wire"], "no preset 'wire'"),
         (["--sensitivity", "much"], "'much' is not a sensitivity"),
         (["--sensitivity", "hum=0.5"], "no kind of damage 'hum'"),

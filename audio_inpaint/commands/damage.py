@@ -12,7 +12,7 @@ from audio_inpaint.errors import InputError
 if TYPE_CHECKING:
     from audio_inpaint.detection import Detection, Findings, Search
 
-_OPTIONS = ("kinds", "preset", "sensitivity", "min_confidence", "min_ms", "max_ms")
+_OPTIONS = ("kinds", "preset", "sensitivity", "min_confidence", "min_ms", "max_ms", "deliberate")
 
 
 def add_search_options(parser: argparse.ArgumentParser) -> None:
@@ -21,8 +21,8 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--kinds",
         metavar="LIST",
-        help="what to look for, with commas: zeros, held, nan, combs, repeats, dropouts, clicks, bursts; by "
-        "default all but the last two",
+        help="what to look for, with commas: zeros, held, nan, combs, repeats, dropouts, clicks, bursts, jumps; by "
+        "default all but the last three",
     )
     group.add_argument("--preset", metavar="NAME", help="kinds for a medium: digital, tape, vinyl, voip or speech")
     group.add_argument(
@@ -35,6 +35,9 @@ def add_search_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--min-ms", type=float, metavar="MS", help="the shortest damage, in milliseconds")
     group.add_argument("--max-ms", type=float, metavar="MS", help="the longest damage, in milliseconds")
+    group.add_argument(
+        "--deliberate", action="store_const", const=True, help="take silence that looks deliberate for damage too"
+    )
 
 
 def search_of(arguments: argparse.Namespace) -> "Search":
@@ -110,7 +113,7 @@ def tell_silence(file: Path, findings: "Findings") -> None:
     if findings.deliberate:
         print(
             f"{file}: {counted(len(findings.deliberate), 'run')} of zeros left alone: they begin and end as those of "
-            "a gate, a drum machine or a speech synthesiser do, and faults do not",
+            "a gate, stop-cuts, a drum machine or a speech synthesiser do, and faults do not; --deliberate lists them",
             flush=True,
         )
 

@@ -21,8 +21,8 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "detect",
         help="list the damage that a file seems to have",
         description="List damage, each with its kind and the probability that it is damage: runs of zeros, of held "
-        "values and of NaN, zeros in a regular pattern, repeated samples, dropouts, and on request clicks and bursts "
-        "of noise.",
+        "values and of NaN, zeros in a regular pattern, repeated samples, dropouts, and on request clicks, bursts of "
+        "noise and places where time is missing.",
     )
     parser.add_argument("input", nargs="+", metavar="FILE", help="audio files, or folders of them")
     parser.add_argument(

@@ -56,16 +56,17 @@ def hop_length(sample_rate: int) -> int:
     return max(2, int(HOP_S * sample_rate))
 
 
-def blocks(reader: Reader, longest: float) -> Iterator[Block]:
+def blocks(reader: Reader, longest: float, ahead: float = CONTEXT_S) -> Iterator[Block]:
     """Yield a recording's blocks; one that ends quietly goes on until the gap in which it may end is over.
 
     Args:
         reader: the recording.
         longest: seconds by which a block grows at most.
+        ahead: seconds after a block, so that loud damage that begins in it is seen whole.
     """
     rate, hop = reader.sample_rate, hop_length(reader.sample_rate)
     seconds = max(1.0, BLOCK_S * min(1.0, _RATES / (rate * reader.channels)))
-    block, context = (-(-round(each * rate) // hop) * hop for each in (seconds, CONTEXT_S))
+    block, context, after = (-(-round(each * rate) // hop) * hop for each in (seconds, CONTEXT_S, ahead))
     lossy = reader.subtype in _LOSSY or reader.subtype.startswith("MPEG")
 
     def read(start: int, stop: int) -> np.ndarray:
@@ -74,7 +75,7 @@ def blocks(reader: Reader, longest: float) -> Iterator[Block]:
 
     audio, offset, first = np.zeros((reader.channels, 0), np.float32), 0, 0
     while True:
-        wanted = first + block + context  # of which a block that grew may have left more than enough
+        wanted = first + block + after  # of which a block that grew may have left more than enough
         audio = _with(audio, read(offset + audio.shape[1], offset + wanted))
         while offset + audio.shape[1] < reader.length and audio.shape[1] < wanted + round(longest * rate):
             if not _ends_quietly(audio, context):

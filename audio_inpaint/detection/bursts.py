@@ -8,28 +8,33 @@ from audio_inpaint.detection.levels import rise
 from audio_inpaint.gaps import Gap
 
 _HOP_S = 0.001
+_FEWEST = 16  # samples in a hop: of fewer, the level of noise moves too much
 _SIDE = 10  # hops that are compared on each side
-_LONGEST = 500
+_AROUND_S = 0.3  # within which the sound is more quiet, too
+_LONGEST_S = 1.2
 _STEP = 10.0  # dB
 _UNLIKELY = 0.01
 
 
 def find(block: Block, channel: int) -> list[Detection]:
-    """Find noise of 4 to 500 ms that begins and ends within a millisecond, at a level that does not move between.
+    """Find noise of 4 ms to 1.2 s that begins and ends within a millisecond, at a level that does not move between.
 
     A cymbal begins as suddenly, but dies away; a consonant ends as suddenly, but grows. Of the first difference, in
-    which noise is louder than most sound, the level has to be 10 dB above both sides and steady to about 2 dB.
+    which noise is louder than most sound, the level has to be 10 dB above both sides, above what is usual around, and
+    steady to about 2 dB.
 
     Args:
         block: of the recording.
         channel: to look at.
     """
-    hop = max(4, block.samples(_HOP_S))
+    hop = max(_FEWEST, block.samples(_HOP_S))
     steps = np.diff(block.audio[channel])
     steps = steps[: len(steps) // hop * hop].reshape(-1, hop)
     if len(steps) < 3 * _SIDE:
         return []
+    longest, around = (block.samples(seconds) // hop for seconds in (_LONGEST_S, _AROUND_S))
     level = 10 * np.log10(np.einsum("ij,ij->i", steps, steps) / hop + 1e-10)
+    still = np.cumsum(np.append(0, ~steps.any(axis=1)))
     louder = np.maximum(level, np.append(level[1:], -np.inf))  # of a hop and the next: noise falls below once
     windows = np.lib.stride_tricks.sliding_window_view(level, _SIDE).max(axis=1)
     # level[k] against the ten hops before the one that may hold the edge
@@ -39,13 +44,19 @@ def find(block: Block, channel: int) -> list[Detection]:
         if begin < taken or not block.owns(begin * hop):
             continue
         inside = np.median(level[begin : begin + 4])
-        low = np.flatnonzero(louder[begin : begin + _LONGEST] < inside - _STEP / 2)
+        low = np.flatnonzero(louder[begin : begin + longest] < inside - _STEP / 2)
         end = begin + int(low[0]) if len(low) else 0
         if level[begin] < inside - _STEP / 2 or end - begin < 4 or end + 1 + _SIDE > len(level):
             continue
+        before, after = (still[first + _SIDE] - still[first] for first in (begin - 1 - _SIDE, end + 1))
+        if max(before, after) > _SIDE // 2:  # sound between gaps
+            continue
+        usual = np.percentile(np.append(level[max(0, begin - around) : begin - 1], level[end + 1 : end + around]), 75)
         steady = float(np.std(level[begin : end - 1]))
         middle = float(np.median(level[begin:end]))
         fallen = middle - windows[end + 1]
+        if middle < usual + _STEP / 2:  # sound between dropouts
+            continue
         confidence = rise(min(risen[begin - _SIDE - 1], fallen), _STEP, 1.0) * rise(-steady, -2.2, 0.2)
         if confidence > _UNLIKELY:  # a rise that is none may come shortly before one that is
             taken = end

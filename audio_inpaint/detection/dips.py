@@ -10,7 +10,7 @@ _HOP_S = 0.001
 _WINDOW_S = 0.005
 _LOWEST = 2000  # Hz, of a rate: below it there are no bands to compare
 _CLOSED_S = (0.025, 0.05, 0.1, 0.2, 0.3)  # dips up to these lengths are looked at
-_DEEP = 12.0  # dB
+_DEEP = (12.0, 24.0, 36.0)  # dB: a dropout beside a quiet sound is the deepest part of a dip
 _SIDE = 70  # hops beside a dip that are described
 _FAR = 300  # hops beside a dip whose quietest moments count
 _FLOOR = 1e-5  # of full scale, -100 dBFS
@@ -70,7 +70,7 @@ class Dip(NamedTuple):
 
 
 class _Levels(NamedTuple):
-    """Levels of a block in dB, a hop apart, and what is usual in it.
+    """Levels of a block in dB, a hop apart, and what is usual in it, apart from lost samples, that stand still.
 
     Attributes:
         fine: over 3 ms, (hop,).
@@ -96,7 +96,7 @@ class _Edge(NamedTuple):
 
 
 def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
-    """Yield the dips of a channel that are at least 12 dB deep and at most 0.3 s long.
+    """Yield the dips of a channel that are at least 12 dB deep and at most 0.3 s long; deep ones may hold others.
 
     Args:
         x: samples (time,).
@@ -111,7 +111,10 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
     power = (np.einsum("ij,ij->i", *(2 * [bright.reshape(count, hop)])) / hop).astype(np.float64)
     fine, smooth = (10 * np.log10(uniform_filter1d(power, size) + _FLOOR**2 / 100) for size in (3, 10))
     steps = np.abs(smooth[12:] - smooth[:-12])
-    usual = np.percentile(smooth, [2, 10, 25, 50, 75]), np.percentile(steps, [90, 99.5])
+    heard = ~maximum_filter1d(np.ptp(x[: count * hop].reshape(count, hop), axis=1) == 0, 25)
+    if np.count_nonzero(heard) < 200:
+        heard[:] = True
+    usual = np.percentile(smooth[heard], [2, 10, 25, 50, 75]), np.percentile(steps[heard[6:-6]], [90, 99.5])
     levels = _Levels(fine, smooth, *usual)
     for begin, end in _places(fine):
         if begin < _SIDE or end + _SIDE > count or (placed := _edges(fine, begin, end)) is None:
@@ -131,15 +134,16 @@ def _places(level: np.ndarray) -> list[tuple[int, int]]:
     for length in _CLOSED_S:
         size = round(length / _HOP_S)
         lifted = minimum_filter1d(maximum_filter1d(level, size), size) - level
-        deep = np.concatenate([[False], lifted > _DEEP, [False]])
-        edges = np.flatnonzero(deep[1:] != deep[:-1])
-        joined: list[list[int]] = []
-        for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
-            if joined and begin - joined[-1][1] <= 3:
-                joined[-1][1] = end
-            else:
-                joined.append([begin, end])
-        places += [(begin, end) for begin, end in joined if end - begin >= 3]
+        for depth in _DEEP:
+            deep = np.concatenate([[False], lifted > depth, [False]])
+            edges = np.flatnonzero(deep[1:] != deep[:-1])
+            joined: list[list[int]] = []
+            for begin, end in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+                if joined and begin - joined[-1][1] <= 3:
+                    joined[-1][1] = end
+                else:
+                    joined.append([begin, end])
+            places += [(begin, end) for begin, end in joined if end - begin >= 3]
     places.sort()
     distinct: list[tuple[int, int]] = []
     for begin, end in places:
@@ -151,7 +155,7 @@ def _places(level: np.ndarray) -> list[tuple[int, int]]:
 def _edges(level: np.ndarray, begin: int, end: int) -> tuple[int, int] | None:
     """Return where the level has fallen, and will have risen, by 6 dB; None if a dip has no sides."""
     before, after = np.median(level[begin - 28 : begin - 4]), np.median(level[end + 4 : end + 28])
-    if min(before, after) - np.median(level[begin:end]) < 0.6 * _DEEP:
+    if min(before, after) - np.median(level[begin:end]) < 0.6 * _DEEP[0]:
         return None
     fall = _fallen(level[begin - 40 : begin + 15], before - 3, before - 6)
     rise = _fallen(level[end - 15 : end + 40][::-1], after - 3, after - 6)

@@ -4,25 +4,31 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from audio_inpaint.detection import bursts, clicks, combs, constant, dropouts, repetitions
-from audio_inpaint.detection.blocks import Block, blocks
+from audio_inpaint.detection import bursts, clicks, combs, constant, dropouts, jumps, repetitions
+from audio_inpaint.detection.agreement import agreed
+from audio_inpaint.detection.blocks import CONTEXT_S, Block, blocks
 from audio_inpaint.detection.found import Detection, apart, join_channels
-from audio_inpaint.detection.gates import Levels, Pause, deliberate, pauses
+from audio_inpaint.detection.gates import Levels, Pause, pauses, pauses_meant
 from audio_inpaint.detection.kinds import Search, search
 from audio_inpaint.detection.levels import weighed
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import SLOWEST, Reader
+from audio_inpaint.gaps import Gap
 
-# Constant runs are always looked for: their edges would else pass for other kinds.
+# Constant runs and bursts are always looked for: their edges would else pass for other kinds.
 _SEARCHES = {
     constant.find: (),
     combs.find: ("combs",),
     repetitions.find: ("repeats",),
     dropouts.find: ("dropouts",),
     clicks.find: ("clicks",),
-    bursts.find: ("bursts",),
+    bursts.find: (),
+    jumps.find: ("jumps",),
 }
+_LOUD = ("repeats", "bursts")  # no quiet end of a block says that these go on
+_FAR_S = 2.0
 _MEET_S = 0.001  # what is nearer belongs together
+_BESIDE_S = 0.01
 
 
 @dataclass(frozen=True)
@@ -47,11 +53,12 @@ def detect(
     min_confidence: float = 0.5,
     min_ms: float | None = None,
     max_ms: float | None = None,
+    deliberate: bool = False,
 ) -> list[Detection]:
     """Find the damage in an audio file, read block by block.
 
     Stretches at the same place in all channels become one detection with channel None. Silence that looks meant is not
-    listed: pauses between fades, and many runs of zeros where a gate closed or notes were stopped.
+    listed: pauses between fades, and many runs of zeros where a gate closed, notes were stopped, or cuts keep time.
 
     Args:
         source: an audio file, or an open one.
@@ -63,6 +70,7 @@ def detect(
             0.6.
         min_ms: the shortest stretch; None for each kind's.
         max_ms: the longest stretch, an hour at most; None for each kind's.
+        deliberate: list silence that looks meant, too.
 
     Raises:
         InputError: the file cannot be read or has too low a rate, there is no such kind or preset, or a number is out
@@ -74,7 +82,7 @@ def detect(
     >>> [(found.kind, found.gap) for found in detect("damaged.wav")]
     [('zeros', Gap(start=8000, stop=8500, channel=None))]
     """
-    wanted = search(kinds, preset, sensitivity, min_confidence, min_ms, max_ms)
+    wanted = search(kinds, preset, sensitivity, min_confidence, min_ms, max_ms, deliberate)
     if isinstance(source, Reader):
         return examine(source, wanted).damage
     with Reader(source) as reader:
@@ -98,9 +106,12 @@ def examine(reader: Reader, wanted: Search) -> Findings:
     found: list[Detection] = []
     runs: list[Pause] = []
     levels = Levels()
-    for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000):
+    ahead = max([CONTEXT_S, *(wanted.lengths[kind][1] / 1000 + CONTEXT_S for kind in wanted.kinds if kind in _LOUD)])
+    for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000, min(ahead, _FAR_S)):
         levels.add(block)
-        per_channel = [_in_channel(block, channel, wanted) for channel in range(reader.channels)]
+        heard = [_heard(block, channel, wanted) for channel in range(reader.channels)]
+        heard = agreed(heard, block.audio, apart=block.samples(_MEET_S / 2))
+        per_channel = [_chosen(block, one, wanted) for one in heard]
         joined = join_channels(per_channel, tolerance=max(2, block.samples(_MEET_S)))
         runs += pauses(block, joined)
         found += [
@@ -108,18 +119,29 @@ def examine(reader: Reader, wanted: Search) -> Findings:
             for one in joined
             if one.kind in wanted.kinds and one.confidence >= wanted.min_confidence
         ]
-    meant = deliberate(runs, levels)
+    meant = set() if wanted.deliberate else pauses_meant(runs, levels)
     return Findings(*([one for one in found if (one in meant) == silent] for silent in (False, True)))
 
 
-def _in_channel(block: Block, channel: int, wanted: Search) -> list[Detection]:
+def _heard(block: Block, channel: int, wanted: Search) -> list[Detection]:
+    """Return what all searches that are wanted say of a channel."""
+    finds = [find for find, kinds in _SEARCHES.items() if not kinds or set(kinds) & set(wanted.kinds)]
+    return [one for find in finds for one in find(block, channel)]
+
+
+def _chosen(block: Block, heard: list[Detection], wanted: Search) -> list[Detection]:
     """Return what begins in a block, weighed, of the lengths wanted, one kind for each place."""
     found = []
-    for find, kinds in _SEARCHES.items():
-        if kinds and not set(kinds) & set(wanted.kinds):
-            continue
-        for one in find(block, channel):
-            least, most = (limit * block.sample_rate / 1000 for limit in wanted.lengths[one.kind])
-            if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
-                found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
-    return apart(found, margin=0)
+    for one in heard:
+        least, most = (limit * block.sample_rate / 1000 for limit in wanted.lengths[one.kind])
+        if block.owns(one.gap.start) and least <= len(one.gap) <= most + 0.5:
+            found.append(replace(one, confidence=weighed(one.confidence, wanted.sensitivity[one.kind])))
+    noise = [one.gap for one in found if one.kind == "bursts" and one.confidence >= 0.5]
+    found = [one for one in found if one.kind != "bursts" or "bursts" in wanted.kinds]
+    return apart([one for one in found if one.kind != "dropouts" or not _beside(one, noise, block)], margin=0)
+
+
+def _beside(one: Detection, noise: list[Gap], block: Block) -> bool:
+    """Whether a stretch lies at a burst: next to that, any sound is a dip."""
+    near = block.samples(_BESIDE_S)
+    return any(one.gap.start <= gap.stop + near and gap.start - near <= one.gap.stop for gap in noise)

@@ -16,12 +16,13 @@ LENGTHS = {
     "repeats": (3.0, 500.0),
     "dropouts": (5.0, 2000.0),
     "clicks": (0.0, 8.0),
-    "bursts": (4.0, 500.0),
+    "bursts": (4.0, 1200.0),
+    "jumps": (0.0, 5.0),
 }
 KINDS = tuple(LENGTHS)
 DEFAULT = ("zeros", "held", "nan", "combs", "repeats", "dropouts")
 PRESETS = {
-    "digital": ("zeros", "held", "nan", "combs", "repeats", "bursts"),
+    "digital": ("zeros", "held", "nan", "combs", "repeats", "bursts", "jumps"),
     "tape": ("dropouts", "zeros", "nan"),
     "vinyl": ("clicks", "nan"),
     "voip": ("zeros", "held", "nan", "repeats", "dropouts", "bursts"),
@@ -42,12 +43,14 @@ class Search:
         sensitivity: of each kind, from 0 to 1; 0.1 more makes the odds of damage three times as large.
         min_confidence: the least probability of damage that is reported.
         lengths: milliseconds of each kind, the shortest and the longest.
+        deliberate: whether silence that looks meant is listed too.
     """
 
     kinds: tuple[str, ...]
     sensitivity: Mapping[str, float]
     min_confidence: float
     lengths: Mapping[str, tuple[float, float]]
+    deliberate: bool = False
 
 
 def search(
@@ -57,6 +60,7 @@ def search(
     min_confidence: float = 0.5,
     min_ms: float | None = None,
     max_ms: float | None = None,
+    deliberate: bool = False,
 ) -> Search:
     """Return what to look for, from what the user named.
 
@@ -67,6 +71,7 @@ def search(
         min_confidence: the least probability reported, from 0 to 1.
         min_ms: the shortest stretch; None for each kind's.
         max_ms: the longest stretch, an hour at most; None for each kind's.
+        deliberate: whether silence that looks meant is listed too.
 
     Raises:
         InputError: there is no such kind or preset, or a number is out of range.
@@ -96,4 +101,4 @@ def search(
         kind: (LENGTHS[kind][0] if min_ms is None else min_ms, LENGTHS[kind][1] if max_ms is None else max_ms)
         for kind in KINDS
     }
-    return Search(chosen, {kind: each.get(kind, 0.5) for kind in KINDS}, min_confidence, lengths)
+    return Search(chosen, {kind: each.get(kind, 0.5) for kind in KINDS}, min_confidence, lengths, deliberate)

@@ -18,6 +18,11 @@ def rise(value: float, middle: float, width: float) -> float:
     return float(1 / (1 + np.exp(-np.clip((value - middle) / width, -50, 50))))
 
 
+def log_odds(probability: float) -> float:
+    """Return the logarithm of the odds, at most 30."""
+    return float(np.clip(np.log(max(probability, 1e-13) / max(1 - probability, 1e-13)), -30, 30))
+
+
 def weighed(confidence: float, sensitivity: float) -> float:
     """Return the probability of damage where more or less damage is expected than usual.
 

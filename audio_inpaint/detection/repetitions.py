@@ -1,10 +1,9 @@
 """Repetitions: samples that were played a second time, by a drive that read them twice or to conceal a lost packet."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from audio_inpaint.detection.blocks import Block
+from audio_inpaint.detection.concealment import exactness, replayed
 from audio_inpaint.detection.found import Detection
 from audio_inpaint.detection.levels import rise
 from audio_inpaint.detection.prediction import breaks
@@ -13,11 +12,10 @@ from audio_inpaint.gaps import Gap, mask_gaps
 _SHORTEST_S, _LONGEST_S = 0.003, 0.5
 _DOUBLINGS = 5  # words of 32 samples must be equal before a copy is looked at
 _ONE_IN = 4  # bits: of 16 words one is compared, the same in a passage and in its copy
-_PACKETS_S = (0.01, 0.02, 0.03, 0.04, 0.06)  # of the usual speech coders
-_HOP_S = 0.001
-_ALIKE = 0.9995
-_AUDIBLE = 1e-3  # root mean square: below -60 dBFS everything is alike
-_WHOLE = 5.0  # dB that a copy as long as its distance is worth
+_WHOLE = 5.0  # dB that a copy as long as its distance, or a multiple of it, is worth
+_ALONE = 9.0  # dB that a replayed packet is worth beside which nothing is one, less what an onset is above
+_ONSET = 6.0  # dB
+_UNLIKE = -6.0  # dB that a gain of what was before leaves of what is beside such a packet
 _NOVEL = 20.0  # dB that the original's first sample may stand out: more is an onset, and a copy of it another
 _VALUES = 16  # of one copy: coarse steps are alike by chance
 _MULTIPLIER = 0x9E3779B97F4A7C15
@@ -51,11 +49,15 @@ def find(block: Block, channel: int) -> list[Detection]:
             and stop < len(x)
         ):
             copies.append((start, stop, lag))
-    copies += [copy for copy in _concealed(x, block.sample_rate) if block.owns(copy[0])]
-    return [
+    found = [
         Detection(Gap(start, stop, channel), "repeats", _confidence(x, start, stop, lag, block.sample_rate))
         for start, stop, lag in copies
         if not _comes_again(x, start, stop, lag, round(_SHORTEST_S * block.sample_rate))
+    ]
+    return found + [
+        Detection(Gap(start, stop, channel), "repeats", _replayed(x, start, stop, lag, block.sample_rate))
+        for start, stop, lag in replayed(x, block.sample_rate)
+        if block.owns(start)
     ]
 
 
@@ -99,36 +101,6 @@ def _equal(one: np.ndarray, other: np.ndarray) -> int:
     return size
 
 
-def _concealed(x: np.ndarray, sample_rate: int) -> Iterator[tuple[int, int, int]]:
-    """(start, stop, lag) of packets of the usual lengths that sound as the one before does, but for the level.
-
-    Two stretches are alike where their normalised correlation is nearly 1; what differs is then rounding.
-    """
-    hop = max(4, round(_HOP_S * sample_rate))
-    energy = np.concatenate([[0.0], np.cumsum(np.square(x, dtype=np.float64))])
-    for lag in (round(seconds * sample_rate) for seconds in _PACKETS_S):
-        count = (len(x) - lag) // hop
-        if count < 1:
-            continue
-        ends = lag + hop * np.arange(count + 1)
-        later, earlier = np.diff(energy[ends]), np.diff(energy[ends - lag])
-        product = np.einsum(
-            "ij,ij->i", x[lag : ends[-1]].reshape(count, hop), x[: count * hop].reshape(count, hop), dtype=np.float64
-        )
-        alike = (product > _ALIKE * np.sqrt(later * earlier)) & (later > hop * _AUDIBLE**2) & (later < 4 * earlier)
-        for gap in mask_gaps(alike):
-            if (lag - 3 * hop) <= hop * len(gap) <= lag + hop:
-                first, last = int(ends[gap.start]), int(ends[gap.stop])
-                gain = product[gap.start : gap.stop].sum() / earlier[gap.start : gap.stop].sum()
-                begin, end = max(lag, first - 2 * hop), min(last + 2 * hop, len(x))
-                off = np.abs(x[begin:end] - gain * x[begin - lag : end - lag])
-                limit = 6 * np.sqrt(np.mean(off[first - begin : last - begin] ** 2)) + 1e-9
-                before = np.flatnonzero(off[: first - begin] > limit)
-                after = np.flatnonzero(off[last - begin :] > limit)
-                if len(before) and len(after):
-                    yield begin + int(before[-1]) + 1, last + int(after[0]), lag
-
-
 def _confidence(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int) -> float:
     """How little a copy looks like sound that repeats of itself, from 0 to 1.
 
@@ -140,3 +112,26 @@ def _confidence(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int
     seam = breaks(x, start, sample_rate) - onset
     whole = abs(stop - start - lag) <= max(2, round(0.02 * lag))
     return rise(seam + (_WHOLE if whole else 0.0), 8.0, 1.5) * rise(_NOVEL - onset, 0.0, 1.0)
+
+
+def _replayed(x: np.ndarray, start: int, stop: int, lag: int, sample_rate: int) -> float:
+    """How little packets that are multiples of the one before look like sound that repeats of itself, from 0 to 1.
+
+    They are exact multiples, beside them nothing is one, or the waveform breaks where they begin.
+    """
+    onset = breaks(x, start - lag, sample_rate)
+    seam = breaks(x, start, sample_rate) - onset
+    alone = min(_unlike(x, start - lag, start, lag), _unlike(x, stop, stop + lag, lag))
+    evidence = seam + _WHOLE + max(0.0, _ALONE - max(0.0, onset - _ONSET))
+    apart = rise(alone + max(0.0, seam - _ONSET) / 2, _UNLIKE, 1.0)
+    return (
+        rise(evidence, 8.0, 1.5) * apart * rise(_NOVEL - onset, 0.0, 1.0) * exactness(x, start, stop, lag, sample_rate)
+    )
+
+
+def _unlike(x: np.ndarray, start: int, stop: int, lag: int) -> float:
+    """Return the level of what no gain of the samples `lag` before explains of a stretch, in dB below the whole."""
+    start, stop = max(start, lag), min(stop, len(x))
+    here, before = x[start:stop].astype(np.float64), x[start - lag : stop - lag].astype(np.float64)
+    alike = max(here @ before, 0.0) ** 2 / ((here @ here) * (before @ before) + 1e-20)
+    return float(10 * np.log10(max(1 - alike, 1e-6)))
