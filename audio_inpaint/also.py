@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from audio_inpaint.alignment.sound import Sound
-from audio_inpaint.arrays import as_samples
 from audio_inpaint.dsp.template_search import SEARCH_RATE
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.inputs import inputs
@@ -148,7 +146,7 @@ def _opened(given: Sequence[Any], sample_rate: int) -> Also:
     others, notes, began, new = [], [], time.perf_counter(), 0
     for one in files_of(given):
         if not isinstance(one, Found):
-            sound = _in_memory(one, sample_rate)
+            sound = Sound.held(one, sample_rate)
             signal, name = signal_of(sound), f"recording {len(others) + 1}"
             others.append(Other(name, partial(_same, signal), len(signal), partial(nullcontext, sound)))
             continue
@@ -183,10 +181,3 @@ def _indexed(path: Path, sound: Callable[[], AbstractContextManager[Sound]]) -> 
 
 def _same(signal: np.ndarray) -> np.ndarray:
     return signal
-
-
-def _in_memory(given: Any, sample_rate: int) -> Sound:
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Integral):
-        given, sample_rate = given
-    samples = as_samples(given)
-    return Sound(lambda start, stop: samples[:, start:stop], *samples.shape, int(sample_rate))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -19,7 +18,6 @@ from audio_inpaint.alignment.clock import Clock, around, clock
 from audio_inpaint.alignment.novelty import novelty
 from audio_inpaint.alignment.reading import read_at
 from audio_inpaint.alignment.sound import Sound
-from audio_inpaint.arrays import as_samples
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import Reader
 from audio_inpaint.gaps import Gap
@@ -178,7 +176,4 @@ def _opened(given: Any, number: int, sample_rate: int, files: ExitStack) -> tupl
             sound.check(f"the reference {given.path.name}")
             _LEVELS[given] = novelty(sound)
         return given.path.name, sound, _LEVELS[given]
-    if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Integral):
-        given, sample_rate = given
-    samples = as_samples(given)
-    return f"{number + 1}", Sound(lambda start, stop: samples[:, start:stop], *samples.shape, int(sample_rate)), None
+    return f"{number + 1}", Sound.held(given, sample_rate), None

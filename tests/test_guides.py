@@ -185,6 +185,21 @@ def test_the_front_door_restores_one_channel_from_the_other():
     assert abs(result.audio - audio).max() < 1e-4
 
 
+def test_bursts_of_one_channel_are_heard_in_its_copy_to_the_last():
+    """20 of every 60 ms: no gap of the middle has room for a rehearsal between it and the next."""
+    audio = noise(LENGTH).repeat(2, 1)
+    gaps = [Gap(start, start + 160, 0) for start in range(2000, 10_000, 480)]
+    snr, told = reached(audio, *gaps)
+    assert snr > 60
+    assert all(one.weights["channels"] > 0.99 for one in told)
+
+
+def test_lost_channels_have_delays_of_their_own():
+    heard = noise(LENGTH)
+    audio = torch.cat([heard, heard.roll(32, -1), heard.roll(-96, -1)])
+    assert reached(audio, of(RUN, 1), of(RUN, 2))[0] > 50
+
+
 def test_without_guides_and_with_them_are_two_mixes_that_are_rehearsed_in_turn():
     """Two channels that share half their sound: the shares follow from a literal computation of what is rehearsed."""
     common, audio = noise(LENGTH), torch.cat([noise(LENGTH, seed=4), noise(LENGTH, seed=5)])

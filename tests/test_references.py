@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from programmes import RATE, drifted, equalised, later, programme, sound, warped
+from scipy.signal import butter, lfilter
 
 from audio_inpaint import InputError, repair, repair_file
 from audio_inpaint.alignment.clock import Clock
@@ -103,6 +104,53 @@ def test_a_reference_that_is_silent_in_the_gap_is_no_evidence_of_silence():
     repaired = repair(damaged(), GAPS[1:], RATE, references=[silent])
     assert repaired.references[0].startswith("1: 1.000 s later, +0 ppm")
     assert np.array_equal(repaired.audio, repair(damaged(), GAPS[1:], RATE).audio)
+
+
+@pytest.mark.parametrize("level", [1e-4, 1e-6])
+def test_a_reference_that_lost_the_same_but_for_its_noise_is_no_evidence_of_silence(level):
+    """Two transfers of one damaged tape."""
+    start, stop = GAPS[1]
+    other = AUDIO.copy()
+    other[:, start:stop] = level * np.random.default_rng(0).standard_normal((2, stop - start))
+    repaired = repair(damaged(), GAPS[1:], RATE, references=[0.8 * other])
+    assert not any("reference" in one.label for one in repaired.explanations)
+    assert np.array_equal(repaired.audio, repair(damaged(), GAPS[1:], RATE).audio)
+
+
+@pytest.mark.parametrize("size", [4799, 4800, 4864, 5000])
+def test_a_gap_of_any_length_is_rehearsed_where_the_reference_is_known(size):
+    """At 0.3 s the rehearsal lay at the very end of what is read of the reference."""
+    gaps = [(6 * RATE, 6 * RATE + size)]
+    noisy = AUDIO + 1e-4 * np.random.default_rng(1).standard_normal(AUDIO.shape)
+    assert snr(repair(damaged(gaps), gaps, RATE, references=[noisy]).audio, *gaps[0]) > 30
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_constant_in_either_of_the_two_is_nothing(ours):
+    audio, other = (damaged() + 0.1, OTHER) if ours else (damaged(), OTHER + 0.1)
+    repaired = repair(audio, GAPS, RATE, references=[other])
+    assert repaired.references[0].startswith("1: 2.300 s later, +200 ppm, coherence 0.99")
+    assert all(snr(repaired.audio - 0.1 * ours, *gap) > 30 for gap in GAPS)
+
+
+def test_bass_that_the_other_transfer_lost_comes_back():
+    """A high-pass at 40 Hz, as of a coupling capacitor, and music that is mostly bass."""
+    time = np.arange(AUDIO.shape[-1]) / RATE
+    tones = [2 * np.pi * (pitch * time + np.sin(2 * np.pi * pace * time)) for pitch, pace in ((41, 1.3), (67, 0.9))]
+    bass = np.sin(tones[0]) + np.sin(tones[1])
+    audio = AUDIO + 0.3 * bass
+    other = lfilter(*butter(1, 40, "high", fs=RATE), audio)
+    start, stop = GAPS[0]
+    given = audio.copy()
+    given[:, start:stop] = 0
+    error = (repair(given, GAPS[:1], RATE, references=[other]).audio - audio)[:, start:stop]
+    assert np.square(audio[:, start:stop]).sum() > 10**2.5 * np.square(error).sum()
+
+
+@pytest.mark.parametrize("rate", [0, -16000])
+def test_a_rate_that_is_none_is_refused(rate):
+    with pytest.raises(InputError, match="the sample rate is a whole number of Hz"):
+        repair(damaged(), GAPS, RATE, references=[(OTHER, rate)])
 
 
 def test_methods_that_listen_to_nothing_refuse_references():

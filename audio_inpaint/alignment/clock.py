@@ -201,8 +201,11 @@ def _searched(ours: Sound, theirs: Sound, found: Clock, start: int, stop: int) -
 
 
 def _both(ours: Sound, theirs: Sound, local: Clock, start: int, size: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read the same samples of both recordings, (channel, time), and which of them all channels know, (time,)."""
+    """Read the same samples of both recordings, (channel, time), each about its mean, and which all know, (time,)."""
     audio, lost = ours.around(start, start + size)
     moments = local.at(np.arange(start, start + size) / ours.sample_rate)
     other, missing = read_at(theirs, moments, ours.sample_rate)
-    return audio.numpy(), other.numpy(), ~(lost.any(0) | missing.any(0)).numpy()
+    known = ~(lost.any(0) | missing.any(0)).numpy()
+    # what a constant is of the one says nothing of the other
+    level = [x[:, known].mean(1, keepdims=True) if known.any() else 0.0 for x in (audio.numpy(), other.numpy())]
+    return audio.numpy() - level[0], other.numpy() - level[1], known

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from audio_inpaint.arrays import as_samples
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import BLOCK, SLOWEST
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps, within
@@ -39,6 +41,24 @@ class Sound(NamedTuple):
     def of(cls, reader: Reader, gaps: Sequence[Gap] = ()) -> Sound:
         """Return an open file as alignment reads it."""
         return cls(reader.read, reader.channels, reader.length, reader.sample_rate, gaps)
+
+    @classmethod
+    def held(cls, given: Any, sample_rate: int) -> Sound:
+        """Return audio in memory as alignment reads it.
+
+        Args:
+            given: audio, or a pair of audio and its own rate.
+            sample_rate: Hz of audio without one.
+
+        Raises:
+            InputError: it is no audio, or the rate no rate.
+        """
+        if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Integral):
+            given, sample_rate = given
+        if sample_rate < 1:
+            raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate}")
+        samples = as_samples(given)
+        return cls(lambda start, stop: samples[:, start:stop], *samples.shape, int(sample_rate))
 
     @property
     def seconds(self) -> float:

@@ -49,7 +49,7 @@ def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> t
     missing = [
         hertz for hertz, level in fill.items() if sides and all(_louder(side.get(hertz, 0.0), level) for side in sides)
     ]
-    return (min(missing), 2 * max(missing)) if missing else None
+    return (min(missing), min(2 * max(missing), sample_rate / 2)) if missing else None
 
 
 def _louder(side: float, level: float) -> bool:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.gaps import Gap
+from audio_inpaint.methods.recall.guides import lost_too
 
 if TYPE_CHECKING:
     from audio_inpaint.pool.excerpts import Excerpt
@@ -45,6 +46,10 @@ class Annex:
             return True
         inside = all(self.length <= place.start and place.stop <= len(self.gap) for place in places)
         return inside and not any(bool(self.gap[place.start : place.stop].any()) for place in places)
+
+    def lacks(self, place: Gap) -> bool:
+        """Whether another recording lost a place, but for the noise of its own."""
+        return place.start >= self.length and all(lost_too(channel, place) for channel in self.audio)
 
     def heard(self, start: int, sample_rate: int) -> tuple[str, float | None]:
         """Return of which other recording a sample is, and at which second of it; no name and None if of this one."""

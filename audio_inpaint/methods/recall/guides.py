@@ -1,7 +1,6 @@
 """What plays meanwhile: channels that are known where others lost samples, and what they say of these.
 
-Each lost channel is predicted from its guides by a two-sided finite impulse response, fitted by ridge regression to
-what is known of both beside the gap. A guide may be delayed, inverted, equalised, silent, or a copy.
+A guide may be delayed, inverted, equalised, silent, or a copy; one that lost the same as the recording is none.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,11 +8,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn.functional import conv1d, pad
+from torch.nn.functional import pad
 
 from audio_inpaint.dsp.template_search import Match
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
+from audio_inpaint.methods.recall.responses import FULL, Heard
 
 # What the other channels of the same recording are called.
 CHANNELS = "channels"
@@ -23,16 +23,10 @@ NEAR = 0.25
 _DELAY = 0.02
 # How much better a delay must fit than none: periodic sound fits at many.
 _DELAYED = 1.5
-# The penalty on the square of each coefficient, of the mean energy of all.
-_RIDGE = 1e-3
-# The same of a single coefficient, which is sure: only for two guides that are copies.
-_LOADING = 1e-9
-# Coefficients in all: the equations stay small, and values enough for each.
-_MOST = 520
-# Values for each coefficient, at least.
-_ENOUGH = 4
-# Rows of equations that are summed up at once.
-_BLOCK = 8192
+# What lost the same is so much quieter (30 dB) in all of a gap than next to it on both sides; music that pauses does
+# not keep to a gap. Levels are of so many samples; the loudest counts of so many at each end of the gap, and beyond it.
+_FALLEN = 1e-3
+_GLANCE, _EDGE = 64, 256
 
 
 @dataclass(frozen=True)
@@ -55,16 +49,16 @@ class Guides:
         return [
             channel
             for channel in self.names[name]
-            if not self.gap[channel, place].any() and self.audio[channel, run.start : run.stop].any()
+            if not self.gap[channel, place].any() and not lost_too(self.audio[channel], run)
         ]
 
     def any_known(self, run: Gap) -> bool:
-        """Whether there is a guide to a gap."""
-        return any(self.known(name, run) for name in self.names)
+        """Whether there is a guide to a gap: it is known beside it as well, as far as a response reaches."""
+        return any(self.known(name, run, FULL // 2) for name in self.names)
 
     def heard(
         self, name: str, longest: int, target: Tensor, lost: Tensor, context: Gap, run: Gap, sample_rate: int
-    ) -> "Heard | None":
+    ) -> Heard | None:
         """Listen to the guides of a kind around a gap, each as much later as fits best.
 
         Args:
@@ -80,26 +74,26 @@ class Guides:
             None where no guide is known in the gap.
         """
         most, half = round(_DELAY * sample_rate), longest // 2
+        if not self.known(name, run, half):
+            half = min(longest, FULL) // 2
         channels = self.known(name, run, half)
         if not channels:
             return None
         beyond = most + half
         guides, missing = self._read(channels, Gap(context.start - beyond, context.stop + beyond))
-        delays = _delays(target.masked_fill(lost, 0), guides, most, half)
+        places = _delays(target.masked_fill(lost, 0), guides, most, half)
         size, hole = target.shape[-1] + 2 * half, slice(run.start - context.start, run.stop - context.start + 2 * half)
         guides, missing = (
-            torch.stack([row[most - delay :][:size] for row, delay in zip(rows, delays, strict=True)])
-            for rows in (guides, missing)
+            torch.stack([rows[guide, most - delay :][:size] for guide, delay in places]) for rows in (guides, missing)
         )
         kept = (~missing[:, hole].any(-1)).nonzero()[:, 0]
         if not len(kept):
             return None
         unknown = missing[kept].unfold(-1, 2 * half + 1, 1).any(-1).any(0)
-        return Heard(guides[kept], unknown, [(channels[i], delays[i]) for i in kept.tolist()])
+        places = [(channels[guide], delay) for guide, delay in places]
+        return Heard(guides[kept], unknown, [places[i] for i in kept.tolist()])
 
-    def besides(
-        self, heard: "Heard", matches: list[Match], run: Gap, context: Gap, size: int, sample_rate: int
-    ) -> "Heard":
+    def besides(self, heard: Heard, matches: list[Match], run: Gap, context: Gap, size: int, sample_rate: int) -> Heard:
         """Take from what is heard in a context what the guides repeat of themselves at the same matches.
 
         Args:
@@ -131,70 +125,6 @@ class Guides:
         return pad(audio.double(), beyond), pad(gap, beyond, value=False)
 
 
-@dataclass(frozen=True)
-class Heard:
-    """What guides play in a context and a little before and after it.
-
-    Args:
-        audio: (guide, time), longer than the context by the longest response less 1, half of that on each side.
-        unknown: where some guide is lost within reach of that response, (time,) of the context.
-        places: the channel of each guide, and how many samples later than in the recording it is heard.
-    """
-
-    audio: Tensor
-    unknown: Tensor
-    places: list[tuple[int, int]]
-
-    def cut(self, inner: slice) -> "Heard":
-        """The same in a part of the context."""
-        longer = self.audio.shape[-1] - len(self.unknown)
-        return Heard(self.audio[:, inner.start : inner.stop + longer], self.unknown[inner], self.places)
-
-    def share(self, whole: "Heard", run: Gap, context: Gap) -> float:
-        """Return how much of what is heard in the gap this is, by energy."""
-        half = (self.audio.shape[-1] - len(self.unknown)) // 2
-        hole = slice(run.start - context.start + half, run.stop - context.start + half)
-        return float(self.audio[:, hole].square().sum() / whole.audio[:, hole].square().sum().clamp_min(1e-30))
-
-    def predictions(self, target: Tensor, lost: Tensor, lengths: Sequence[int]) -> Tensor:
-        """Predict what is lost.
-
-        Args:
-            target: (channel, time) of the context.
-            lost: where it is lost, or must not be looked at, (time,).
-            lengths: odd numbers of coefficients for each guide: a response, and a prediction, for each.
-
-        Returns:
-            (length, channel, time), with fewer coefficients where too little is known for them. Where a guide is lost
-            it is the target itself, so that nothing is left over.
-        """
-        count, longest = len(self.audio), self.audio.shape[-1] - target.shape[-1] + 1
-        level = self.audio.square().mean(-1, keepdim=True).sqrt()
-        guides, rows = self.audio / level.clamp_min(1e-30), (~lost & ~self.unknown).nonzero()[:, 0]
-        gram = guides.new_zeros(count * longest, count * longest)
-        shared, windows = guides.new_zeros(count * longest, len(target)), guides.unfold(-1, longest, 1)
-        for block in rows.split(_BLOCK):
-            equations = windows[:, block].transpose(0, 1).reshape(len(block), -1)
-            gram += equations.mT @ equations
-            shared += equations.mT @ target[:, block].mT
-        gram, shared = gram.reshape(count, longest, count, longest), shared.reshape(count, longest, -1)
-        most = min(_MOST, len(rows) // _ENOUGH) // count
-        found = []
-        for length in lengths:
-            length = min(length, most - 1 + most % 2)
-            if length < 1:
-                found.append(torch.zeros_like(target))
-                continue
-            inner, size = slice((longest - length) // 2, (longest + length) // 2), count * length
-            equations = gram[:, inner, :, inner].reshape(size, size)
-            penalty = (_RIDGE if length > 1 else _LOADING) * equations.diagonal().mean() + 1e-30
-            equations = equations + penalty * torch.eye(size, dtype=equations.dtype)
-            response = torch.linalg.solve(equations, shared[:, inner].reshape(size, -1))
-            signal = guides[None, :, inner.start : guides.shape[-1] - inner.start]
-            found.append(conv1d(signal, response.mT.reshape(len(target), count, length))[0])
-        return torch.where(self.unknown, target, torch.stack(found))
-
-
 def guides_of(known: Tensor, gap: Tensor, channels: Sequence[int], references: Mapping[int, str]) -> Guides | None:
     """Collect what may be listened to where some channels are lost: all others, by name; None if there are none.
 
@@ -211,7 +141,18 @@ def guides_of(known: Tensor, gap: Tensor, channels: Sequence[int], references: M
     return Guides(known, gap, names) if names else None
 
 
-def _delays(target: Tensor, guides: Tensor, most: int, short: int) -> list[int]:
+def lost_too(guide: Tensor, run: Gap) -> bool:
+    """Whether a guide (time,) is silent in a gap, or all of it far quieter than what is next to it on both sides."""
+    end = min(_EDGE, len(run) // 4)
+    parts = (run.start - _EDGE, run.start + end), (run.start + end, run.stop - end), (run.stop - end, run.stop + _EDGE)
+    pieces = [guide[max(0, first) : last].double() for first, last in parts]
+    if min(map(len, pieces)) < _GLANCE:
+        return not guide[run.start : run.stop].any()
+    before, inside, after = (piece.unfold(0, _GLANCE, _GLANCE // 2).square().mean(-1).max() for piece in pieces)
+    return bool(inside <= _FALLEN * min(before, after))
+
+
+def _delays(target: Tensor, guides: Tensor, most: int, short: int) -> list[tuple[int, int]]:
     """Find how many samples later than each guide the target is: 0 unless a delay fits much better.
 
     Args:
@@ -219,13 +160,25 @@ def _delays(target: Tensor, guides: Tensor, most: int, short: int) -> list[int]:
         guides: (guide, time), `most + short` samples longer on both sides.
         most: samples, early or late.
         short: samples that a response makes up for by itself.
+
+    Returns:
+        Guides with their delays: each by that which fits all of the target, and by what fits one channel much better.
     """
     size, beyond = guides.shape[-1], most + short
-    cross = (torch.fft.rfft(target, size).conj()[:, None] * torch.fft.rfft(guides, size)).sum(0)
+    cross = torch.fft.rfft(target, size).conj()[:, None] * torch.fft.rfft(guides, size)
+    cross = torch.cat([cross.sum(0, keepdim=True), cross]) if len(target) > 1 else cross
     # Half whitened: by all of its amplitude it would be that of the loudest tones, by none that of inaudible bands.
-    likeness = torch.fft.irfft(cross / cross.abs().sqrt().clamp_min(1e-30), size)[:, : 2 * beyond + 1].abs()
-    likeness = likeness[:, short : short + 2 * most + 1]
-    near = likeness[:, max(0, most - short) : most + short + 1].amax(-1)
-    best = likeness.amax(-1)
-    places = most - likeness.argmax(-1)
-    return torch.where(best > _DELAYED * near, places, 0).tolist()
+    likeness = torch.fft.irfft(cross / cross.abs().sqrt().clamp_min(1e-30), size)[..., : 2 * beyond + 1].abs()
+    likeness = likeness[..., short : short + 2 * most + 1]
+
+    def near(row: Tensor, delay: int) -> float:
+        return float(row[max(0, most - delay - short) : most - delay + short + 1].max())
+
+    best, found = most - likeness.argmax(-1), []
+    for guide, row in enumerate(likeness[0]):
+        found.append((guide, int(best[0, guide]) if float(row.max()) > _DELAYED * near(row, 0) else 0))
+    for channel, rows in enumerate(likeness[1:], 1):
+        for guide, row in enumerate(rows):
+            if float(row.max()) > _DELAYED * max(near(row, delay) for other, delay in found if other == guide):
+                found.append((guide, int(best[channel, guide])))
+    return found

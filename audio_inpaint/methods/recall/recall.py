@@ -52,7 +52,7 @@ class Recall:
         contexts: of the candidates without recall, in Janssen's contexts, the first being 1, his own: sound that
             changes wants short ones.
         matches: segments that are added up, at most.
-        responses: odd numbers of coefficients by which a lost channel is predicted from the others.
+        responses: odd numbers of coefficients by which a lost channel is predicted from the others, at most 129.
         context: seconds searched on each side of a gap.
 
     Raises:

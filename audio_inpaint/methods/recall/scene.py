@@ -19,10 +19,11 @@ from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.annex import annexed
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
-from audio_inpaint.methods.recall.guides import NEAR, Guides, Heard
+from audio_inpaint.methods.recall.guides import NEAR, Guides
 from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollection
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
+from audio_inpaint.methods.recall.responses import Heard
 from audio_inpaint.methods.recall.ways import (
     BESIDE_RECALL,
     Way,
@@ -174,7 +175,8 @@ class Scene:
             places = list(filter(None, (self.rehearsal(run, side, size >> halved, heard) for side in (-1, 1))))
             if places or size >> halved <= self.width:
                 break
-        return places or ([] if heard else rehearsals_elsewhere(self.gap, run, self.width, self.least, self.reach))
+        places = places or rehearsals_elsewhere(self.gap, run, self.width, self.least, self.reach)
+        return [place for place in places if not heard or self.guides.any_known(place)]
 
     def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
         """The nearest gap of a length that can be rehearsed before (-1) or after (1) a gap."""
@@ -287,6 +289,7 @@ class Scene:
         kept: list[Match] = []
         for match in sorted(found, key=lambda match: (-match.score, match.lag)):
             whole = self.material.holds(context.moved(match.lag), model.moved(match.lag))
+            whole = whole and not any(self.material.lacks(place.moved(match.lag)) for place in (run, model))
             if whole and len(kept) < count and all(abs(match.lag - other.lag) >= self.apart for other in kept):
                 kept.append(match)
         return kept

@@ -11,6 +11,8 @@ _UNHURRIED = 16000
 _AFTER_RECALL = 1
 # Coefficients of the response to what guides play besides what is recalled.
 BESIDE_RECALL = 33
+# The same of the longest response to another recording: it may have been equalised, and bass takes long.
+_OF_BASS = 2049
 
 # Contexts on each side of a gap that are looked at across others: Janssen's interpolation does so with chains of gaps.
 _CROSSED = 4
@@ -78,7 +80,8 @@ def guided_ways(
     What other recordings play need not be known where this one repeats itself.
     """
     plain, names = Way(0.0, order, width, _AFTER_RECALL), list(names)
-    ways = [replace(plain, guide=name, length=length) for name in names for length in lengths]
+    of_kind = {name: [*lengths] if name == CHANNELS else [*lengths, _OF_BASS] for name in names}
+    ways = [replace(plain, guide=name, length=length) for name in names for length in of_kind[name]]
     besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL)
     return ways + [replace(besides, template=template) for template in templates if CHANNELS in names]
 
