@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from audio_inpaint import __version__
 from audio_inpaint.commands import benchmark, detect, inpaint, listening, methods, models, revert
-from audio_inpaint.commands.console import complain
+from audio_inpaint.commands.console import Parser, complain
 from audio_inpaint.errors import InputError
 from audio_inpaint.standard_streams import OutputLost, discard, open_closed, watched
 
@@ -55,7 +55,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="audio-inpaint", description="Fill gaps of lost samples in recorded audio.")
+    parser = Parser(prog="audio-inpaint", description="Fill gaps of lost samples in recorded audio.")
     parser.add_argument("--version", action="version", version=f"audio-inpaint {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     inpaint.add_command(commands)

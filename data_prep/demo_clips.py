@@ -4,7 +4,6 @@ Needs a Debian or Ubuntu machine with apt-get (after apt-get update) and dpkg-de
 The committed music_16k.flac, which published figures are of, was resampled by torchaudio; a new one differs by -50 dB.
 """
 
-import argparse
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ import numpy as np
 import soundfile
 import torch
 
+from audio_inpaint.commands.console import Parser
 from audio_inpaint.dsp.resampling import resampled
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
@@ -164,7 +164,7 @@ def licences() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Writes the clips and LICENCES.md; returns the exit code."""
-    parser = argparse.ArgumentParser(prog="audio-inpaint-data demo-clips", description=__doc__.splitlines()[0])
+    parser = Parser(prog="audio-inpaint-data demo-clips", description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--out", type=Path, required=True, metavar="FOLDER", help="folder for the clips")
     parser.add_argument(
         "--cache", type=Path, default=CACHE, help="folder for the packages (default: ~/.cache/audio_inpaint)"

@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from audio_inpaint.benchmark.cases import Recording
 from audio_inpaint.benchmark.sources import recordings
+from audio_inpaint.commands.console import Parser
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.gaps import Gap, gap_mask
@@ -177,7 +178,7 @@ def write(
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, write the shards, print how many fills they hold; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="audio-inpaint-data fills", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("sources", nargs="+", metavar="KIND=FOLDER", help="undamaged recordings")

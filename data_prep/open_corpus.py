@@ -13,6 +13,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from audio_inpaint.commands.console import Parser
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.folders import check_folder
 from data_prep import open_music, open_notes, open_speech, packages
@@ -83,7 +84,7 @@ def build(out: Path, small: bool = False, kinds: tuple[str, ...] = KINDS, worker
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and build the corpus; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="audio-inpaint-data open-corpus",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -20,6 +20,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from audio_inpaint.commands.console import Parser
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing
 from audio_inpaint.files.folders import check_folder
@@ -185,7 +186,7 @@ def _summary(shards: list[Shard], sample_rate: int) -> dict:
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line, write the shards, print what they hold; returns the exit code."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="audio-inpaint-data shards", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("kind", choices=SOURCES, help="layout of the sources")

@@ -1,6 +1,5 @@
 """Compare shards with the sizes and sha256 sums in their manifest.json, as after a copy to another machine."""
 
-import argparse
 import hashlib
 import json
 import sys
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from audio_inpaint.commands.console import Parser
 from audio_inpaint.errors import InputError
 
 _BLOCK = 1 << 20
@@ -57,7 +57,7 @@ def _wrong(path: Path, size: int, digest: str, bar: tqdm) -> str | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Read the command line and verify folders; returns the exit code, 2 where a shard is not what it should be."""
-    parser = argparse.ArgumentParser(prog="audio-inpaint-data verify", description=__doc__)
+    parser = Parser(prog="audio-inpaint-data verify", description=__doc__)
     parser.add_argument("folders", nargs="+", type=Path, metavar="FOLDER", help="of shards and their manifest.json")
     wrong = 0
     for folder in parser.parse_args(arguments).folders:

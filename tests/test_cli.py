@@ -42,6 +42,15 @@ def refused(capsys, *arguments):
     return error
 
 
+@pytest.mark.parametrize("arguments", [[], ["nothing"], ["inpaint"], ["inpaint", "a.wav", "-o", "b.wav", "--pad", "x"]])
+def test_wrong_arguments_are_named_in_one_line(arguments, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    said = capsys.readouterr().err
+    assert len(said.splitlines()) == 1
+    assert "--help` lists the options" in said
+
+
 class Failing:
     """A method that raises what it was given."""
 

@@ -1,5 +1,7 @@
 """Of a FLAC file that is damaged inside, every frame that is whole comes back in its place."""
 
+import re
+
 import numpy as np
 import pytest
 import soundfile
@@ -78,3 +80,15 @@ def test_a_file_that_is_cut_short_is_still_refused(tmp_path, monkeypatch, capsys
     content = (tmp_path / "in.flac").read_bytes()
     (tmp_path / "in.flac").write_bytes(content[: len(content) // 2])
     assert "in.flac is" in refused(capsys, "inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.1")
+
+
+def test_a_file_that_is_cut_says_where_it_ends_and_how_to_save_that(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    damaged(tmp_path, "PCM_16", 0.5, 1)
+    content = (tmp_path / "whole.flac").read_bytes()
+    (tmp_path / "in.flac").write_bytes(content[: round(0.7 * len(content))])
+    for command in (("detect", "in.flac"), ("inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.03")):
+        said = refused(capsys, *command)
+        assert re.fullmatch(
+            r".*in.flac is cut short: it ends at 3\.\d+ s; ffmpeg -i in.flac \S+ saves what is left\n?", said
+        )

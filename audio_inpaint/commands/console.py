@@ -1,12 +1,22 @@
 """What commands say: errors on one line, numbers with their noun, and how far the work has come."""
 
+import argparse
 import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 from audio_inpaint.errors import InputError
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that says in one line what is wrong; its commands have parsers of the same kind."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2."""
+        self.exit(2, f"{self.prog}: error: {message}; `{self.prog} --help` lists the options\n")
 
 
 def complain(error: object) -> int:

@@ -50,7 +50,8 @@ def mended(path: Path, most: int) -> Iterator[Path]:
     )
     frames = _whole(data, stream)
     if not frames or (max(frames) + 1) * stream.block + most < stream.total:
-        raise InputError(f"{path} is cut short")
+        left = (max(frames, default=-1) + 1) * stream.block / max(packed >> 44, 1)
+        raise InputError(f"{path} is cut short: it ends at {left:.3f} s")
     with temporary_folder() as folder:
         made = folder / "mended.flac"
         with open(made, "wb") as file:

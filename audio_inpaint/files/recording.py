@@ -180,13 +180,21 @@ class Reader:
         return torch.from_numpy(self._take(start, stop).T.copy())
 
     def _mend(self) -> bool:
-        """Read a FLAC file without its damaged frames from now on; returns whether it goes on after them."""
+        """Read a FLAC file without its damaged frames from now on; returns whether it goes on after them.
+
+        Raises:
+            InputError: it is cut short, or none of it is whole.
+        """
         if self._mended or self.format != "FLAC":
             return False
-        with contextlib.suppress(InputError, soundfile.SoundFileError):
+        try:
             place = self._opened.enter_context(mended(self.path, round(_LOST_AT_END * self.sample_rate)))
             self._file.close()
             self._file, self._mended = soundfile.SoundFile(str(place)), True
+        except InputError as error:
+            raise InputError(f"{error}; {_conversion(self.path)} saves what is left") from error
+        except soundfile.SoundFileError:
+            pass
         return self._mended
 
     def _hushed(self) -> contextlib.AbstractContextManager[None]:
