@@ -300,3 +300,23 @@ def test_a_video_whose_sound_becomes_longer_says_so(here, capsys, output):
     assert run("inpaint", "in.mkv", "-o", output, "--gaps", "2.0+0.015", "--method", "silence") == 0
     said = "the sound alone is 15.0113 ms longer: after what was inserted it comes later than the video"
     assert (said in capsys.readouterr().out) == (output == "out.mkv")
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize(("suffix", "codec"), [(".mkv", "flac"), (".mp4", "aac")])
+def test_what_follows_damage_inside_keeps_its_place(here, capsys, suffix, codec):
+    """The container states times: what cannot be decoded is silent, and nothing moves up."""
+    audio = 0.1 * np.random.default_rng(3).standard_normal(5 * RATE)
+    soundfile.write("noise.wav", audio, RATE)
+    ffmpeg("-i", "noise.wav", "-c:a", codec, *(["-movflags", "+faststart"] if codec == "aac" else []), f"in{suffix}")
+    content = bytearray((here / f"in{suffix}").read_bytes())
+    for place in (0.45, 0.5, 0.55):
+        middle = round(place * len(content))
+        content[middle : middle + 60] = bytes(range(60))
+    (here / f"in{suffix}").write_bytes(content)
+    assert run("inpaint", f"in{suffix}", "-o", "out.wav", "--gaps", "0.5-0.51", "--method", "silence") == 0
+    (said,) = [line for line in capsys.readouterr().out.splitlines() if "could not be decoded and are silent" in line]
+    assert "all else is in its place" in said
+    heard, late = soundfile.read("out.wav")[0], 4 * RATE
+    near = correlate(heard[late - 2000 : late + 6000], audio[late : late + 4000], "valid")
+    assert abs(int(near.argmax()) - 2000) <= 50  # Matroska states milliseconds

@@ -43,6 +43,10 @@ _LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
 _VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".3gp")  # the others are of sound by their names
 _RAW = (".aac", ".ac3", ".mp2", ".amr", ".mpc", ".avi")  # they say no duration, or one that ffmpeg guesses
 _COPIED = ("video", "audio", "subtitle", "attachment")
+# What is missing, from 20 ms on, by the times that a container states, is silent: what follows keeps its place.
+_IN_TIME = "aresample=async=1:min_hard_comp=0.02"
+_ERROR, _ADDRESS = re.compile(r"\[(error|fatal|panic)\] "), re.compile(r" @ 0x[0-9a-f]+\]")
+_SILENCE = re.compile(r"adding (\d+) audio samples of silence")
 
 
 def is_media(path: str | Path) -> bool:
@@ -79,11 +83,13 @@ class Decoded(NamedTuple):
         wav: the temporary file that has it.
         said: what ffmpeg said of the file, line by line.
         promised: seconds that the file claims to last; 0 if it does not say.
+        silence: seconds of it that could not be decoded, and are silent.
     """
 
     wav: Path
     said: list[str]
     promised: float
+    silence: float
 
 
 @contextmanager
@@ -100,8 +106,10 @@ def decoded(path: Path) -> Iterator[Decoded]:
     own = _first_sound(streams(path))
     with temporary_folder() as folder:
         wav = folder / "decoded.wav"
-        said = ffmpeg(["-i", file_name(path), "-map", "0:a:0", "-c:a", "pcm_f32le", "-rf64", "auto", str(wav)], path)
-        yield Decoded(wav, said, 0.0 if path.suffix.lower() in _RAW else _duration(own))
+        arguments = ["-i", file_name(path), "-map", "0:a:0", "-af", _IN_TIME, "-c:a", "pcm_f32le", "-rf64", "auto"]
+        said = ffmpeg([*arguments, str(wav)], path)
+        promised = 0.0 if path.suffix.lower() in _RAW else _duration(own)
+        yield Decoded(wav, said.errors, promised, said.silence / int(own.get("sample_rate") or 1))
 
 
 def _duration(stream: dict) -> float:
@@ -126,7 +134,8 @@ def streams(path: Path) -> list[dict]:
     except ValueError:
         found = []
     if done.returncode:
-        raise InputError(f"{path} cannot be read, by ffmpeg either: {_reason(done.stderr)}")
+        said = done.stderr.decode(errors="replace").strip().splitlines()
+        raise InputError(f"{path} cannot be read, by ffmpeg either: {_reason(said)}")
     if not any(one["codec_type"] == "audio" for one in found):
         raise InputError(f"{path} has no sound: name a file with an audio stream")
     return found
@@ -249,8 +258,20 @@ def _takes(source: Path, maps: list[str], output: Path) -> bool:
     return True
 
 
-def ffmpeg(arguments: list[str], path: Path) -> list[str]:
-    """Run ffmpeg, which overwrites its output, and return what it said, each line once.
+class Said(NamedTuple):
+    """What ffmpeg said.
+
+    Attributes:
+        errors: each line once.
+        silence: samples that it put in the place of what was missing.
+    """
+
+    errors: list[str]
+    silence: int
+
+
+def ffmpeg(arguments: list[str], path: Path) -> Said:
+    """Run ffmpeg, which overwrites its output.
 
     Args:
         arguments: its own.
@@ -259,12 +280,14 @@ def ffmpeg(arguments: list[str], path: Path) -> list[str]:
     Raises:
         InputError: it fails.
     """
-    command = ["ffmpeg", "-v", "error", "-nostdin", "-y", *arguments]
+    command = ["ffmpeg", "-v", "level+verbose", "-nostats", "-nostdin", "-y", *arguments]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL)
+    lines = done.stderr.decode(errors="replace").splitlines()
+    errors = [_ADDRESS.sub("]", _ERROR.sub("", line)) for line in lines if _ERROR.search(line)]
     if done.returncode:
-        raise InputError(f"ffmpeg cannot do this with {path}: {_reason(done.stderr)}")
-    lines = (re.sub(r" @ 0x[0-9a-f]+\]", "]", line) for line in done.stderr.decode(errors="replace").splitlines())
-    return list(dict.fromkeys(line.strip() for line in lines if line.strip()))
+        raise InputError(f"ffmpeg cannot do this with {path}: {_reason(errors)}")
+    silence = sum(int(found[1]) for line in lines if (found := _SILENCE.search(line)))
+    return Said(list(dict.fromkeys(line.strip() for line in errors)), silence)
 
 
 def file_name(path: Path) -> str:
@@ -272,6 +295,5 @@ def file_name(path: Path) -> str:
     return f"file:{os.fspath(path.absolute())}"
 
 
-def _reason(said: bytes) -> str:
-    lines = [line.strip() for line in said.decode(errors="replace").splitlines() if line.strip()]
-    return lines[-1][:200] if lines else "it does not say why"
+def _reason(lines: list[str]) -> str:
+    return lines[-1].strip()[:200] if lines else "it does not say why"

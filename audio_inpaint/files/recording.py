@@ -61,6 +61,7 @@ class Reader:
         self._said: list[str] = []  # by the decoder
         self._mended = False
         self._promised = 0.0  # seconds, by the header; 0 for as many as there are
+        self._silent = 0.0  # seconds that could not be decoded
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
@@ -88,7 +89,7 @@ class Reader:
         if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
             raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
-            wav, said, self._promised = self._opened.enter_context(decoded(self.path))
+            wav, said, self._promised, self._silent = self._opened.enter_context(decoded(self.path))
             self._said += said
             return soundfile.SoundFile(str(wav))
         try:
@@ -228,6 +229,9 @@ class Reader:
                 found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
         if self._mended:
             found.append(f"{self.path} is damaged: what could not be decoded is silent, and all else in its place")
+        if self._silent:
+            lost = f"{1000 * self._silent:.0f} ms could not be decoded and are silent"
+            found.append(f"{self.path} is damaged: {lost}, and all else is in its place")
         if self._said:
             others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
             found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")
