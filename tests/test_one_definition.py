@@ -7,7 +7,7 @@ import sys
 
 import pytest
 import torch
-from test_benchmark import made
+from test_benchmark_statistics import made
 
 from audio_inpaint.benchmark import scoring, statistics
 from audio_inpaint.benchmark.cases import Case, Mask, Recording
