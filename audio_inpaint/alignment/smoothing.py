@@ -80,12 +80,11 @@ def smooth(times: np.ndarray, values: np.ndarray, deviations: np.ndarray) -> Dev
     # A curve much larger than anything measured would swing wherever nothing was, as in a gap.
     wanders = [wander for wander in _WANDERS if wander <= np.ptp(values)]
     settings += [(_SLOPES[1], wander, pace * extent) for wander, pace in product(wanders, _PACES)]
-    for setting, inexact in product(settings, _INEXACT):
-        kernel = (_CONSTANT, *setting)
-        matrix = _covariance(times, times, centre, kernel)
-        matrix[np.diag_indices(len(times))] += np.square(inexact * deviations)
+    kernels = [(_CONSTANT, *setting) for setting in settings]
+    covariances = ((kernel, _covariance(times, times, centre, kernel)) for kernel in kernels)
+    for (kernel, covariance), inexact in product(covariances, _INEXACT):
         try:
-            factor = cho_factor(matrix, lower=True)
+            factor = cho_factor(covariance + np.diag(np.square(inexact * deviations)), lower=True)
         except LinAlgError:
             continue
         weights = cho_solve(factor, values)

@@ -80,8 +80,11 @@ def guided_ways(
     What other recordings play need not be known where this one repeats itself.
     """
     plain, names = Way(0.0, order, width, _AFTER_RECALL), list(names)
-    of_kind = {name: [*lengths] if name == CHANNELS else [*lengths, _OF_BASS] for name in names}
-    ways = [replace(plain, guide=name, length=length) for name in names for length in of_kind[name]]
+    ways = [
+        replace(plain, guide=name, length=length)
+        for name in names
+        for length in (lengths if name == CHANNELS else (*lengths, _OF_BASS))
+    ]
     besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL)
     return ways + [replace(besides, template=template) for template in templates if CHANNELS in names]
 
