@@ -13,6 +13,17 @@ from audio_inpaint.errors import InputError
 _FLOATS = (np.float16, np.float32, np.float64)  # which torch has too, whatever their order of bytes
 
 
+def as_rate(sample_rate: Any) -> int:
+    """Check a sample rate in Hz.
+
+    Raises:
+        InputError: it is no whole number, or less than 1.
+    """
+    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
+        raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
+    return int(sample_rate)
+
+
 def as_samples(audio: Any) -> Tensor:
     """Return audio in any form as a tensor (channel, time) in the processor's memory, copied only if it must be.
 

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from audio_inpaint.alignment.sound import Sound
 from audio_inpaint.also import opened, reads_also
-from audio_inpaint.arrays import as_samples, like
+from audio_inpaint.arrays import as_rate, as_samples, like
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.full_scale import checked_room
 from audio_inpaint.files.patching import Fill, write_patched
@@ -48,6 +47,7 @@ class Repair:
         references: how each of them fits, one line each.
         also: what was searched of further recordings, and how many fills draw on them, one line each.
 
+    >>> import numpy as np
     >>> repair(np.ones(4000), [(100, 200)], 8000, "silence").gaps
     [Gap(start=100, stop=200, channel=None)]
     """
@@ -99,9 +99,7 @@ def repair(
     >>> bool(np.abs(repaired.audio - tone).max() < 1e-3)
     True
     """
-    samples, device = as_samples(audio), checked_device(device)
-    if isinstance(sample_rate, bool) or not isinstance(sample_rate, int | np.integer) or sample_rate < 1:
-        raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate!r}")
+    samples, sample_rate, device = as_samples(audio), as_rate(sample_rate), checked_device(device)
     channels, length = samples.shape
     insertions, gaps = parted(gaps)
     found = as_gaps(gaps, length, channels, sample_rate)
@@ -110,7 +108,7 @@ def repair(
         found = with_room(found, insertions, length, channels, sample_rate)
         samples = with_silence(samples, insertions)
         length = samples.shape[-1]
-    shape = Shape(channels, length, int(sample_rate))
+    shape = Shape(channels, length, sample_rate)
     gap = gap_mask(found, length, channels)
     for start in range(0, length, BLOCK):
         finite(samples[:, start : start + BLOCK], gap[:, start : start + BLOCK], start, shape.sample_rate)
@@ -147,7 +145,7 @@ class FileRepair:
         insertions: what makes the file longer than the damaged one, in samples of that one.
         rejected: what of the gaps stays as it is.
 
-    >>> import soundfile
+    >>> import numpy as np, soundfile
     >>> soundfile.write("damaged.wav", np.full(4000, 0.5), 8000)
     >>> done = repair_file("damaged.wav", "silent.wav", [(100, 200)], "silence")
     >>> done.path.name, done.length, done.sample_rate, done.notes

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor
 
-from audio_inpaint.arrays import as_samples
+from audio_inpaint.arrays import as_rate, as_samples
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.recording import BLOCK, SLOWEST
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps, within
@@ -55,10 +55,8 @@ class Sound(NamedTuple):
         """
         if isinstance(given, tuple) and len(given) == 2 and isinstance(given[1], Integral):
             given, sample_rate = given
-        if sample_rate < 1:
-            raise InputError(f"the sample rate is a whole number of Hz, not {sample_rate}")
-        samples = as_samples(given)
-        return cls(lambda start, stop: samples[:, start:stop], *samples.shape, int(sample_rate))
+        sample_rate, samples = as_rate(sample_rate), as_samples(given)
+        return cls(lambda start, stop: samples[:, start:stop], *samples.shape, sample_rate)
 
     @property
     def seconds(self) -> float:
