@@ -13,9 +13,9 @@ from signals import noise
 from audio_inpaint.dsp.coherence import coherent
 from audio_inpaint.dsp.template_search import Match, TemplateSearch, delayed
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.recall import recollection as recollections
+from audio_inpaint.methods.recall import recollection as module
 from audio_inpaint.methods.recall.recall import Recall
-from audio_inpaint.methods.recall.recollection import MARGIN, recollection, ridge_gains
+from audio_inpaint.methods.recall.recollection import MARGIN, recollections, ridge_gains
 
 RATE = 16000
 RUN = Gap(3000, 3500)
@@ -26,7 +26,7 @@ def recalled(audio, *matches, gap=None, size=1024, width=WIDTH, around=None):
     """What is recalled in the gap or samples `around` it, what stood there, and the gains."""
     context = Gap(RUN.start - width, RUN.stop + width)
     gap = lost(audio.shape[-1]) if gap is None else gap
-    fill, gains = recollection(audio.masked_fill(gap, 0), gap, RUN, context, matches, size, RATE)
+    fill, gains = recollections(audio.masked_fill(gap, 0), gap, matches, RUN, context, [size], RATE)[0]
     first, last = around or (RUN.start, RUN.stop)
     return fill[:, first - context.start : last - context.start], audio[:, first:last], gains
 
@@ -37,7 +37,7 @@ def test_the_coherence_filter_keeps_the_noise_of_other_places_out(monkeypatch):
     audio = torch.cat([tune, tune], -1) + 0.1 * (noise(12_000, seed=1) - melody(12_000, seed=1))
     fill, truth, _ = recalled(audio, Match(6000, 0.9))
     with_filter = decibels(fill, truth)
-    monkeypatch.setattr(recollections, "coherent", lambda part, *_: part)
+    monkeypatch.setattr(module, "coherent", lambda part, *_: part)
     without = decibels(recalled(audio, Match(6000, 0.9))[0], truth)
     assert with_filter > without + 1
 
@@ -61,14 +61,14 @@ def test_a_match_between_samples_is_read_there_up_to_its_ends():
     assert decibels(fill, truth) > 50
 
 
-def test_recollection_computes_in_double_precision_and_leaves_the_recording_alone():
+def test_recollections_compute_in_double_precision_and_leave_the_recording_alone():
     audio = noise(6000).repeat(1, 2).float()
     fill, truth, gains = recalled(audio, Match(6000, 1.0))
     assert fill.dtype == gains.dtype == torch.float64
     assert decibels(fill, truth.double()) > 55
     audio = noise(6000).repeat(1, 2)
     before = audio.clone()
-    recollection(audio, lost(12_000), RUN, Gap(1000, 5500), [Match(6000, 1.0)], 1024, RATE)
+    recollections(audio, lost(12_000), [Match(6000, 1.0)], RUN, Gap(1000, 5500), [1024], RATE)
     assert torch.equal(audio, before)
 
 

@@ -18,16 +18,17 @@ from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
 RATE = 16000
 
 
-def test_six_contexts_and_three_templates_with_orders_in_turn():
+def test_six_contexts_and_three_fits_of_one_search_with_orders_in_turn():
     """Two contexts above 16 kHz, where there is no time for more, and one iteration after recall, as good as two."""
     ways = scene(noise(20_000), (9000, 9800), rate=RATE).ways
     assert [(way.order, way.width, way.iterations, way.continues) for way in ways[:6]] == [
         (512, 2048, 2, False), (768, 3072, 1, True), (1024, 4096, 1, True),
         (512, 1024, 2, False), (256, 512, 2, False), (192, 384, 2, False),
     ]  # fmt: skip
-    assert ways[6:] == [Way(0.032, 512, 2048, 1), Way(0.064, 1024, 2048, 1), Way(0.128, 512, 2048, 1)]
+    fits = zip((512, 1024, 512), (0.032, 0.064, 0.128), strict=True)
+    assert ways[6:] == [Way(0.064, order, 2048, 1, fitted=fitted) for order, fitted in fits]
     fast = scene(noise(20_000), (9000, 9800), rate=44_100).ways
-    assert [way.template for way in fast] == [0, 0, 0.032, 0.064, 0.128]
+    assert [way.fitted for way in fast] == [0, 0, 0.032, 0.064, 0.128]
     assert [way.order for way in fast[2:]] == [1024, 2048, 1024]
 
 

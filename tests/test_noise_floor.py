@@ -96,7 +96,7 @@ def test_the_noise_is_the_same_for_the_same_seed_and_never_more_than_is_allowed(
     assert floor_noise(audio, hole, 16000, 3).equal(floor_noise(audio, hole, 16000, 3))
     assert not floor_noise(audio, hole, 16000, 3).equal(floor_noise(audio, hole, 16000, 4))
     most = torch.full((257,), 1e-4, dtype=torch.float64)
-    assert floor_noise(audio, hole, 16000, 3, most).square().mean() == pytest.approx(1e-4, rel=0.2)
+    assert floor_noise(audio, hole, 16000, 3, lambda: most).square().mean() == pytest.approx(1e-4, rel=0.2)
 
 
 @pytest.mark.parametrize("size", [1, 15, 16, 80])

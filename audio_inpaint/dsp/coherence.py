@@ -5,9 +5,10 @@ not the same noise makes a fill worse to the ear and in decibels, so it is left 
 """
 
 import math
+from functools import lru_cache
 
-import numpy as np
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 # Bands in equivalent rectangular bandwidths, the ear's resolution; the narrower, the less a short context says of each.
@@ -28,14 +29,14 @@ def coherent(
     count together.
 
     Args:
-        part: (channel, time).
+        part: (..., channel, time), each by itself.
         whole: (channel, time).
         beside: the stretches of time over which the two are compared.
         known: the samples in them that are, (time,); all if left out.
         sample_rate: Hz.
 
     Returns:
-        the filtered part, (channel, time).
+        the filtered part, (..., channel, time).
 
     Source: of the scale of bands, Glasberg and Moore, 1990, "Derivation of auditory filter shapes from notched-noise
     data", eq. 4.
@@ -43,41 +44,46 @@ def coherent(
     longest = max(place.stop - place.start for place in beside)
     if not longest:
         return torch.zeros_like(part)
-    size = 2 * longest
+    size = next_fast_len(2 * longest, real=True)
     bands = _bands(size, sample_rate)
-    energies, values = torch.zeros(3, bands.max() + 1, dtype=torch.float64), torch.zeros(bands.max() + 1)
+    shape = (*part.shape[:-2], int(bands.max()) + 1)
+    ours, theirs, both = (torch.zeros(shape, dtype=torch.float64) for _ in range(3))
+    values = torch.zeros(shape[-1])
     compared = (part, whole) if known is None else (part * known, whole * known)
     for place in beside:
         length = place.stop - place.start
         if not length:
             continue
         window = torch.sin(math.pi * (torch.arange(length, dtype=torch.float64) + 0.5) / length)
-        a, b = (torch.fft.rfft(window * x[:, place], size) for x in compared)
-        products = torch.stack([a.abs().square(), b.abs().square(), (a * b.conj()).real]).sum(1)
-        energies.index_add_(1, bands, products)
-        values += torch.bincount(bands) * length / size * len(part)
-    ours, theirs, both = energies
+        a, b = (torch.fft.rfft(window * x[..., place], size) for x in compared)
+        for total, product in ((ours, a * a.conj()), (theirs, b * b.conj()), (both, a * b.conj())):
+            total.index_add_(-1, bands, product.real.sum(-2).expand(*shape[:-1], -1))
+        values += torch.bincount(bands) * length / size * part.shape[-2]
     likeness = both.clamp_min(0).square() / (ours * theirs)
     by_chance = 1 / values.clamp_min(1)
     coherence = ((likeness - by_chance) / (1 - by_chance)).nan_to_num(0).clamp(0, 1).sqrt()
     return _filtered(part, (coherence / _ENOUGH).clamp_max(1), sample_rate)
 
 
-def _on_scale(size: int, sample_rate: int) -> np.ndarray:
+@lru_cache(maxsize=8)
+def _on_scale(size: int, sample_rate: int) -> Tensor:
     """Where the bins of a spectrum of `size` samples lie on the scale of bands: the first from 0 to 1, and so on."""
-    erbs = 21.4 * np.log10(1 + 0.00437 * np.fft.rfftfreq(size, 1 / sample_rate))
+    frequencies = torch.fft.rfftfreq(size, 1 / sample_rate, dtype=torch.float64)
     whole = 21.4 * math.log10(1 + 0.00437 * sample_rate / 2)
-    return erbs / whole * max(1, round(whole / _BANDWIDTH))
+    return 21.4 * (1 + 0.00437 * frequencies).log10() / whole * max(1, round(whole / _BANDWIDTH))
 
 
 def _bands(size: int, sample_rate: int) -> Tensor:
-    """The band of every bin of a spectrum of `size` samples, the last bin being that of half the sample rate."""
+    """The band of every bin of a spectrum of `size` samples, half the sample rate belonging to the last one."""
     scale = _on_scale(size, sample_rate)
-    return torch.from_numpy(np.minimum(scale.astype(int), round(scale[-1]) - 1))
+    return scale.long().clamp_max(round(float(scale[-1])) - 1)
 
 
 def _filtered(x: Tensor, gains: Tensor, sample_rate: int) -> Tensor:
-    """Give each band its gain, with straight lines from the middle of one to that of the next."""
-    size = x.shape[-1] + round(_PADDING * sample_rate)
-    response = np.interp(_on_scale(size, sample_rate), np.arange(len(gains)) + 0.5, gains.numpy())
-    return torch.fft.irfft(torch.fft.rfft(x, size) * torch.from_numpy(response).to(x), size)[..., : x.shape[-1]]
+    """Give each band of x (..., channel, time) its gain (..., band), with straight lines between their middles."""
+    size = next_fast_len(x.shape[-1] + round(_PADDING * sample_rate), real=True)
+    place = (_on_scale(size, sample_rate) - 0.5).clamp(0, gains.shape[-1] - 1)
+    below = place.long().clamp_max(max(0, gains.shape[-1] - 2))
+    above = (below + 1).clamp_max(gains.shape[-1] - 1)
+    response = torch.lerp(gains[..., below], gains[..., above], place - below)
+    return torch.fft.irfft(torch.fft.rfft(x, size) * response[..., None, :], size)[..., : x.shape[-1]]

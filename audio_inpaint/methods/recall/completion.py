@@ -18,7 +18,7 @@ from audio_inpaint.methods.recall.ways import Way
 def completed(sketches: list[Sketch], ways: list[Way]) -> list[Tensor]:
     """Add to what was recalled what Janssen's interpolation makes of the rest: (way, channel, lost) each."""
     fills = [sketch.recalled.clone() for sketch in sketches]
-    kinds = [replace(way, template=0.0, guide="", length=1) for way in ways]
+    kinds = [replace(way, template=0.0, fitted=0.0, guide="", length=1) for way in ways]
     for kind in dict.fromkeys(kinds):
         own = [i for i, other in enumerate(kinds) if other == kind]
         known = [sketch.known_beside(kind.width) for sketch in sketches]

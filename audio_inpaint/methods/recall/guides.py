@@ -12,7 +12,7 @@ from torch.nn.functional import pad
 
 from audio_inpaint.dsp.template_search import Match
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.recall.recollection import MARGIN, recollection
+from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.responses import FULL, Heard
 
 # What the other channels of the same recording are called.
@@ -93,7 +93,9 @@ class Guides:
         places = [(channels[guide], delay) for guide, delay in places]
         return Heard(guides[kept], unknown, [places[i] for i in kept.tolist()])
 
-    def besides(self, heard: Heard, matches: list[Match], run: Gap, context: Gap, size: int, sample_rate: int) -> Heard:
+    def besides(
+        self, heard: Heard, matches: list[Match], run: Gap, context: Gap, sizes: Sequence[int], sample_rate: int
+    ) -> list[Heard]:
         """Take from what is heard in a context what the guides repeat of themselves at the same matches.
 
         Args:
@@ -101,20 +103,21 @@ class Guides:
             matches: of what is lost.
             run: the gap.
             context: in the recording.
-            size: samples on each side of the gap to which the gains are fitted.
+            sizes: samples on each side of the gap to which the gains are fitted: what is left over, for each.
             sample_rate: Hz.
         """
         half = (heard.audio.shape[-1] - (context.stop - context.start)) // 2
-        audio, unknown, length = heard.audio.clone(), heard.unknown.clone(), self.gap.shape[-1]
-        for row, (channel, delay) in zip(audio, heard.places, strict=True):
+        audio, unknown, length = heard.audio.repeat(len(sizes), 1, 1), heard.unknown.clone(), self.gap.shape[-1]
+        for number, (channel, delay) in enumerate(heard.places):
             first, last = MARGIN - context.start + delay, length - MARGIN - context.stop + delay
             inside = [match for match in matches if first <= match.lag <= last]
             if inside:
                 earlier = run.moved(-delay), context.moved(-delay)
                 own = self.audio[channel : channel + 1], self.gap[channel]
-                row[half : len(row) - half] -= recollection(*own, *earlier, inside, size, sample_rate)[0][0]
+                sums = recollections(*own, inside, *earlier, sizes, sample_rate)
+                audio[:, number, half : audio.shape[-1] - half] -= torch.cat([total for total, _ in sums])
         unknown[:half], unknown[len(unknown) - half :] = True, True
-        return Heard(audio, unknown, heard.places)
+        return [Heard(rows, unknown, heard.places) for rows in audio]
 
     def _read(self, channels: list[int], place: Gap) -> tuple[Tensor, Tensor]:
         """Read guides and where they are lost, (guide, time); beyond the recording's ends they are silent."""

@@ -1,5 +1,7 @@
 """What segments of a recording, added up, say of a gap: read where they fit, weighed together, trusted band by band."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -15,30 +17,30 @@ _BESIDE = 0.064
 _RIDGE = 0.1
 
 
-def recollection(
+def recollections(
     known: Tensor,
     gap: Tensor,
+    matches: list[Match],
     run: Gap,
     context: Gap,
-    matches: list[Match],
-    size: int,
+    sizes: Sequence[int],
     sample_rate: int,
     lost: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
+) -> list[tuple[Tensor, Tensor]]:
     """Add up matches as they fit the surroundings of a gap.
 
     Args:
         known: the recording, (channel, time), lost samples zero.
         gap: true = lost, (time,).
+        matches: segments that are like it.
         run: the gap, which may be a rehearsed one whose samples are known.
         context: from the first to the last sample around it that is recalled.
-        matches: segments that are like it.
-        size: samples on each side of the gap to which the gains are fitted.
+        sizes: samples on each side of the gap to which the gains are fitted, one sum each.
         sample_rate: Hz.
         lost: of the context, the samples that are not looked at, (time,): the gap, if left out.
 
     Returns:
-        the sum over the whole context, (channel, time), and the gains, (channel, match).
+        for each size, the sum over the whole context, (channel, time), and the gains, (channel, match).
     """
     hole = slice(run.start - context.start, run.stop - context.start)
     if lost is None:
@@ -50,23 +52,27 @@ def recollection(
     missing = torch.stack([gap[place.start : place.stop] for place in places])
     for unknown, place in zip(missing, places, strict=True):
         unknown[_inside(run, place)] = True
-    rows = ~missing.any(0) & ~lost
-    rows[: max(0, hole.start - size)], rows[hole.stop + size :] = False, False
-    if not rows.any():
-        return torch.zeros_like(target), target.new_zeros(len(target), len(matches))
     segments = aligned(known, run, places, [match.fraction for match in matches])
-    gains = ridge_gains(segments[..., rows], target[:, rows])
-    total = (gains[..., None] * segments).sum(1)
-    # Where a match misses samples, so much less is explained, and nobody knows of which sound: what the sum
-    # leaves over is trusted there only as far as it exceeds what is missing.
-    rest = target - total
-    doubt = (gains * segments.square().mean(-1).sqrt()).square() @ missing.to(gains)
-    sure = rest[:, rows].square().mean(-1, keepdim=True)
-    total = torch.where(doubt > 0, target - rest * sure / (sure + doubt), total)
+    compared = (~missing.any(0) & ~lost).to(segments)
+    loudness, lacking = segments.square().mean(-1).sqrt(), missing.to(segments)
+    gains, totals = (segments.new_zeros(len(sizes), len(target), count) for count in (len(matches), target.shape[-1]))
+    for number, size in enumerate(sizes):
+        fitted = slice(max(0, hole.start - size), hole.stop + size)
+        rows = compared[fitted]
+        if not rows.any():
+            continue
+        gains[number] = ridge_gains(segments[..., fitted] * rows, target[:, fitted] * rows)
+        total = (gains[number, :, None] @ segments)[:, 0]
+        # Where a match misses samples, so much less is explained, and nobody knows of which sound: what the sum
+        # leaves over is trusted there only as far as it exceeds what is missing.
+        rest = target - total
+        doubt = (gains[number] * loudness).square() @ lacking
+        sure = (rest[:, fitted] * rows).square().sum(-1, keepdim=True) / rows.sum()
+        totals[number] = torch.where(doubt > 0, target - rest * sure / (sure + doubt), total)
     near = round(_BESIDE * sample_rate)
     before, after = max(0, hole.start - near), min(target.shape[-1], hole.stop + near)
     beside = slice(before, hole.start), slice(hole.stop, after)
-    return coherent(total, target, beside, sample_rate, ~lost), gains
+    return list(zip(coherent(totals, target, beside, sample_rate, ~lost), gains, strict=True))
 
 
 def aligned(known: Tensor, run: Gap, places: list[Gap], fractions: list[float]) -> Tensor:

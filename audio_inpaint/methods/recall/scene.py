@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,9 @@ from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.annex import annexed
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
-from audio_inpaint.methods.recall.guides import NEAR, Guides
+from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides
 from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
-from audio_inpaint.methods.recall.recollection import MARGIN, recollection
+from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
 from audio_inpaint.methods.recall.responses import Heard
 from audio_inpaint.methods.recall.ways import (
@@ -85,7 +85,7 @@ class Scene:
         self.ways = plain + recalling_ways(recall.templates, self.order, self.width) + guided
         self.continuing_ways = continuing_ways(guided, self.order, self.width)
         self.long_ways = self.continuing_ways + long_ways(recall.long_templates, self.order, self.width)
-        self.sizes = {way.template: min(self.width, round(way.template * sample_rate)) for way in self.ways}
+        self.sizes = {seconds: min(self.width, round(seconds * sample_rate)) for seconds in (0.0, *recall.templates)}
         longest = max(map(len, self.problems(mask_gaps(gap))))
         if self.is_long(longest):
             self.sizes |= {template: round(template * sample_rate) for template in recall.long_templates}
@@ -144,7 +144,7 @@ class Scene:
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
         fills, *rehearsals = completed([sketch, *rehearsed], ways)
         if long:
-            doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.template] for way in ways])
+            doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.fitted] for way in ways])
             sketch = replace(sketch, doubt=doubt)
         trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
         # Of a long gap nothing is recalled unless more of it is right than wrong: chance has many tries at a second.
@@ -218,33 +218,61 @@ class Scene:
         missing = missing[context.start - wide.start : context.stop - wide.start]
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
         target[:, missing] = 0
-        recalled, found, searched = torch.zeros(len(ways), *target.shape, dtype=target.dtype), [], {}
+        recalled = torch.zeros(len(ways), *target.shape, dtype=target.dtype)
+        found, doubt = [([], target.new_zeros(len(target), 0))] * len(ways), target.new_ones(len(ways))
         heard = self.predict(run, context, sides, ways, recalled)
-        unlike = {}
-        for sum_of_matches, way in zip(recalled, ways, strict=True):
-            matches, gains = [], target.new_zeros(len(target), 0)
-            if way.template:
-                wide = max(way.width, self.sizes[way.template])
-                near = Gap(run.start - min(before, wide), run.stop + min(after, wide))
-                if way.template not in searched:
-                    searched[way.template] = self.matches(run, near, within, self.sizes[way.template], model or run)
-                matches = searched[way.template]
-            if matches:
-                inner, size = slice(near.start - context.start, near.stop - context.start), self.sizes[way.template]
-                signal = self.material.audio, self.material.gap, run, near
-                total, gains = recollection(*signal, matches, size, self.sample_rate, missing[inner])
-                if way.guide in heard:
-                    whole = heard[way.guide].cut(inner)
-                    besides = self.guides.besides(whole, matches, run, near, size, self.sample_rate)
-                    unlike[way.template] = besides.share(whole, run, near)
-                    total += besides.predictions(target[:, inner] - total, lost_in(near, run), [way.length])[0]
-                sum_of_matches[:, inner] = total
-            found.append((matches, gains))
+        for template in dict.fromkeys(way.template for way in ways if way.template):
+            own = [number for number, way in enumerate(ways) if way.template == template]
+            wide = max(self.sizes[template], *(ways[number].width for number in own))
+            near = Gap(run.start - min(before, wide), run.stop + min(after, wide))
+            matches = self.matches(run, near, within, self.sizes[template], model or run)
+            if not matches:
+                continue
+            inner = slice(near.start - context.start, near.stop - context.start)
+            signal = target[:, inner], missing[inner], {name: one.cut(inner) for name, one in heard.items()}
+            told = self.recollected(run, near, matches, [ways[number] for number in own], *signal)
+            for number, (total, gains, left) in zip(own, told, strict=True):
+                recalled[number][:, inner], found[number], doubt[number] = total, (matches, gains), left
         rest = target - recalled
         rest[..., missing] = 0
         recalled = recalled[..., hole][..., missing[hole]]
-        doubt = target.new_tensor([unlike.get(way.template, 1.0) for way in ways])
         return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
+
+    def recollected(
+        self,
+        run: Gap,
+        near: Gap,
+        matches: list[Match],
+        ways: list[Way],
+        target: Tensor,
+        lost: Tensor,
+        heard: Mapping[str, Heard],
+    ) -> Iterator[tuple[Tensor, Tensor, float]]:
+        """Add up matches in several ways, with what guides play besides.
+
+        Args:
+            run: the gap.
+            near: its context.
+            matches: segments that are like it.
+            ways: that search for the same template.
+            target: of the context, (channel, time), lost samples zero.
+            lost: of the context, (time,).
+            heard: of the context, by the kind of guides.
+
+        Yields:
+            the sum, (channel, time), the gains, (channel, match), and how much of the other channels theirs leave over.
+        """
+        sizes = list(dict.fromkeys(self.sizes[way.fitted] for way in ways))
+        about = run, near, sizes, self.sample_rate
+        sums = recollections(self.material.audio, self.material.gap, matches, *about, lost)
+        others = heard.get(CHANNELS) if any(way.guide for way in ways) else None
+        besides = self.guides.besides(others, matches, *about) if others else []
+        for way in ways:
+            number = sizes.index(self.sizes[way.fitted])
+            total, gains = sums[number]
+            if way.guide in heard:
+                total = total + besides[number].predictions(target - total, lost_in(near, run), [way.length])[0]
+            yield total, gains, besides[number].share(others, run, near) if others else 1.0
 
     def predict(
         self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor

@@ -23,13 +23,14 @@ class Way:
     """One way to fill a gap.
 
     Args:
-        template: seconds of the surroundings compared on each side; 0 recalls nothing.
+        template: seconds of the surroundings, on each side, that are searched for elsewhere; 0 recalls nothing.
         order: of the model of what is left over.
         width: samples of context on each side that the model is fitted to.
         iterations: of fit and interpolation; 0 continues both sides into the gap instead, or the one that there is.
         continues: whether these start from the fill of the first way, not from zeros.
         guide: the kind of evidence that predicts the gap; none is asked if it is empty.
         length: of its response, in samples.
+        fitted: seconds of the surroundings, on each side, that the gains of what was found are fitted to.
     """
 
     template: float
@@ -39,6 +40,7 @@ class Way:
     continues: bool = False
     guide: str = ""
     length: int = 1
+    fitted: float = 0.0
 
     @property
     def evidence(self) -> str:
@@ -67,9 +69,17 @@ def plain_ways(contexts: Sequence[float], order: int, width: int, iterations: in
 
 
 def recalling_ways(templates: Sequence[float], order: int, width: int) -> list[Way]:
-    """Return recall with every template. Orders take turns, so that no two err alike."""
-    orders = [order * (1 + i % 2) for i in range(len(templates))]
-    return [Way(*pair, width, _AFTER_RECALL) for pair in zip(templates, orders, strict=True)]
+    """Return recall with gains fitted to each template; orders take turns, so that no two err alike.
+
+    The middle one is searched for: what it finds serves the others as well as searches of their own do.
+    """
+    plain = Way(middle(templates), order, width, _AFTER_RECALL)
+    return [replace(plain, order=order * (1 + i % 2), fitted=fitted) for i, fitted in enumerate(templates)]
+
+
+def middle(templates: Sequence[float]) -> float:
+    """Return the template that is searched for: of two, the longer one; 0 if there is none."""
+    return sorted(templates)[len(templates) // 2] if templates else 0.0
 
 
 def guided_ways(
@@ -85,8 +95,8 @@ def guided_ways(
         for name in names
         for length in (lengths if name == CHANNELS else (*lengths, _OF_BASS))
     ]
-    besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL)
-    return ways + [replace(besides, template=template) for template in templates if CHANNELS in names]
+    besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL, template=middle(templates))
+    return ways + [replace(besides, fitted=fitted) for fitted in templates if CHANNELS in names]
 
 
 def crossing_ways(order: int, width: int, iterations: int) -> list[Way]:
@@ -100,5 +110,9 @@ def continuing_ways(guided: Sequence[Way], order: int, width: int) -> list[Way]:
 
 
 def long_ways(templates: Sequence[float], order: int, width: int) -> list[Way]:
-    """Return recall for a gap that is too long to be interpolated: what it leaves over is continued from both sides."""
-    return [replace(way, iterations=0) for way in recalling_ways(templates, order, width)]
+    """Return recall for a gap that is too long to be interpolated: what it leaves over is continued from both sides.
+
+    A beat and a bar are heard again in other places, so each template is searched for.
+    """
+    ways = recalling_ways(templates, order, width)
+    return [replace(way, template=way.fitted, iterations=0) for way in ways]

@@ -5,6 +5,7 @@ from a seed fills up. It is far below the music, so the signal-to-noise ratio st
 """
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import torch
@@ -34,7 +35,9 @@ _ENOUGH = 0.5
 _SHORTEST = 16
 
 
-def floor_noise(audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0, most: Tensor | None = None) -> Tensor:
+def floor_noise(
+    audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0, most: Callable[[], Tensor] | None = None
+) -> Tensor:
     """Make the noise that a fill lacks, (channel, lost), zeros where it lacks none.
 
     What the channels have in common beside the gap, band by band, their noise has in common too.
@@ -44,7 +47,8 @@ def floor_noise(audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0, most:
         hole: the gap.
         sample_rate: Hz.
         seed: of the noise.
-        most: power that it may have, noise of variance 1 having 1, in each bin of windows of 32 ms, (bin,).
+        most: asked, if noise is lacking, for the power that it may have, noise of variance 1 having 1, in each bin of
+            windows of 32 ms, (bin,).
     """
     lost, stft = hole.stop - hole.start, STFT.at(sample_rate, 512, 128)
     reach = round(_BESIDE * sample_rate)
@@ -71,7 +75,7 @@ def floor_noise(audio: Tensor, hole: Gap, sample_rate: int, seed: int = 0, most:
     rows = torch.arange(size // 2 + 1, dtype=torch.float64) * sample_rate / size
     power = _interpolated(lacking, places, rows)
     if most is not None:
-        power = power.minimum(most[(rows * stft.n_fft / sample_rate).round().long()].unsqueeze(-1))
+        power = power.minimum(most()[(rows * stft.n_fft / sample_rate).round().long()].unsqueeze(-1))
     shape = power.sqrt()
     roots = _interpolated(_roots(spectra, edges).permute(1, 0, 2), places, rows)
     return _noise(shape, roots, lost, size, hop, seed)

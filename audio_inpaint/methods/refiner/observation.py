@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import torch
@@ -58,6 +59,65 @@ class Observation:
         return Observation(**single, hole=self.hole, sample_rate=self.sample_rate)
 
 
+class _Spectra:
+    """What the spectra of a fill, of its surroundings, candidates and rehearsals tell, each found when it is asked for.
+
+    Args:
+        evidence: of the gap.
+    """
+
+    def __init__(self, evidence: Evidence):
+        self.evidence, self.frames, self.fill = evidence, Frames.of(evidence), evidence.mix
+
+    @cached_property
+    def beside(self) -> tuple[Tensor, Tensor]:
+        """Powers before and after the gap, (channel, bin, 1) each."""
+        whole = self.frames.placed(self.evidence.audio, self.fill)
+        return self.frames.sides(self.frames.spectrum(whole).abs().square())
+
+    @cached_property
+    def interpolated(self) -> Tensor:
+        """Power between these, (channel, bin, frame)."""
+        return self.frames.between(*self.beside)
+
+    @cached_property
+    def sides(self) -> Tensor:
+        """The same of all channels together, (row, frame)."""
+        return to_rows(self.interpolated.sum(0))
+
+    @cached_property
+    def rehearsed(self) -> "_Rehearsed":
+        """What the rehearsals tell."""
+        return _rehearsed(self.evidence, self.frames)
+
+    @cached_property
+    def spread(self) -> Tensor:
+        """Power by which candidates are apart from the fill, those that err least counting most, (row, frame)."""
+        shares = torch.softmax(-_DULL * self.rehearsed.errors, 0)
+        apart = self.frames.spectrum(self.frames.alone(self.evidence.fills - self.fill)).abs().square().sum(1)
+        return torch.tensordot(shares.to(apart), to_rows(apart), 1)
+
+    def most_noise(self) -> Tensor:
+        """Power that noise in the fill may have, (bin,): of its expected error's power it would double that.
+
+        The better a row is known, the less it may have.
+        """
+        doubt = self.spread.amax(-1) + self.rehearsed.error * self.sides.amax(-1)
+        most = doubt * (doubt / self.sides.amin(-1).clamp_min(1e-20)).clamp_max(1) / self.frames.stft.window_energy
+        return to_bins(most.unsqueeze(-1), self.frames.stft.n_fft // 2 + 1)[:, 0]
+
+    def with_floor(self, seed: int) -> Tensor:
+        """Fill up to the noise floor, as far as the fill may be wrong, (channel, lost)."""
+        known, hole = self.evidence.audio.clone(), self.evidence.hole
+        known[:, hole.start : hole.stop] = self.fill
+        return self.fill + floor_noise(known, hole, self.evidence.sample_rate, seed, self.most_noise)
+
+
+def with_floor(evidence: Evidence, seed: int = 0) -> Tensor:
+    """Fill a gap up to the noise floor, as far as the fill may be wrong, (channel, lost)."""
+    return _Spectra(evidence).with_floor(seed)
+
+
 def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observation:
     """Observe a gap.
 
@@ -66,25 +126,10 @@ def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observati
         seed: of the noise floor.
         floor: whether to fill up to it, as far as the fill may be wrong.
     """
-    frames, fill = Frames.of(evidence), evidence.mix
-    whole = frames.placed(evidence.audio, fill)
-    before, after = frames.sides(frames.spectrum(whole).abs().square())
-    interpolated = frames.between(before, after)
-    sides = to_rows(interpolated.sum(0))
-    rehearsed = _rehearsed(evidence, frames)
-    shares = torch.softmax(-_DULL * rehearsed.errors, 0)
-    apart = frames.spectrum(frames.alone(evidence.fills - fill)).abs().square().sum(1)
-    spread = torch.tensordot(shares.to(apart), to_rows(apart), 1)
-    if floor:
-        # noise of the expected error's power would double it: the better a row is known, the less it may have
-        doubt = spread.amax(-1) + rehearsed.error * sides.amax(-1)
-        most = doubt * (doubt / sides.amin(-1).clamp_min(1e-20)).clamp_max(1) / frames.stft.window_energy
-        most = to_bins(most.unsqueeze(-1), frames.stft.n_fft // 2 + 1)[:, 0]
-        known, hole = evidence.audio.clone(), evidence.hole
-        known[:, hole.start : hole.stop] = fill
-        noise = floor_noise(known, hole, evidence.sample_rate, seed, most)
-        whole = frames.placed(known, fill + noise)
-    spectrum = frames.spectrum(whole)
+    spectra = _Spectra(evidence)
+    frames, sides, rehearsed, spread = spectra.frames, spectra.sides, spectra.rehearsed, spectra.spread
+    whole = frames.placed(evidence.audio, spectra.with_floor(seed) if floor else spectra.fill)
+    spectrum, (before, after) = frames.spectrum(whole), spectra.beside
     filled, lost = to_rows(spectrum.abs().square().sum(0)), frames.shares
     wrong = (spread + rehearsed.error.unsqueeze(-1) * torch.maximum(filled, sides)) * lost
     reference = sides.mean().clamp_min(1e-20)
@@ -121,7 +166,7 @@ def observed(evidence: Evidence, seed: int = 0, floor: bool = True) -> Observati
     return Observation(
         maps[..., frames.usable],
         spectrum,
-        interpolated.sqrt(),
+        spectra.interpolated.sqrt(),
         _BOUND * wrong.sqrt(),
         whole[:, inside],
         hole,

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from audio_inpaint.dsp.stft import STFT
 from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.refiner.evidence import Evidence
-from audio_inpaint.methods.refiner.observation import Observation, observed
+from audio_inpaint.methods.refiner.observation import Observation, observed, with_floor
 from audio_inpaint.methods.refiner.rows import to_bins, to_rows
 
 # Nepers that a fill's magnitude may change by, and how much of the interpolated one may be added.
@@ -88,12 +88,12 @@ def refined(evidence: Evidence, net: nn.Module | None, natural: float = 1.0, see
         natural: 0 changes nothing but that, 1 all that the network says.
         seed: of noise and phases.
     """
+    if net is None:
+        return with_floor(evidence, seed)
     whole = observed(evidence, seed)
-    hole, audio = whole.hole, whole.audio
-    if net is not None:
-        observation = whole.float()
-        answer = net(observation.maps.unsqueeze(0))[0]
-        noise = white(observation.spectrum.shape, seed + 1)
-        change = changed(answer, observation, natural * doubt(evidence.expected), noise)
-        audio = audio + in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate).double()
+    hole, audio, observation = whole.hole, whole.audio, whole.float()
+    answer = net(observation.maps.unsqueeze(0))[0]
+    noise = white(observation.spectrum.shape, seed + 1)
+    change = changed(answer, observation, natural * doubt(evidence.expected), noise)
+    audio = audio + in_time(change, fade(hole, audio.shape[-1], whole.sample_rate), whole.sample_rate).double()
     return audio[:, hole.start : hole.stop]
