@@ -4,7 +4,8 @@
 
 In each recording, in mono at 16 kHz unless told otherwise, two gaps of 20 ms are cut with 5 ms known between them, and
 at the same place one of 45 ms: all fills are judged on the 40 ms of the pair. Then 20 ms of every 60 are lost, for ten
-seconds. With `--sample-rate 0` recordings keep their rates and channels.
+seconds, or all but a second at each end of what is shorter. With `--sample-rate 0` recordings keep their rates and
+channels.
 """
 
 import argparse
@@ -30,9 +31,9 @@ def measured(place) -> dict[str, list[float]] | None:
     index, recording = place
     audio, rate = recording.audio()
     size, island, length = round(GAP * rate), round(ISLAND * rate), audio.shape[-1]
-    burst = round(BURST * rate)
+    burst = min(round(BURST * rate), length - 2 * rate)
     random = np.random.default_rng([7, index])
-    if length < burst + 2 * rate:
+    if burst < rate:
         return None
     start = int(random.integers(rate, length - rate - 2 * size - island))
     pair = [Gap(start, start + size), Gap(start + size + island, start + 2 * size + island)]
