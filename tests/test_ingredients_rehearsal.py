@@ -10,10 +10,11 @@ import torch
 from problems import decibels, reached, scene, tones
 from signals import noise
 
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.recall.completion import Way, completed
 from audio_inpaint.methods.recall.recall import Recall, neighbourhoods
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial
+from audio_inpaint.methods.recall.scene import Scene
 
 RATE = 16000
 
@@ -26,10 +27,22 @@ def test_six_contexts_and_three_fits_of_one_search_with_orders_in_turn():
         (512, 1024, 2, False), (256, 512, 2, False), (192, 384, 2, False),
     ]  # fmt: skip
     fits = zip((512, 1024, 512), (0.032, 0.064, 0.128), strict=True)
-    assert ways[6:] == [Way(0.064, order, 2048, 1, fitted=fitted) for order, fitted in fits]
+    assert ways[6:] == [Way(0.128, order, 2048, 1, fitted=fitted) for order, fitted in fits]
     fast = scene(noise(20_000), (9000, 9800), rate=44_100).ways
     assert [way.fitted for way in fast] == [0, 0, 0.032, 0.064, 0.128]
     assert [way.order for way in fast[2:]] == [1024, 2048, 1024]
+
+
+def test_short_and_close_gaps_are_searched_for_by_the_shortest_template():
+    audio = noise(3000).repeat(1, 7)
+    for gaps, template in (
+        ([Gap(9000, 9800)], 0.128),
+        ([Gap(9000, 9100)], 0.032),
+        ([Gap(9000, 9800), Gap(10_000, 10_800)], 0.032),
+    ):
+        gap = gap_mask(gaps, audio.shape[-1])[0]
+        trial = Scene(Recall(), audio.masked_fill(gap, 0), gap, RATE).trial(gaps[0])
+        assert {way.template for way in trial.ways} == {0, template}
 
 
 def test_short_contexts_win_where_sound_changes():

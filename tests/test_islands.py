@@ -10,7 +10,7 @@ from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.islands import (
     context_beside,
     reach,
-    rehearsals_elsewhere,
+    rehearsals_nearby,
     shortest_island,
     together,
     unknown,
@@ -121,14 +121,22 @@ def test_the_shortest_island_is_one_between_problems():
 
 def test_what_is_lost_around_a_gap_is_lost_around_its_rehearsal():
     gap = one_mask([Gap(100, 110), Gap(130, 140)], 400)
-    wide, missing = unknown(gap, Gap(300, 310), Gap(100, 110), 50)
+    wide, missing = unknown(gap, Gap(300, 310), Gap(100, 110), 50, 20)
     assert wide == Gap(250, 360)
     assert missing.nonzero()[:, 0].tolist() == [*range(50, 60), *range(80, 90)]
 
 
-def test_rehearsals_are_sought_farther_away_and_then_between_gaps():
-    gap = every(1000, 3000, 60, 20, 6000)
+def test_a_rehearsal_between_gaps_has_those_losses_around_it():
+    gap = one_mask([Gap(100, 110), Gap(130, 140)], 400)
+    _, missing = unknown(gap, Gap(115, 125), Gap(100, 110), 50, 20)
+    assert missing.nonzero()[:, 0].tolist() == [*range(35, 45), *range(50, 60), *range(65, 75)]
+
+
+def test_rehearsals_are_sought_between_gaps_and_then_farther_away():
     run = Gap(1960, 1980)
-    assert rehearsals_elsewhere(gap, run, 40, 30, 6000) == [Gap(940, 960), Gap(3040, 3060)]
-    between = rehearsals_elsewhere(every(0, 6000, 60, 20, 6000), Gap(1920, 1940), 40, 30, 6000)
-    assert between == [Gap(1890, 1910), Gap(1950, 1970)]
+    between = [Gap(1930, 1950), Gap(1990, 2010)]
+    assert rehearsals_nearby(every(1000, 3000, 60, 20, 6000), run, 40, 30, 6000) == between
+    narrow = every(1000, 3000, 50, 20, 6000)
+    assert rehearsals_nearby(narrow, Gap(2000, 2020), 40, 30, 6000) == [Gap(950, 970), Gap(3020, 3040)]
+    nowhere = every(0, 6000, 50, 20, 6000)
+    assert rehearsals_nearby(nowhere, Gap(2000, 2020), 40, 30, 6000) == [Gap(1977, 1992), Gap(2027, 2042)]

@@ -38,17 +38,18 @@ class Recall:
     2. Their gains are fitted together, by ridge regression, to the surroundings.
     3. Of their sum those bands are kept that the surroundings have in common with it.
     4. Janssen's interpolation restores what this leaves over.
-    5. This is done with several templates, and without any, which is `Janssen`, there with several contexts. All these
-       candidates are rehearsed on gaps of the same length cut beside the real one, whose truth is known, and mixed by
-       the errors they made there.
+    5. This is done with gains fitted to several lengths, and without any, which is `Janssen`, there with several
+       contexts. All these candidates are rehearsed on gaps of the same length cut beside the real one, whose truth is
+       known, and mixed by the errors they made there.
 
     A gap longer than two of Janssen's contexts (0.26 s at 16 kHz) is compared by longer templates, and what is left
     over is continued from both sides. One at an end of the recording, one with too little known around it, one that
     nothing is like, and a long one of which less than half comes back in rehearsal are left to `Janssen`.
 
     Args:
-        templates: seconds of the surroundings that are compared on each side, one search each.
-        long_templates: the same for gaps longer than two of Janssen's contexts: a beat, a bar.
+        templates: seconds of the surroundings, on each side, that gains are fitted to; the longest is searched for, or
+            the shortest for gaps shorter than that, and close ones.
+        long_templates: the same for gaps longer than two of Janssen's contexts, a beat, a bar: each is searched for.
         contexts: of the candidates without recall, in Janssen's contexts, the first being 1, his own: sound that
             changes wants short ones.
         matches: segments that are added up, at most.

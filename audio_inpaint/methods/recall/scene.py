@@ -20,7 +20,7 @@ from audio_inpaint.methods.recall.annex import annexed
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides
-from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_elsewhere, together, unknown
+from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_nearby, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
 from audio_inpaint.methods.recall.responses import Heard
@@ -33,6 +33,7 @@ from audio_inpaint.methods.recall.ways import (
     long_ways,
     plain_ways,
     recalling_ways,
+    searching_for,
 )
 
 if TYPE_CHECKING:
@@ -128,8 +129,12 @@ class Scene:
         if not heard:
             ways = [way for way in ways if not way.guide]
         before, after = slice(max(0, run.start - self.width), run.start), slice(run.stop, run.stop + self.width)
-        if inside and not long and (self.gap[before].any() or self.gap[after].any()):
-            ways = ways + crossing_ways(self.order, self.width, JANSSEN.iterations)
+        crowded = bool(self.gap[before].any() or self.gap[after].any())
+        if inside and not long:
+            shortest = min(self.recall.templates)
+            # What is far off tells little of a click, and nothing where it is full of holes.
+            ways = searching_for(shortest, ways) if crowded or len(run) < self.sizes[shortest] else ways
+            ways = ways + crossing_ways(self.order, self.width, JANSSEN.iterations) * crowded
         truths = [
             self.known[:, place.start : place.stop][:, pattern(self.gap, run, place)].double() for place in places
         ]
@@ -175,7 +180,7 @@ class Scene:
             places = list(filter(None, (self.rehearsal(run, side, size >> halved, heard) for side in (-1, 1))))
             if places or size >> halved <= self.width:
                 break
-        places = places or rehearsals_elsewhere(self.gap, run, self.width, self.least, self.reach)
+        places = places or rehearsals_nearby(self.gap, run, self.width, self.least, self.reach)
         return [place for place in places if not heard or self.guides.any_known(place)]
 
     def rehearsal(self, run: Gap, side: int, size: int, heard: bool) -> Gap | None:
@@ -210,7 +215,7 @@ class Scene:
         """
         ways = self.ways if ways is None else ways
         widest = max(self.widest, *(max(way.width, self.sizes[way.template]) for way in ways))
-        wide, missing = unknown(self.gap, run, model or run, widest)
+        wide, missing = unknown(self.gap, run, model or run, widest, self.least)
         beside = missing[: run.start - wide.start].flip(0), missing[run.stop - wide.start :]
         sizes = [context_beside(each, widest, self.width, self.least) for each in beside]
         before, after = (size * side for size, side in zip(sizes, sides, strict=True))

@@ -71,15 +71,16 @@ def plain_ways(contexts: Sequence[float], order: int, width: int, iterations: in
 def recalling_ways(templates: Sequence[float], order: int, width: int) -> list[Way]:
     """Return recall with gains fitted to each template; orders take turns, so that no two err alike.
 
-    The middle one is searched for: what it finds serves the others as well as searches of their own do.
+    The longest is searched for: what it finds serves the others as well as searches of their own do. See also
+    `searching_for`.
     """
-    plain = Way(middle(templates), order, width, _AFTER_RECALL)
+    plain = Way(max(templates, default=0.0), order, width, _AFTER_RECALL)
     return [replace(plain, order=order * (1 + i % 2), fitted=fitted) for i, fitted in enumerate(templates)]
 
 
-def middle(templates: Sequence[float]) -> float:
-    """Return the template that is searched for: of two, the longer one; 0 if there is none."""
-    return sorted(templates)[len(templates) // 2] if templates else 0.0
+def searching_for(template: float, ways: Iterable[Way]) -> list[Way]:
+    """Return ways of which all that recall search for one template."""
+    return [replace(way, template=template) if way.template else way for way in ways]
 
 
 def guided_ways(
@@ -95,7 +96,7 @@ def guided_ways(
         for name in names
         for length in (lengths if name == CHANNELS else (*lengths, _OF_BASS))
     ]
-    besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL, template=middle(templates))
+    besides = replace(plain, guide=CHANNELS, length=BESIDE_RECALL, template=max(templates))
     return ways + [replace(besides, fitted=fitted) for fitted in templates if CHANNELS in names]
 
 
