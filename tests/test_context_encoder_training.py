@@ -7,8 +7,6 @@ import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import tarfile
 from collections import Counter
 from functools import partial
@@ -19,7 +17,9 @@ import pytest
 import soundfile
 import torch
 from alike import alike
-from tone_shards import ENVIRONMENT, SAMPLES, arguments, run
+from counted_collectives import count_collectives
+from forked import Forked, in_ranks
+from tone_shards import SAMPLES, arguments, run
 
 from audio_inpaint.losses import weighted_nmse
 from audio_inpaint.methods.registry import method
@@ -190,12 +190,14 @@ EXACT = (
 def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
     one, two = run("fit", shards, tmp_path / "one", *EXACT), tmp_path / "two"
     run("test", shards, one, *EXACT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    line = [*torchrun, str(TESTS / "tone_shards.py"), "fit,test", str(shards), str(two), *EXACT, "--trainer.devices=2"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
-    assert "warn" not in done.stderr.lower()
-    assert done.stdout.count("SNR_MS") == 1
+    printed = b""
+    for command in ("fit", "test"):
+        line = arguments(command, shards, two, *EXACT, "--trainer.devices=2")
+        for done in in_ranks("audio_inpaint.train", *line):
+            assert done.returncode == 0, done.stderr
+            assert "warn" not in done.stderr.lower()
+            printed += done.stdout
+    assert printed.count(b"SNR_MS") == 1
     for name in ("loss", *SCORES):
         assert curve(two, name) == pytest.approx(curve(one, name), rel=1e-4), name
     mine, others = (list(csv.reader((folder / "test.csv").open())) for folder in (one, two))
@@ -207,12 +209,10 @@ def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
 
 
 def test_processes_wait_for_each_other_where_something_is_logged_or_saved_alone(shards, tmp_path):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     settled = ("--trainer.max_steps=20", "--data.init_args.steps=20", "--trainer.log_every_n_steps=10")
-    places = [str(TESTS / "counted_collectives.py"), str(shards), str(tmp_path)]
-    line = [*torchrun, *places, *settled, "--trainer.devices=2", "--trainer.callbacks=[]"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
+    line = arguments("fit", shards, tmp_path, *settled, "--trainer.devices=2", "--trainer.callbacks=[]")
+    done, other = in_ranks("audio_inpaint.train", *line, prepare=count_collectives)
+    assert done.returncode == other.returncode == 0, done.stderr + other.stderr
     waits = {int(step): counts for step, counts in json.loads(done.stdout.splitlines()[-1]).items()}
     assert waits[9]["all_reduce"] >= 1  # the loss of the tenth step is everybody's
     between = sum((Counter(waits.get(step)) for step in range(1, 9)), Counter())
@@ -243,22 +243,12 @@ def stopping(monkeypatch, step, stop):
     monkeypatch.setattr(ContextEncoder, "on_train_batch_end", at)
 
 
-KILLED = """
-import os, signal, sys
-from audio_inpaint.training.models.context_encoder import ContextEncoder
-from tone_shards import arguments, main
-def at(model, *_):
-    if model.global_step == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-ContextEncoder.on_train_batch_end = at
-main(arguments("fit", *sys.argv[1:]))
-"""
-
-
-def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, shards, tmp_path, capfd):
+def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, shards, tmp_path, monkeypatch, capfd):
     options = ["--data.init_args.workers=1"]
-    killed = [sys.executable, "-c", KILLED, str(shards), str(tmp_path), *options]
-    assert subprocess.run(killed, check=False, env=ENVIRONMENT, timeout=300).returncode == -signal.SIGKILL
+    with monkeypatch.context() as patch:
+        stopping(patch, 5, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        killed = Forked("audio_inpaint.train", *arguments("fit", shards, tmp_path, *options)).wait()
+    assert killed.returncode == -signal.SIGKILL
     assert saved(tmp_path)["global_step"] == 3
     capfd.readouterr()
 

@@ -3,12 +3,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from forked import Forked
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
@@ -117,18 +119,12 @@ def test_the_command_says_little_and_finds_its_config_by_name_from_anywhere(tmp_
 def test_a_signal_leaves_a_checkpoint_and_no_half_file(tmp_path, number, code):
     source = store(tmp_path / "in.wav")
     arguments = ["deep_prior", "-c", TINY, "--trainer.max_steps=300", "--input", source, "--gaps=0.1-0.12"]
-    process = subprocess.Popen(
-        command(*arguments, "--output", tmp_path / "out"),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        # Python answers no Ctrl-C where it is ignored at its start, as shells have it for jobs in the background
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    while "step 30 of" not in process.stderr.readline():
+    process = Forked("audio_inpaint.train", *arguments, "--output", tmp_path / "out")
+    while "step 30 of" not in process.said():
         assert process.poll() is None
-    process.send_signal(number)
-    _, error = process.communicate(timeout=60)
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    error = process.wait().stderr
 
     assert process.returncode == code
     said = "audio_inpaint.train: interrupted; the same command goes on from step ([0-9]+) of .*/out/in"
