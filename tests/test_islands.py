@@ -48,7 +48,7 @@ def test_two_close_gaps_are_restored_as_well_as_one_that_covers_both(between):
 
 @pytest.mark.parametrize("where", ["a part of the recording", "all of it"])
 def test_burst_loss_is_restored_from_what_is_played_again(where):
-    audio = bars(8, 2)
+    audio = bars(4, 2)
     start, stop = (12_000, 20_000) if where == "a part of the recording" else (400, audio.shape[-1] - 400)
     gap = every(start, stop, 480, 160, audio.shape[-1])
     restored, janssen = alike(Recall())(audio, gap, RATE), alike(Janssen())(audio, gap, RATE)
