@@ -13,6 +13,7 @@ from forked import Forked
 from test_cli import damaged
 
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+COMMAND = [sys.executable, "-m", "audio_inpaint", "inpaint"]
 
 
 def piped(content, *arguments, cwd):
@@ -39,7 +40,7 @@ def test_what_comes_in_goes_out_repaired(tmp_path, suffix):
 def test_a_file_goes_to_standard_output_and_standard_input_to_a_file(tmp_path):
     damaged(tmp_path / "in.wav")
     options = ["--gaps", "6000:6480", "--method", "silence"]
-    line = [sys.executable, "-m", "audio_inpaint", "inpaint", "in.wav", "-o", "-", *options]
+    line = [*COMMAND, "in.wav", "-o", "-", *options]
     done = subprocess.run(line, cwd=tmp_path, env=ENVIRONMENT, capture_output=True, check=True)
     assert done.stdout == (tmp_path / "in.wav").read_bytes()  # its gap was silent
     done = piped(done.stdout, "-", "-o", "out.wav", *options, cwd=tmp_path)
