@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import temporary_folder
+from audio_inpaint.files.formats import ENCODER_TAIL
 from audio_inpaint.files.mended import Mended, joined
 
 # kbit/s of layer III, by the index in a head, of MPEG 1 and of the lower rates
@@ -48,6 +49,7 @@ class _Scan(NamedTuple):
         cut: whether there are more such bytes after the last one.
         table: where the counts of Xing or LAME begin; 0 if it has none.
         promised: frames, by these counts; 0 for no matter.
+        padding: samples after the end of the sound, by LAME's count.
     """
 
     frames: list[_Frame]
@@ -55,12 +57,14 @@ class _Scan(NamedTuple):
     cut: bool
     table: int
     promised: int
+    padding: int
 
     @property
     def missing(self) -> int:
-        """How many frames lack that the file promises; some encoders count one too many."""
-        short = self.promised - len(self.frames)
-        return short if short > 1 else 0
+        """How many frames lack that the file promises, if they are more than encoders leave out."""
+        short, (_, rate, _) = self.promised - len(self.frames), self.frames[0].kind
+        heard = short * self.frames[0].samples + _DECODER - self.padding
+        return short if self.promised and heard > ENCODER_TAIL * rate else 0
 
 
 def complete(path: Path) -> bool:
@@ -101,12 +105,12 @@ def mended(path: Path) -> Iterator[Mended]:
     if not scan.table:
         head = _counting(data, scan.frames[0], count)
     else:
-        delays = int.from_bytes(data[scan.table + 141 : scan.table + 144], "big")
-        late, left_out = _DECODER + 1 + (delays >> 12), (delays >> 12) + (delays & 0xFFF)
+        delay, padding = _delays(data, scan.table)
+        late, left_out = _DECODER + 1 + delay, delay + padding
         counted = slice(scan.table + 8, scan.table + 12)
         head = data[: counted.start] + count.to_bytes(4, "big") + data[counted.stop : scan.frames[0].place]
     lost = [(max(0, first * samples - late), last * samples - late) for first, last in joined(spans)]
-    promised = scan.promised * samples - left_out if scan.promised > count + 1 else 0
+    promised = scan.promised * samples - left_out if scan.missing and scan.promised > count else 0
     with temporary_folder() as folder:
         made = folder / "mended.mp3"
         made.write_bytes(head + out)
@@ -131,10 +135,11 @@ def _scanned(data: bytes) -> _Scan:
             unknown += (further if further >= 0 else len(data)) - place
             place = further if further >= 0 else len(data)
     if not frames:
-        return _Scan([], [], False, 0, 0)
+        return _Scan([], [], False, 0, 0, 0)
     table = _table(data, frames[0])
     promised = int.from_bytes(data[table + 8 : table + 12], "big") if table else 0
-    return _Scan(frames[1:] if table else frames, junk[1:] if table else junk, unknown > 0, table, promised)
+    padding = _delays(data, table)[1] if table else 0
+    return _Scan(frames[1:] if table else frames, junk[1:] if table else junk, unknown > 0, table, promised, padding)
 
 
 def _after_tags(data: bytes, place: int) -> int:
@@ -191,6 +196,12 @@ def _counting(data: bytes, frame: _Frame, count: int) -> bytes:
     table = b"Xing" + (1).to_bytes(4, "big") + (count + 1).to_bytes(4, "big") + b"LAME3.100" + bytes(12) + delays
     start = 4 + frame.side
     return silent[:start] + table + silent[start + len(table) :] + silent
+
+
+def _delays(data: bytes, table: int) -> tuple[int, int]:
+    """Return the samples that LAME says it put before and after the sound."""
+    delays = int.from_bytes(data[table + 141 : table + 144], "big")
+    return delays >> 12, delays & 0xFFF
 
 
 def _lost(scan: _Scan) -> list[int]:

@@ -17,17 +17,17 @@ from audio_inpaint.files import flac_frames, mp3_frames, ogg_pages
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
-from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
+from audio_inpaint.files.formats import BITS, ENCODER_TAIL, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
 from audio_inpaint.files.mended import Mended
 from audio_inpaint.files.paths import as_path
+from audio_inpaint.files.signatures import HEAD, junk, suffix_of
 from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 # Hz. What is slower is repaired, but has no milliseconds in which damage or another recording's sound could be found;
 # converters end below the other one, and of what claims to be faster the header is damaged.
 SLOWEST, FASTEST = 1000, 1_000_000
-ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
 _CUT = 0.1  # seconds: what ffmpeg decodes may be shorter by the delay of an encoder
 
 _MENDING = {"FLAC": flac_frames, "OGG": ogg_pages, "MP3": mp3_frames}
@@ -117,10 +117,14 @@ class Reader:
                 return f"{self.path} is a folder: name an audio file"
             if self.path.stat().st_size == 0:
                 return f"{self.path} is empty (0 bytes): copy or export it again"
-            with open(self.path, "rb"):
-                pass
+            with open(self.path, "rb") as file:
+                head = file.read(HEAD)
         except OSError as error:
             return f"{self.path} cannot be read: {error.strerror or error}"
+        if (kind := junk(head)) is not None:
+            return f"{self.path} is no audio, whatever its name says: it holds {kind}"
+        if suffix_of(head) is None:
+            return f"{self.path} is no audio, or damaged at its beginning, which is that of no format known here"
         return (
             f"{self.path} cannot be read as audio (damaged, or none of WAV, AIFF, FLAC, Ogg, Opus, MP3): "
             f"convert it first, for example with {_conversion(self.path)}"
