@@ -1,5 +1,7 @@
 """What cannot be done is refused in the words of whoever asked, with what to do instead."""
 
+import shutil
+
 import numpy as np
 import pytest
 import soundfile
@@ -104,3 +106,16 @@ def test_a_benchmark_that_fails_at_once_leaves_no_folder(here, capsys, given):
 def test_what_a_preset_would_ignore_is_refused(here, capsys, option, value):
     said = refused(capsys, "benchmark", "--preset", "ce-table4", "music=.", option, *value, "-o", "out")
     assert f"the preset ce-table4 says itself what {option} would" in said
+
+
+@pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg")
+@pytest.mark.parametrize(
+    ("rate", "suffix", "now"), [(96000, ".ac3", 48000), (44100, ".ac3", None), (44100, ".webm", 48000)]
+)
+def test_an_encoder_that_changes_the_rate_says_so(here, capsys, rate, suffix, now):
+    soundfile.write("rate.wav", np.random.default_rng(0).uniform(-0.3, 0.3, 2 * rate), rate)
+    given = ["inpaint", "rate.wav", "-o", f"out{suffix}", "--gaps", "0.5-0.51", "--method", "silence"]
+    assert run(*given) == 0
+    said = capsys.readouterr().out
+    assert (f"the sound is at {now} Hz now, since {suffix} files cannot hold {rate} Hz" in said) == (now is not None)
+    assert ("Hz now" in said) == (now is not None)

@@ -21,7 +21,7 @@ from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, fi
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, bits_of, create, sound_name, spoken, stored, target
 from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
-from audio_inpaint.files.media import MEDIA, beside_audio, encoding
+from audio_inpaint.files.media import MEDIA, beside_audio, encoding, sample_rate
 from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
@@ -125,6 +125,10 @@ def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: floa
             _stream(reader, source, wav, container, "FLOAT", fills, gain)
             lost += [] if reader.format == MEDIA else beside_sound(source, reader.format)
         notes = notes + remuxed(reader.path, wav, temporary, arguments)
+        if (rate := sample_rate(temporary)) not in (0, reader.sample_rate):
+            notes.append(
+                f"the sound is at {rate} Hz now, since {output.suffix} files cannot hold {reader.sample_rate} Hz"
+            )
         notes += _longer(reader, lost)
     return notes + _named(lost)
 
