@@ -57,6 +57,47 @@ def test_silence_between_gated_or_stopped_sounds_is_meant(tmp_path, make):
 
 
 @pytest.mark.parametrize("name", SOUNDS)
+@pytest.mark.parametrize("pauses", [3, 5])
+def test_a_few_pauses_of_a_gate_in_a_short_clip_are_meant(tmp_path, name, pauses):
+    time = np.arange(6 * RATE) / RATE
+    envelope = np.sin(np.pi * (pauses / 6 * time + 0.4)) ** 2
+    closed = envelope < 0.02
+    found = findings(tmp_path, np.where(closed, 0, sound(name, 3)[: len(time)] * envelope))
+    assert found.damage == []
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_notes_that_are_stopped_until_others_begin_are_meant(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    onsets = np.array([5, 10, 17]) * RATE // 4
+    audio = sound("plucks", seed)[: 6 * RATE]
+    for onset in onsets:
+        audio[onset - round(rng.uniform(0.1, 0.2) * RATE) : onset] = 0
+    found = findings(tmp_path, audio)
+    assert [one.gap.stop for one in found.deliberate] == pytest.approx(onsets, abs=4)
+    assert found.damage == []
+
+
+def test_a_single_hole_before_a_note_is_less_surely_damage_than_one_within(tmp_path):
+    for seed in range(4):
+        confidences = []
+        for stop in (10 * RATE // 4, 10 * RATE // 4 + 4000):
+            audio, [gap] = zeroed(sound("plucks", seed)[: 6 * RATE], [stop - RATE // 5], 0.2)
+            [one] = findings(tmp_path, audio).damage
+            confidences.append(one.confidence)
+        assert confidences[0] < 0.9 < confidences[1]
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_a_few_faults_in_a_short_clip_are_damage(tmp_path, name, damaged):
+    for seed in range(6):
+        audio, faults = damaged(sound(name, seed)[None, : 6 * RATE], "zeros", seed, RATE, count=3)
+        found = findings(tmp_path, audio[0])
+        assert len(found.damage) >= len(faults) - (name == "voice")  # the pulses of a voice hide an edge
+        assert found.deliberate == []
+
+
+@pytest.mark.parametrize("name", SOUNDS)
 @pytest.mark.parametrize(("every", "seconds"), [(0.5, 0.125), (0.125, 0.0625), (1.0, 0.06), (60 / 128, 0.03)])
 def test_cuts_that_keep_time_are_meant(tmp_path, name, every, seconds):
     audio, gaps = zeroed(sound(name, 7), beats(every), seconds)
