@@ -19,13 +19,13 @@ from audio_inpaint.detection.rhythm import in_time
 
 _PIECE_S = 0.01  # of signal before a run, and each of the recording's levels
 _ATTACK_S = 0.02  # of signal after a run, that begins
-_SEEN = 0.03  # of recordings with runs of zeros: these have a hard gate, as many a soft one, and as many cuts
+_SEEN = 0.06  # of recordings with runs of zeros: these have a hard gate, as many a soft one, and as many cuts
 _IN_TIME = 0.7  # of the runs: these explain the silence of a recording
 _FAULTS = 0.1  # of the runs in those
 _GATED = 0.08  # the mean rank beside a gate's pause, on its quieter side; exponential
 _FADED = 0.7, 0.03  # of a soft gate's pauses and of faults: these lie between fades
 _BEGINS = 8.0  # the density of the rank after a cut is this power's derivative: 8/9 on average
-_LENGTHS_S, _LENGTHS = (0.005, 0.03, 0.2, 0.4), (-2.0, 0.0, 0.0, 1.0)  # log odds that a run of that length is meant
+_LENGTHS_S, _LENGTHS = (0.005, 0.03), (-2.0, 0.0)  # log odds that a run of that length or a longer one is meant
 _BINS = np.arange(-140.0, 41.0)  # dB
 
 
