@@ -19,13 +19,13 @@ from audio_inpaint.detection.rhythm import in_time
 
 _PIECE_S = 0.01  # of signal before a run, and each of the recording's levels
 _ATTACK_S = 0.02  # of signal after a run, that begins
-_SEEN = 0.06  # of recordings with runs of zeros: these have a hard gate, as many a soft one, and as many cuts
+_SEEN = 0.06  # of recordings with runs of zeros: these have a gate, as many pauses, and as many cuts
 _IN_TIME = 0.7  # of the runs: these explain the silence of a recording
 _FAULTS = 0.1  # of the runs in those
-_GATED = 0.08  # the mean rank beside a gate's pause, on its quieter side; exponential
-_FADED = 0.7, 0.03  # of a soft gate's pauses and of faults: these lie between fades
+_GATED, _PAUSED = 0.08, 0.15  # the mean rank beside a gate's, and a speech synthesiser's, pauses, on the quieter side
+_FADED = 0.7, 0.03  # of a synthesiser's pauses and of faults: these lie between fades
 _BEGINS = 8.0  # the density of the rank after a cut is this power's derivative: 8/9 on average
-_LENGTHS_S, _LENGTHS = (0.005, 0.03), (-2.0, 0.0)  # log odds that a run of that length or a longer one is meant
+_LENGTHS_S, _LENGTHS = (0.003, 0.02), (-2.0, 0.0)  # log odds that a run of that length or a longer one is meant
 _BINS = np.arange(-140.0, 41.0)  # dB
 
 
@@ -98,11 +98,11 @@ def _meant(found: Sequence[Pause], levels: Levels) -> tuple[np.ndarray, float]:
     faded = np.array([pause.detection.confidence < 0.5 for pause in found], bool)
     # Densities over those of faults: of two uniform ranks the smaller has 2 (1 - rank), each alone has 1.
     quieter = np.minimum(before, after)
-    gated = np.exp(-quieter / _GATED) / _GATED / (2 * (1 - quieter).clip(0.01))
-    soft = np.where(faded, _FADED[0] / _FADED[1], (1 - _FADED[0]) / (1 - _FADED[1]))
+    gated, paused = (np.exp(-quieter / mean) / mean / (2 * (1 - quieter).clip(0.01)) for mean in (_GATED, _PAUSED))
+    paused *= np.where(faded, _FADED[0] / _FADED[1], (1 - _FADED[0]) / (1 - _FADED[1]))
     cut = _BEGINS * after ** (_BEGINS - 1)
     length = np.exp(np.interp(np.log(lengths), np.log(_LENGTHS_S), _LENGTHS))
-    ratios = (1 - _FAULTS) * length * np.stack([gated, gated * soft, cut])
+    ratios = (1 - _FAULTS) * length * np.stack([gated, paused, cut])
     odds = _SEEN * np.exp(np.log(_FAULTS + ratios).sum(axis=1).clip(None, 100))
     probable = odds / (1 + odds.sum())
     ends_in_time = in_time(np.array([[pause.stop] for pause in found]).reshape(-1, 1), lengths)
