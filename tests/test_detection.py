@@ -7,6 +7,7 @@ import soundfile
 
 from audio_inpaint.detection import Detection, detect
 from audio_inpaint.detection.dips import dips
+from audio_inpaint.detection.found import join_channels
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.random_gaps import random_gaps
@@ -115,10 +116,31 @@ def test_a_gap_in_all_channels_is_one_detection(tmp_path):
     assert gaps == [Gap(60_000, 62_000), Gap(90_000, 92_000, 0), Gap(100_000, 102_000, 1)]
 
 
+def test_a_dip_in_both_channels_is_one_dropout_of_the_mean_odds():
+    for other, least in ((0.9, 0.8), (0.5, 0.7), (0.05, 0.3)):
+        heard = [[Detection(Gap(9000, 17_000, 0), "dropouts", 0.9)], [Detection(Gap(9130, 16_950, 1), "dropouts", other)]]
+        [one] = join_channels(heard, tolerance=44)
+        assert one.gap == Gap(9000, 17_000)
+        assert least < one.confidence < least + 0.15
+
+
 def test_a_channel_that_is_always_silent_hides_nothing(tmp_path):
     signal = np.stack([music(3), np.zeros(3 * 44100)], axis=1)
     signal[60_000:62_000] = 0
     assert [detection.gap for detection in found(tmp_path, signal)] == [Gap(60_000, 62_000, 0)]
+
+
+@pytest.mark.parametrize("pitch", [50, 60, 70])
+def test_a_cut_after_a_quick_decay_is_told_by_its_step(tmp_path, pitch):
+    time = np.arange(3 * 44100) / 44100
+    signal = 0.3 * np.sin(2 * np.pi * pitch * time) + 1e-3 * np.random.default_rng(0).standard_normal(len(time))
+    peak = 60_000 + int(signal[60_000:62_000].argmax())
+    decay = np.exp(-np.arange(882) / 350)
+    for last, gap in ((peak, Gap(peak + 1, peak + 2001)), (peak + 44100 // pitch // 4, None)):  # at a crossing, none
+        damaged = signal.copy()
+        damaged[last - 881 : last + 1] *= decay
+        zeroed(damaged, last + 1, last + 2001)
+        assert [one.gap for one in found(tmp_path, damaged, kinds="zeros")] == ([gap] if gap else [])
 
 
 @pytest.mark.parametrize("fade", [0.005, 0.02, 0.2])
