@@ -5,8 +5,8 @@
 FOLDER holds undamaged recordings. Each kind of damage is put into N of them, 20 times in each, and looked for among the
 default kinds and its own; a finding counts if it covers half of a fault and is no more than 20 ms too long, of crackle,
 which is many clicks, if it is one of them. A dropout counts as a fault where the sound on both sides is 20 dB over what
-is left within: one that falls into a pause, or beside one, lowers no level. The damage is drawn anew with every seed, so
-that what was tuned on one is judged on another.
+is left within: one that falls into a pause, or beside one, lowers no level. The damage is drawn anew with every seed,
+so that what was tuned on one is judged on another.
 """
 
 import argparse

@@ -86,7 +86,7 @@ def test_a_hole_that_ends_with_a_stroke_is_less_surely_damage_than_one_within(tm
     for seed in range(4):
         confidences = []
         for stop in (10 * RATE // 4, 10 * RATE // 4 + 2500):
-            audio, [gap] = zeroed(strokes(seed), [stop - RATE // 5], 0.2)
+            audio, _ = zeroed(strokes(seed), [stop - RATE // 5], 0.2)
             [one] = findings(tmp_path, audio).damage
             confidences.append(one.confidence)
         assert confidences[0] < 0.85 < 0.9 < confidences[1]

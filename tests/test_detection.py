@@ -118,8 +118,8 @@ def test_a_gap_in_all_channels_is_one_detection(tmp_path):
 
 def test_a_dip_in_both_channels_is_one_dropout_of_the_mean_odds():
     for other, least in ((0.9, 0.8), (0.5, 0.7), (0.05, 0.3)):
-        heard = [[Detection(Gap(9000, 17_000, 0), "dropouts", 0.9)], [Detection(Gap(9130, 16_950, 1), "dropouts", other)]]
-        [one] = join_channels(heard, tolerance=44)
+        heard = [(Gap(9000, 17_000, 0), 0.9), (Gap(9130, 16_950, 1), other)]
+        [one] = join_channels([[Detection(gap, "dropouts", confidence)] for gap, confidence in heard], tolerance=44)
         assert one.gap == Gap(9000, 17_000)
         assert least < one.confidence < least + 0.15
 
