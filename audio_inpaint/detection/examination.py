@@ -58,8 +58,8 @@ def detect(
     """Find the damage in an audio file, read block by block.
 
     Stretches at the same place in all channels become one detection with channel None. Silence that looks meant is not
-    listed: pauses between fades, and runs of zeros where a gate closed, notes were stopped, or cuts keep time. Where that
-    is only possible, the confidence is lower.
+    listed: pauses between fades, and runs of zeros where a gate closed, notes were stopped, or cuts keep time. Where
+    that is only possible, the confidence is lower.
 
     Args:
         source: an audio file, or an open one.

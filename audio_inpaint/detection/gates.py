@@ -2,10 +2,10 @@
 
 A fault does not know what it hits: before and after it, the signal has any level that the recording has, and the ranks
 of these levels among those of the whole recording are uniform. A gate closes where the signal is quiet; a synthesiser
-pauses where it is rather quiet, between fades; a drum machine or an arranger stops until something loud begins. Each run
-of zeros speaks for faults or one of these three, and all together say how probable each is for the recording (Bayes'
-rule). Faults occur in the other three as well, and are told from the silence that is meant one by one. Cuts that keep
-time are meant wherever they fall, see `rhythm`.
+pauses where it is rather quiet, between fades; a drum machine or an arranger stops until something loud begins. Each
+run of zeros speaks for faults or one of these three, and all together say how probable each is for the recording
+(Bayes' rule). Faults occur in the other three as well, and are told from the silence that is meant one by one. Cuts
+that keep time are meant wherever they fall, see `rhythm`.
 """
 
 from collections.abc import Sequence
