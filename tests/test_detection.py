@@ -1,3 +1,4 @@
+import inspect
 import tracemalloc
 from pathlib import Path
 
@@ -5,7 +6,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_inpaint.detection import Detection, detect
+from audio_inpaint.detection import Detection, detect, search
 from audio_inpaint.detection.dips import dips
 from audio_inpaint.detection.found import join_channels
 from audio_inpaint.errors import InputError
@@ -295,3 +296,9 @@ def test_dips_of_any_sample_rate_are_looked_at_without_an_error(rate):
     audio = np.random.default_rng(0).standard_normal(6000).astype(np.float32)
     audio[3000:3100] *= 1e-3
     list(dips(audio, rate))
+
+
+def test_detect_takes_what_a_search_takes_with_the_same_defaults():
+    options, wanted = (dict(inspect.signature(function).parameters) for function in (detect, search))
+    del options["source"]
+    assert {name: one.default for name, one in options.items()} == {name: one.default for name, one in wanted.items()}
