@@ -4,8 +4,9 @@
 
 FOLDER holds undamaged recordings. Each kind of damage is put into N of them, 20 times in each, and looked for among the
 default kinds and its own; a finding counts if it covers half of a fault and is no more than 20 ms too long, of crackle,
-which is many clicks, if it is one of them. The damage is drawn anew with every seed, so that what was tuned on one is
-judged on another.
+which is many clicks, if it is one of them. A dropout counts as a fault where the sound on both sides is 20 dB over what
+is left within: one that falls into a pause, or beside one, lowers no level. The damage is drawn anew with every seed,
+so that what was tuned on one is judged on another.
 """
 
 import argparse
@@ -26,6 +27,7 @@ _CLICKS = ("clicks, 1-3 samples", "clicks, 1-5 ms", "crackle")
 _OWN = {**dict.fromkeys(_CLICKS, "clicks"), "bursts": "bursts", "jumps": "jumps"}
 _SUFFIXES = {".wav", ".flac", ".ogg", ".mp3", ".opus", ".aiff"}
 _EXCESS_S = 0.02
+_SIDE_S, _EDGE_S, _DEEP = 0.02, 0.005, 20.0  # of sound beside a dropout, but for its edges; dB
 _CODECS = {"Vorbis": ("ogg", "VORBIS"), "MP3": ("mp3", "MPEG_LAYER_III"), "Opus": ("ogg", "OPUS")}
 
 
@@ -70,6 +72,21 @@ def matched(
     return hits, right
 
 
+def falls(audio: np.ndarray, start: int, stop: int, rate: int) -> bool:
+    """Whether the sound on both sides of a dropout [start, stop) is 20 dB over what is left within.
+
+    Args:
+        audio: damaged (channel, time).
+        start: of the dropout, in the middle of its edge.
+        stop: of the dropout.
+        rate: Hz.
+    """
+    side, edge = round(_SIDE_S * rate), round(_EDGE_S * rate)
+    parts = (audio[:, start - side : start - edge], audio[:, stop + edge : stop + side])
+    left = np.median(np.mean(audio[:, start:stop] ** 2, axis=0)) / 0.455  # of a chi-squared variable
+    return min(np.mean(part**2) for part in parts) > 10 ** (_DEEP / 10) * left
+
+
 @dataclass
 class Tally:
     """Faults that were made and found, and findings that were right and wrong."""
@@ -88,16 +105,18 @@ class Tally:
         rate: int,
         show: bool,
         part: bool = False,
+        counted: set[int] | None = None,
     ) -> None:
-        """Count what was found of a recording's faults."""
+        """Count what was found of a recording's faults, or of those of them that are counted."""
         hits, good = matched(faults, detections, rate, part)
-        self.made, self.found = self.made + len(faults), self.found + len(hits)
+        counted = set(range(len(faults))) if counted is None else counted
+        self.made, self.found = self.made + len(counted), self.found + len(hits & counted)
         self.right, self.claimed = self.right + len(good), self.claimed + len(detections)
         for place, one in enumerate(detections):
             self.sure[place in good].append(one.confidence)
         if show:
-            print(f"    {name}: {len(hits)} of {len(faults)}, {len(detections) - len(good)} false")
-            print("      missed", *(f"{start / rate:.3f}" for i, (start, _) in enumerate(faults) if i not in hits))
+            print(f"    {name}: {len(hits & counted)} of {len(counted)}, {len(detections) - len(good)} false")
+            print("      missed", *(f"{faults[place][0] / rate:.3f}" for place in sorted(counted - hits)))
             print("      false ", *(_shown(one, rate) for i, one in enumerate(detections) if i not in good))
 
     def line(self, name: str) -> str:
@@ -119,7 +138,9 @@ def table(files: Sequence[Path], kinds: Sequence[str], clips: int, seed: int, sh
         for number, (file, audio, rate) in enumerate(bases(files, clips)):
             spoilt, faults = damaged(audio, kind, seed * 1000 + number, rate)
             kinds_of = (*DEFAULT, *filter(None, [_OWN.get(kind)]))
-            tally.add(file.name, faults, found(spoilt, rate, kinds=kinds_of), rate, show, kind == "crackle")
+            listed = found(spoilt, rate, kinds=kinds_of)
+            counted = {i for i, fault in enumerate(faults) if kind != "dropouts" or falls(spoilt, *fault, rate)}
+            tally.add(file.name, faults, listed, rate, show, kind == "crackle", counted)
         print(tally.line(kind), flush=True)
 
 

@@ -6,11 +6,13 @@ import torch
 
 # They start threads of autograd, after which a process cannot be forked to train: other tests come before them.
 LAST = ("test_compiled_networks.py", "test_devices.py")
+# Near the end of a run processes get tests by twos: each of them would install the wheel.
+FIRST = ("test_wheel.py",)
 
 
 def pytest_collection_modifyitems(items):
-    """Move the tests of some files to the end."""
-    items.sort(key=lambda item: item.path.name in LAST)
+    """Move the tests of some files to the beginning or the end."""
+    items.sort(key=lambda item: (item.path.name in LAST, item.path.name not in FIRST))
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 import csv
 import json
 import math
-import os
-import socket
+import multiprocessing
 import subprocess
 import sys
 
@@ -12,8 +11,9 @@ import soundfile
 import torch
 from alike import alike, one_mask
 from benchmark_cases import RATE, folder, tone
+from forked import in_ranks
 
-from audio_inpaint.benchmark import cache, masks
+from audio_inpaint.benchmark import cache, engine, masks
 from audio_inpaint.benchmark.cases import Case, Mask, Recording
 from audio_inpaint.benchmark.engine import run
 from audio_inpaint.benchmark.restoration import observe, restore
@@ -280,20 +280,16 @@ def test_options_make_other_methods(tmp_path):
             method(spec)
 
 
+def fork_workers():
+    engine._processes = lambda: multiprocessing.get_context("fork")  # the server of the parent is none of a child
+
+
 def test_two_processes_share_the_cases_and_find_the_same(tmp_path):
     place = folder(tmp_path / "clips")
     options = ["benchmark", str(place), "--methods", "burg,silence", "--gap-ms", "20", "--workers", "1"]
     assert main([*options, "-o", str(tmp_path / "one")]) == 0
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={port}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(
-        [*launch, "-m", "audio_inpaint", *options, "-o", str(tmp_path / "two")],
-        env=environment, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    for done in in_ranks("audio_inpaint", *options, "-o", tmp_path / "two", prepare=fork_workers):
+        assert done.returncode == 0, done.stderr
     tables = [(tmp_path / name / "table.csv").read_text() for name in ("one", "two")]
     assert tables[0] == tables[1]
     assert len(list((tmp_path / "two" / "cache").rglob("*.npz"))) == 8

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import soundfile
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from audio_inpaint.training.callbacks import StepBar
 from audio_inpaint.training.cli import main
@@ -104,6 +103,8 @@ def test_pictures_can_come_with_every_so_many_steps_of_validation(tmp_path):
 
 
 def test_tensorboard_gets_curves_pictures_and_sound_in_the_files_folder(tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # which takes two seconds
+
     monkeypatch.chdir(tmp_path)
     out = run(tmp_path, "--trainer.logger=TensorBoardLogger")
 

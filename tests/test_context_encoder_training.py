@@ -1,17 +1,13 @@
 """The life of a training, through the command: learning, averaging, several processes, interruption, judging."""
 
-import copy
 import csv
 import io
 import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import tarfile
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,12 +15,13 @@ import pytest
 import soundfile
 import torch
 from alike import alike
-from tone_shards import ENVIRONMENT, SAMPLES, arguments, run
+from counted_collectives import count_collectives
+from forked import Forked, in_ranks
+from tone_shards import SAMPLES, arguments, run
 
 from audio_inpaint.losses import weighted_nmse
 from audio_inpaint.methods.registry import method
 from audio_inpaint.nn import checkpoints
-from audio_inpaint.nn.slim_context_encoder import SlimContextEncoder
 from audio_inpaint.scores.snr import magnitude_snr, snr
 from audio_inpaint.training.cli import main
 from audio_inpaint.training.models.context_encoder import ContextEncoder
@@ -113,69 +110,6 @@ def test_what_is_validated_saved_and_loaded_are_the_averaged_weights(shards, tmp
     assert loss.mean().item() == pytest.approx(curve(tmp_path, "validation_loss")[step - 1], rel=1e-4)
 
 
-def test_the_step_is_the_papers_with_half_lambda_times_the_squared_kernels_in_the_loss():
-    torch.manual_seed(0)
-    sizes = {"context": 512, "gap": 256, "n_fft": 128, "hop_length": 32}
-    model = ContextEncoder(partial(SlimContextEncoder, channels=4, depth=1), **sizes, weight_decay=0.3)
-    model.double()  # biases in front of a batch norm have no gradient but that of rounding
-    model._trainer = type("Logs", (), {"log_every_n_steps": 1, "global_step": 0, "estimated_stepping_batches": 9})()
-    logged = {}
-    model.log = lambda name, value, **_: logged.update({name: float(value.detach())})
-    literal, segments = copy.deepcopy(model), torch.randn(2, 1280, dtype=torch.double)
-    literal._trainer = model._trainer
-    adam = torch.optim.Adam(literal.parameters(), 1e-3)
-    ours = model.configure_optimizers()["optimizer"]
-    for _ in range(3):
-        loss = literal.training_step(segments, 0)
-        # eq. (2): neither biases nor batch norms
-        squares = sum(w.square().sum() for name, w in literal.named_parameters() if w.ndim == 4)
-        adam.zero_grad()
-        (loss + 0.3 / 2 * squares).backward()
-        adam.step()
-        ours.zero_grad()
-        model.training_step(segments, 0).backward()
-        ours.step()
-    assert logged["loss"] == pytest.approx(float(loss), rel=1e-3)
-    for (name, a), b in zip(model.named_parameters(), literal.parameters(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-6, msg=name)
-
-
-def line(*_):
-    """A network of no use."""
-    return torch.nn.Linear(2, 2)
-
-
-def rates(steps, losses=None, **options):
-    """The learning rates that a schedule gives, without a trainer."""
-    model = ContextEncoder(line, learning_rate=1.0, **options)
-    model._trainer = type("Steps", (), {"estimated_stepping_batches": steps})()
-    parts = model.configure_optimizers()
-    optimizer, schedule, found = parts["optimizer"], parts["lr_scheduler"]["scheduler"], []
-    for step in range(steps):
-        found.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        schedule.step(*([] if losses is None else [losses[step]]))
-    return found
-
-
-def test_schedules_drop_wait_and_fade():
-    assert rates(6, schedule="drop", drop_at=4) == pytest.approx([1, 1, 1, 1, 0.1, 0.1])
-    assert rates(4, schedule="drop", drop_at=9, warm_up=3) == pytest.approx([0.25, 0.5, 0.75, 1])
-    cosine = [0.5 + 0.5 * math.cos(math.pi * step / 8) for step in range(8)]
-    assert rates(8, schedule="cosine") == pytest.approx(cosine)
-    falling = [1 - 0.01 * step for step in range(5)] + [0.96] * 11
-    assert rates(16, falling, schedule="plateau") == pytest.approx([1.0] * 16)
-    assert rates(18, [*falling, 0.96, 0.96], schedule="plateau")[-2:] == pytest.approx([0.1, 0.1])
-    with pytest.raises(ValueError, match="no warm_up"):
-        rates(4, schedule="plateau", warm_up=2)
-
-
-def test_the_plateau_is_that_of_the_validation_loss(shards, tmp_path):
-    run("fit", shards, tmp_path, "--model.init_args.schedule=plateau")
-    (state,) = saved(tmp_path)["lr_schedulers"]
-    assert state["best"] == pytest.approx(min(curve(tmp_path, "validation_loss").values()))
-
-
 # ---- several processes
 
 # Without blocks the network has no batch norm, whose means and variances would be each process's own: PyTorch
@@ -190,12 +124,14 @@ EXACT = (
 def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
     one, two = run("fit", shards, tmp_path / "one", *EXACT), tmp_path / "two"
     run("test", shards, one, *EXACT)
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    line = [*torchrun, str(TESTS / "tone_shards.py"), "fit,test", str(shards), str(two), *EXACT, "--trainer.devices=2"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
-    assert "warn" not in done.stderr.lower()
-    assert done.stdout.count("SNR_MS") == 1
+    printed = b""
+    for command in ("fit", "test"):
+        line = arguments(command, shards, two, *EXACT, "--trainer.devices=2")
+        for done in in_ranks("audio_inpaint.train", *line):
+            assert done.returncode == 0, done.stderr
+            assert "warn" not in done.stderr.lower()
+            printed += done.stdout
+    assert printed.count(b"SNR_MS") == 1
     for name in ("loss", *SCORES):
         assert curve(two, name) == pytest.approx(curve(one, name), rel=1e-4), name
     mine, others = (list(csv.reader((folder / "test.csv").open())) for folder in (one, two))
@@ -207,12 +143,10 @@ def test_two_processes_learn_and_are_judged_as_one(shards, tmp_path):
 
 
 def test_processes_wait_for_each_other_where_something_is_logged_or_saved_alone(shards, tmp_path):
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     settled = ("--trainer.max_steps=20", "--data.init_args.steps=20", "--trainer.log_every_n_steps=10")
-    places = [str(TESTS / "counted_collectives.py"), str(shards), str(tmp_path)]
-    line = [*torchrun, *places, *settled, "--trainer.devices=2", "--trainer.callbacks=[]"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, timeout=300, env=ENVIRONMENT)
-    assert done.returncode == 0, done.stderr
+    line = arguments("fit", shards, tmp_path, *settled, "--trainer.devices=2", "--trainer.callbacks=[]")
+    done, other = in_ranks("audio_inpaint.train", *line, prepare=count_collectives)
+    assert done.returncode == other.returncode == 0, done.stderr + other.stderr
     waits = {int(step): counts for step, counts in json.loads(done.stdout.splitlines()[-1]).items()}
     assert waits[9]["all_reduce"] >= 1  # the loss of the tenth step is everybody's
     between = sum((Counter(waits.get(step)) for step in range(1, 9)), Counter())
@@ -243,22 +177,12 @@ def stopping(monkeypatch, step, stop):
     monkeypatch.setattr(ContextEncoder, "on_train_batch_end", at)
 
 
-KILLED = """
-import os, signal, sys
-from audio_inpaint.training.models.context_encoder import ContextEncoder
-from tone_shards import arguments, main
-def at(model, *_):
-    if model.global_step == 5:
-        os.kill(os.getpid(), signal.SIGKILL)
-ContextEncoder.on_train_batch_end = at
-main(arguments("fit", *sys.argv[1:]))
-"""
-
-
-def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, shards, tmp_path, capfd):
+def test_a_killed_run_goes_on_by_the_same_command_to_the_same_weights(trained, shards, tmp_path, monkeypatch, capfd):
     options = ["--data.init_args.workers=1"]
-    killed = [sys.executable, "-c", KILLED, str(shards), str(tmp_path), *options]
-    assert subprocess.run(killed, check=False, env=ENVIRONMENT, timeout=300).returncode == -signal.SIGKILL
+    with monkeypatch.context() as patch:
+        stopping(patch, 5, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        killed = Forked("audio_inpaint.train", *arguments("fit", shards, tmp_path, *options)).wait()
+    assert killed.returncode == -signal.SIGKILL
     assert saved(tmp_path)["global_step"] == 3
     capfd.readouterr()
 

@@ -1,6 +1,7 @@
 """Of a FLAC file that is damaged inside, every frame that is whole comes back in its place."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -37,11 +38,12 @@ def test_frames_beside_the_damage_come_back_bit_for_bit_in_their_places(
     before = damaged(tmp_path, subtype, place, size)
     assert run("inpaint", "in.flac", "-o", "out.flac", "--method", "janssen", "--labels", "labels.txt") == 0
     said = capsys.readouterr().out
-    assert said.count("in.flac is damaged: what could not be decoded is silent") == 1
+    (line,) = re.findall(r"in.flac is damaged at (\S+) s.*: \d+ ms could not be decoded and are silent, and all", said)
     after, rate = soundfile.read("out.flac", dtype="int32")
     assert (rate, after.shape, soundfile.info("out.flac").subtype) == (RATE, before.shape, subtype)
     unlike = np.flatnonzero((before != after).any(1))
     assert 0 < unlike[-1] - unlike[0] < size * 2 + 3 * 4096
+    assert float(line) == pytest.approx(unlike[0] / RATE, abs=2e-3)
     lines = (tmp_path / "labels.txt").read_text().splitlines()
     labels = [[float(number) for number in line.split("\t")[:2]] for line in lines if line[0].isdigit()]
     assert labels[0][0] * RATE == pytest.approx(unlike[0], abs=2)
@@ -74,21 +76,53 @@ def test_no_sample_of_a_damaged_file_is_wrong_it_is_there_or_silent(tmp_path, su
         assert not after[:, unlike].any()
 
 
-def test_a_file_that_is_cut_short_is_still_refused(tmp_path, monkeypatch, capsys):
-    monkeypatch.chdir(tmp_path)
-    damaged(tmp_path, "PCM_16", 0.2, 4)
-    content = (tmp_path / "in.flac").read_bytes()
-    (tmp_path / "in.flac").write_bytes(content[: len(content) // 2])
-    assert "in.flac is" in refused(capsys, "inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.1")
+def numbered(audio):
+    """Write a FLAC file and return its bytes, and its samples."""
+    soundfile.write("whole.flac", audio, RATE)
+    return Path("whole.flac").read_bytes(), soundfile.read("whole.flac", dtype="int32")[0]
 
 
-def test_a_file_that_is_cut_says_where_it_ends_and_how_to_save_that(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_file_that_breaks_off_is_repaired_up_to_there(tmp_path, monkeypatch, capsys, inside):
+    """Whether or not it is damaged inside too."""
     monkeypatch.chdir(tmp_path)
-    damaged(tmp_path, "PCM_16", 0.5, 1)
-    content = (tmp_path / "whole.flac").read_bytes()
-    (tmp_path / "in.flac").write_bytes(content[: round(0.7 * len(content))])
-    for command in (("detect", "in.flac"), ("inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.03")):
-        said = refused(capsys, *command)
-        assert re.fullmatch(
-            r".*in.flac is cut short: it ends at 3\.\d+ s; ffmpeg -i in.flac \S+ saves what is left\n?", said
-        )
+    content, before = numbered(0.1 * np.random.default_rng(0).standard_normal((5 * RATE, 2)))
+    content = bytearray(content[: round(0.7 * len(content))])
+    if inside:
+        content[len(content) // 2 : len(content) // 2 + 4] = b"junk"
+    Path("in.flac").write_bytes(content)
+    assert run("detect", "in.flac") == 0
+    warned = capsys.readouterr().err
+    assert run("inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.03", "--method", "silence") == 0
+    said = capsys.readouterr().out
+    assert re.search(r"in.flac is cut short: its header promises 5.000 s, 3.\d+ s are there", said)
+    assert "in.flac is cut short" in warned
+    assert ("in.flac is damaged at" in said) == ("in.flac is damaged at" in warned) == inside
+    after = soundfile.read("out.flac", dtype="int32")[0]
+    assert 3.3 < len(after) / RATE <= 3.5
+    unlike = (before[: len(after)] != after).any(1)
+    unlike[RATE : round(1.03 * RATE)] = False
+    assert (0 < unlike.sum() < 3 * 4608) == inside
+    assert not after[unlike].any()
+
+
+def test_a_file_whose_length_was_not_known_when_it_was_written_is_read_to_its_end(tmp_path, monkeypatch):
+    """As encoders write it into a pipe: STREAMINFO has 0 for the number of samples."""
+    monkeypatch.chdir(tmp_path)
+    content, before = numbered(0.1 * np.random.default_rng(0).standard_normal(2 * RATE + 7))
+    content = bytearray(content)
+    content[21] &= 0xF0
+    content[22:26] = bytes(4)
+    Path("in.flac").write_bytes(content)
+    assert run("inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.03", "--method", "silence") == 0
+    after = soundfile.read("out.flac", dtype="int32")[0]
+    assert np.array_equal(after[:RATE], before[:RATE])
+    assert np.array_equal(after[round(1.03 * RATE) :], before[round(1.03 * RATE) :])
+
+
+@pytest.mark.parametrize("left", [60, 2000])
+def test_a_file_without_a_whole_frame_is_refused_in_one_line(tmp_path, monkeypatch, capsys, left):
+    monkeypatch.chdir(tmp_path)
+    content, _ = numbered(0.1 * np.random.default_rng(0).standard_normal((5 * RATE, 2)))
+    Path("in.flac").write_bytes(content[:left])
+    assert "in.flac" in refused(capsys, "inpaint", "in.flac", "-o", "out.flac", "--gaps", "1-1.1")

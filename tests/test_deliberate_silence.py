@@ -57,6 +57,51 @@ def test_silence_between_gated_or_stopped_sounds_is_meant(tmp_path, make):
 
 
 @pytest.mark.parametrize("name", SOUNDS)
+@pytest.mark.parametrize("pauses", [3, 5])
+def test_a_few_pauses_of_a_gate_in_a_short_clip_are_meant(tmp_path, name, pauses):
+    time = np.arange(6 * RATE) / RATE
+    envelope = np.sin(np.pi * (pauses / 6 * time + 0.4)) ** 2
+    closed = envelope < 0.02
+    found = findings(tmp_path, np.where(closed, 0, sound(name, 3)[: len(time)] * envelope))
+    assert found.damage == []
+
+
+def strokes(seed):
+    """Six seconds of four strokes a second over a pad."""
+    return 0.3 * sound("pad", seed)[: 6 * RATE] + drum_machine(np.random.default_rng(seed))[: 6 * RATE]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_few_stops_until_a_stroke_are_meant(tmp_path, seed):
+    rng = np.random.default_rng(seed)
+    audio, onsets = strokes(seed), np.array([5, 10, 17]) * RATE // 4
+    for onset in onsets:
+        audio[onset - round(rng.uniform(0.1, 0.2) * RATE) : onset] = 0
+    found = findings(tmp_path, audio)
+    assert found.damage == []
+    assert len(found.deliberate) >= 2  # one may have looked like a fade
+
+
+def test_a_hole_that_ends_with_a_stroke_is_less_surely_damage_than_one_within(tmp_path):
+    for seed in range(4):
+        confidences = []
+        for stop in (10 * RATE // 4, 10 * RATE // 4 + 2500):
+            audio, _ = zeroed(strokes(seed), [stop - RATE // 5], 0.2)
+            [one] = findings(tmp_path, audio).damage
+            confidences.append(one.confidence)
+        assert confidences[0] < 0.85 < 0.9 < confidences[1]
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_a_few_faults_in_a_short_clip_are_damage(tmp_path, name, damaged):
+    for seed in range(6):
+        audio, faults = damaged(sound(name, seed)[None, : 6 * RATE], "zeros", seed, RATE, count=3)
+        found = findings(tmp_path, audio[0])
+        assert len(found.damage) >= len(faults) - (name == "voice")  # the pulses of a voice hide an edge
+        assert found.deliberate == []
+
+
+@pytest.mark.parametrize("name", SOUNDS)
 @pytest.mark.parametrize(("every", "seconds"), [(0.5, 0.125), (0.125, 0.0625), (1.0, 0.06), (60 / 128, 0.03)])
 def test_cuts_that_keep_time_are_meant(tmp_path, name, every, seconds):
     audio, gaps = zeroed(sound(name, 7), beats(every), seconds)

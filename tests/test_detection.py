@@ -1,3 +1,4 @@
+import inspect
 import tracemalloc
 from pathlib import Path
 
@@ -5,8 +6,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from audio_inpaint.detection import Detection, detect
+from audio_inpaint.detection import Detection, detect, search
 from audio_inpaint.detection.dips import dips
+from audio_inpaint.detection.found import join_channels
 from audio_inpaint.errors import InputError
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.random_gaps import random_gaps
@@ -115,10 +117,31 @@ def test_a_gap_in_all_channels_is_one_detection(tmp_path):
     assert gaps == [Gap(60_000, 62_000), Gap(90_000, 92_000, 0), Gap(100_000, 102_000, 1)]
 
 
+def test_a_dip_in_both_channels_is_one_dropout_of_the_mean_odds():
+    for other, least in ((0.9, 0.8), (0.5, 0.7), (0.05, 0.3)):
+        heard = [(Gap(9000, 17_000, 0), 0.9), (Gap(9130, 16_950, 1), other)]
+        [one] = join_channels([[Detection(gap, "dropouts", confidence)] for gap, confidence in heard], tolerance=44)
+        assert one.gap == Gap(9000, 17_000)
+        assert least < one.confidence < least + 0.15
+
+
 def test_a_channel_that_is_always_silent_hides_nothing(tmp_path):
     signal = np.stack([music(3), np.zeros(3 * 44100)], axis=1)
     signal[60_000:62_000] = 0
     assert [detection.gap for detection in found(tmp_path, signal)] == [Gap(60_000, 62_000, 0)]
+
+
+@pytest.mark.parametrize("pitch", [70, 80, 90])
+def test_a_cut_after_a_quick_decay_is_told_by_its_step(tmp_path, pitch):
+    time = np.arange(3 * 44100) / 44100
+    signal = 0.3 * np.sin(2 * np.pi * pitch * time) + 1e-4 * np.random.default_rng(0).standard_normal(len(time))
+    peak = 60_000 + int(signal[60_000:62_000].argmax())
+    decay = np.exp(-np.arange(882) / 300)
+    for last, gap in ((peak, Gap(peak + 1, peak + 2001)), (peak + 44100 // pitch // 4, None)):  # at a crossing, none
+        damaged = signal.copy()
+        damaged[last - 881 : last + 1] *= decay
+        zeroed(damaged, last + 1, last + 2001)
+        assert [one.gap for one in found(tmp_path, damaged, kinds="zeros")] == ([gap] if gap else [])
 
 
 @pytest.mark.parametrize("fade", [0.005, 0.02, 0.2])
@@ -273,3 +296,9 @@ def test_dips_of_any_sample_rate_are_looked_at_without_an_error(rate):
     audio = np.random.default_rng(0).standard_normal(6000).astype(np.float32)
     audio[3000:3100] *= 1e-3
     list(dips(audio, rate))
+
+
+def test_detect_takes_what_a_search_takes_with_the_same_defaults():
+    options, wanted = (dict(inspect.signature(function).parameters) for function in (detect, search))
+    del options["source"]
+    assert {name: one.default for name, one in options.items()} == {name: one.default for name, one in wanted.items()}

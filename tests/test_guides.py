@@ -129,14 +129,14 @@ def test_two_seconds_are_restored_from_a_guide():
     assert reached(torch.cat([audio, audio.roll(3, -1) + 0.01 * noise(7 * RATE, seed=3)]), run)[0] > 34
 
 
-@pytest.mark.parametrize("value", [torch.nan, 1e30])
-def test_lost_values_of_any_channel_change_no_bit(value):
+def test_lost_values_of_any_channel_change_no_bit():
     audio = torch.cat([noise(LENGTH), 0.7 * noise(LENGTH) + noise(LENGTH, seed=4)])
     gaps = [of(RUN), Gap(4000, 4300, 1), Gap(11_700, LENGTH, 0)]
     gap = gap_mask(gaps, LENGTH, 2)
-    clean, dirty = (Auto().explain(audio.masked_fill(gap, x), gap, RATE, gaps) for x in (0.0, value))
-    assert torch.equal(clean[0][gap], dirty[0][gap])
-    assert clean[1] == dirty[1]
+    clean, *dirty = (Auto().explain(audio.masked_fill(gap, x), gap, RATE, gaps) for x in (0.0, torch.nan, 1e30))
+    for restored, told in dirty:
+        assert torch.equal(restored[gap], clean[0][gap])
+        assert told == clean[1]
 
 
 def test_a_rehearsal_never_sees_what_it_has_to_guess():

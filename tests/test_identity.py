@@ -4,14 +4,14 @@ import csv
 import json
 import os
 import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
-from tone_shards import ENVIRONMENT, TINY, arguments, run
+from forked import Forked
+from tone_shards import TINY, arguments, run
 
 from audio_inpaint.nn import checkpoints
 from audio_inpaint.training.cli import main
@@ -145,18 +145,16 @@ def test_differences_are_one_short_line():
 
 def test_a_second_process_is_refused_and_a_killed_one_leaves_the_folder_free(shards, tmp_path, capfd):
     endless = arguments("fit", shards, tmp_path, "--data.init_args.workers=1", "--trainer.max_steps=100000")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "audio_inpaint.train", *endless],
-        stderr=subprocess.PIPE, text=True, env=ENVIRONMENT,
-    )  # fmt: skip
+    process = Forked("audio_inpaint.train", *endless)
     try:
         until = tmp_path / "checkpoints/last.ckpt"
         while not until.is_file():
-            assert process.poll() is None, process.stderr.read()
+            assert process.poll() is None, process.said()
+            time.sleep(0.01)
         said = refused(capfd, "fit", shards, tmp_path, "--trainer.max_steps=100000")
         assert said.startswith(f"another process trains in {tmp_path}: wait for its end, or name another")
     finally:
-        process.kill()
+        os.kill(process.pid, signal.SIGKILL)
         process.wait()
     step = saved(tmp_path)["global_step"]  # at once: the worker of the killed process may still be there
     run("fit", shards, tmp_path, f"--trainer.max_steps={step + 1}")

@@ -8,7 +8,6 @@ import pytest
 import soundfile
 import torch
 
-from audio_inpaint.errors import InputError
 from audio_inpaint.files import patching
 from audio_inpaint.files.formats import stored, target
 from audio_inpaint.files.recording import Reader, read
@@ -55,8 +54,9 @@ def test_an_mp3_may_lack_its_last_packet_as_encoders_leave_it_and_no_more(tmp_pa
         assert torch.equal(short[:, :46_000], whole[:, :46_000])
         assert not short[:, -721:].any()
     else:
-        with pytest.raises(InputError, match="cut short"):
-            read(tmp_path / "b.mp3")
+        with Reader(tmp_path / "b.mp3") as reader:
+            assert reader.length < 46_000
+            assert "is cut short: its header promises" in reader.remarks()[0]
 
 
 def test_gaps_that_overlap_or_touch_are_merged_and_runs_are_of_each_channel():

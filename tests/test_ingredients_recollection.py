@@ -135,13 +135,15 @@ def test_a_match_at_the_very_start_is_read_whole_or_not_at_all():
     assert decibels(filled[:, start : start + 300], audio[:, start : start + 300]) > 2
 
 
-def test_matches_keep_their_distance_and_never_overlap_the_hole():
+@pytest.mark.parametrize(("rate", "spacing"), [(RATE, 80), (44_100, 99)])
+def test_matches_keep_their_distance_and_never_overlap_the_hole(rate, spacing):
+    """Also where it is no multiple of the coarse search's steps: of five samples at 44.1 kHz."""
     audio, run = melody(16_000), Gap(6000, 6400)
-    search = TemplateSearch(audio, lost(16_000), RATE, 1424)
-    found = search(Gap(5488, 6912), run, (-5000, 9000), 16, 80)
+    search = TemplateSearch(audio, lost(16_000), rate, 1424)
+    found = search(Gap(5488, 6912), run, (-5000, 9000), 16, spacing)
     lags = sorted(match.lag for match in found)
     assert len(lags) > 8
-    assert min(np.diff(lags)) >= 80
+    assert min(np.diff(lags)) >= spacing
     assert all(5488 + lag >= run.stop or 6912 + lag <= run.start for lag in lags)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from forked import Forked, in_ranks
 from tone_shards import ENVIRONMENT, arguments, run
 
 from audio_inpaint.training.cli import main
@@ -56,20 +57,14 @@ def stopping(monkeypatch, step, stop):
 
 @pytest.fixture
 def begun(shards, tmp_path):
-    """Starts a training of its own group of processes, and waits for its first validation."""
+    """Waits for the first validation of a training that was started in its own group of processes."""
     started = []
 
-    def start(*command):
-        process = subprocess.Popen(
-            [sys.executable, "-m", *command],
-            stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True,
-            # Python answers no Ctrl-C where it is ignored at its start, as shells have it for jobs in the background
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )  # fmt: skip
+    def start(process):
         started.append(process)
         until = time.monotonic() + 120
         while not (tmp_path / "checkpoints/best.ckpt").is_file():
-            assert process.poll() is None, process.stderr.read()
+            assert process.poll() is None
             assert time.monotonic() < until
             time.sleep(0.05)
         return process
@@ -83,9 +78,10 @@ def begun(shards, tmp_path):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_to_all_processes_saves_and_the_exit_code_tells(shards, tmp_path, begun, number, code):
-    process = begun("audio_inpaint.train", *arguments("fit", shards, tmp_path, *LONG, "--data.init_args.workers=1"))
+    line = arguments("fit", shards, tmp_path, *LONG, "--data.init_args.workers=1")
+    process = begun(Forked("audio_inpaint.train", *line))
     os.killpg(process.pid, number)  # the worker too, as a terminal and SLURM do
-    _, error = process.communicate(timeout=60)
+    error = process.wait().stderr
     assert process.returncode == code, error
     *_, line = error.splitlines()
     assert saved(tmp_path)["global_step"] == int(SAID.fullmatch(line)[1]) >= 4
@@ -169,13 +165,15 @@ def test_a_warning_of_slurm_queues_the_job_again(shards, tmp_path, monkeypatch):
 # ---- several processes
 
 
-def torchrun(shards, folder, *options):
-    line = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "audio_inpaint.train"]
-    return [*line, *arguments("fit", shards, folder, "--trainer.devices=2", *options)]
+def started(*command):
+    return subprocess.Popen(
+        [sys.executable, "-m", *command], stderr=subprocess.PIPE, text=True, env=ENVIRONMENT, start_new_session=True
+    )
 
 
 def test_a_signal_to_one_of_two_processes_ends_both_with_a_checkpoint(shards, tmp_path, begun):
-    process = begun(*torchrun(shards, tmp_path, *LONG))
+    torchrun = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "audio_inpaint.train"]
+    process = begun(started(*torchrun, *arguments("fit", shards, tmp_path, "--trainer.devices=2", *LONG)))
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     ranks = {
         re.search(rb"\0RANK=(\d)", Path(f"/proc/{child}/environ").read_bytes())[1]: int(child) for child in children
@@ -189,7 +187,7 @@ def test_a_signal_to_one_of_two_processes_ends_both_with_a_checkpoint(shards, tm
 
 def test_a_signal_to_the_process_that_started_another_saves_and_the_exit_code_tells(shards, tmp_path, begun):
     line = arguments("fit", shards, tmp_path, *LONG, "--trainer.devices=2", "--trainer.strategy=ddp")
-    process = begun("audio_inpaint.train", *line)
+    process = begun(started("audio_inpaint.train", *line))
     process.send_signal(signal.SIGTERM)
     _, error = process.communicate(timeout=120)
     assert process.returncode == 143, error
@@ -198,11 +196,9 @@ def test_a_signal_to_the_process_that_started_another_saves_and_the_exit_code_te
 
 
 def test_two_processes_are_refused_as_one(whole, shards):
-    done = subprocess.run(
-        [sys.executable, "-m", *torchrun(shards, whole, "--seed_everything=1")],
-        capture_output=True, text=True, check=False, timeout=120, env=ENVIRONMENT,
-    )  # fmt: skip
-    assert done.returncode == 1  # torchrun's own
-    said = [line for line in done.stderr.splitlines() if line.startswith("audio_inpaint.train: error: ")]
+    line = arguments("fit", shards, whole, "--trainer.devices=2", "--seed_everything=1")
+    done = in_ranks("audio_inpaint.train", *line)
+    assert [one.returncode for one in done] == [2, 2]
+    said = [line for line in (done[0].stderr + done[1].stderr).splitlines() if "audio_inpaint.train: error: " in line]
     assert len(said) == 1
     assert "seed_everything is 0 there and 1 here" in said[0]

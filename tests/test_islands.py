@@ -48,8 +48,9 @@ def test_two_close_gaps_are_restored_as_well_as_one_that_covers_both(between):
 
 @pytest.mark.parametrize("where", ["a part of the recording", "all of it"])
 def test_burst_loss_is_restored_from_what_is_played_again(where):
-    audio = bars(8, 2)
-    start, stop = (12_000, 20_000) if where == "a part of the recording" else (400, audio.shape[-1] - 400)
+    part = where == "a part of the recording"
+    audio = bars(4, 2) if part else bars(8)
+    start, stop = (12_000, 20_000) if part else (400, audio.shape[-1] - 400)
     gap = every(start, stop, 480, 160, audio.shape[-1])
     restored, janssen = alike(Recall())(audio, gap, RATE), alike(Janssen())(audio, gap, RATE)
     assert (snr(restored, audio, gap) > snr(janssen, audio, gap) + 6).all()
@@ -66,12 +67,12 @@ def test_bursts_that_nothing_is_like_are_restored_no_worse_than_by_janssen():
 
 
 @pytest.mark.parametrize("between", [12, 300])
-@pytest.mark.parametrize("value", [torch.nan, 1e30])
-def test_lost_values_change_no_bit_and_islands_come_back_bit_for_bit(value, between):
+def test_lost_values_change_no_bit_and_islands_come_back_bit_for_bit(between):
     audio = bars(4, 2).float()
     gap = every(9000, 10_500, 160 + between, 160, audio.shape[-1])
     restored = alike(Recall())(audio, gap, RATE)
-    assert torch.equal(alike(Recall())(audio.masked_fill(gap, value), gap, RATE), restored)
+    for value in (torch.nan, 1e30):
+        assert torch.equal(alike(Recall())(audio.masked_fill(gap, value), gap, RATE), restored)
     assert torch.equal(restored[:, ~gap].view(torch.int32), audio[:, ~gap].view(torch.int32))
     assert not torch.equal(restored[:, gap], audio[:, gap])
 

@@ -49,11 +49,12 @@ def imports() -> dict[str, set[str]]:
 
 def _run(tree: ast.AST):
     """Yield the nodes that run; the body of `if TYPE_CHECKING` does not."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            continue
-        yield node
-        yield from _run(node)
+    waiting = [tree]
+    while waiting:
+        for node in ast.iter_child_nodes(waiting.pop()):
+            if not (isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test)):
+                yield node
+                waiting.append(node)
 
 
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}

@@ -8,6 +8,7 @@ from multiprocessing import active_children
 import pytest
 import torch
 from shard_files import SEGMENT
+from torch.utils.data import _utils
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.training.data import batches
@@ -36,7 +37,8 @@ def loader(given):
 
 
 @pytest.fixture
-def none_left():
+def none_left(monkeypatch):
+    monkeypatch.setattr(_utils, "MP_STATUS_CHECK_INTERVAL", 0.5)  # that torch waits for a worker to end; else 5 s
     before = set(active_children())
     yield
     until = time.monotonic() + 5

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tone_shards import arguments, run, write_tones
 from wandb.proto import wandb_internal_pb2
 
@@ -82,6 +81,8 @@ def test_wandb_gets_one_run_over_all_parts_with_everything_that_it_follows_from(
 
 def test_tensorboard_gets_rates_and_sounds_and_no_point_at_minus_one(shards, tmp_path):
     run("fit", shards, tmp_path, "--trainer.logger=TensorBoardLogger")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # which takes two seconds
+
     events = EventAccumulator(str(tmp_path), size_guidance={"audio": 0}).Reload()
     assert {"loss", "learning_rate", "snr_ms"} <= set(events.Tags()["scalars"])
     assert "hp_metric" not in events.Tags()["scalars"]

@@ -4,14 +4,13 @@ import json
 import os
 import re
 import struct
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 import soundfile
+from forked import Forked
 from test_cli import damaged, refused, run
-from test_pipes import COMMAND, ENVIRONMENT
 
 from audio_inpaint.commands.console import progress
 
@@ -109,11 +108,9 @@ def test_what_a_decoder_says_is_said_once_and_of_which_file(here):
     content = (here / "in.mp3").read_bytes()
     frame = content.index(content[:2], 2000)  # between two frames
     (here / "in.mp3").write_bytes(content[:frame] + b"\xff" * 40 + content[frame:])
-    done = subprocess.run(
-        [*COMMAND, "in.mp3", "-o", "out.wav", *FILL], capture_output=True, text=True, check=True, env=ENVIRONMENT
-    )
-    assert done.stderr == ""
-    assert "out.wav: the decoder says of in.mp3: " in done.stdout
+    done = Forked("audio_inpaint", "inpaint", "in.mp3", "-o", "out.wav", *FILL).wait()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert b"out.wav: the decoder says of in.mp3: " in done.stdout
     assert len(done.stdout.splitlines()) < 5
 
 
@@ -133,11 +130,9 @@ def test_a_list_without_gaps_is_named(here, capsys):
 
 
 def test_standard_input_has_a_name_that_works(here):
-    done = subprocess.run(
-        [*COMMAND, "/dev/stdin", "-o", "out.wav", *FILL], input=b"x", capture_output=True, check=False, env=ENVIRONMENT
-    )
+    done = Forked("audio_inpaint", "inpaint", "/dev/stdin", "-o", "out.wav", *FILL, given=b"x").wait()
     assert done.returncode == 2
-    assert b"/dev/stdin is not a regular file: name one on a disk, or - for standard input" in done.stderr
+    assert "/dev/stdin is not a regular file: name one on a disk, or - for standard input" in done.stderr
 
 
 def test_quiet_says_nothing_but_errors(here, capsys):
@@ -146,10 +141,8 @@ def test_quiet_says_nothing_but_errors(here, capsys):
     said = capsys.readouterr()
     assert (said.out, said.err) == ("", "")
     assert "out.wav exists" in refused(capsys, "inpaint", "in.wav", "-o", "out.wav", *FILL, "-q")
-    done = subprocess.run(
-        [*COMMAND, "in.wav", "-o", "-", *FILL, "-q"], capture_output=True, check=True, env=ENVIRONMENT
-    )
-    assert (done.stdout, done.stderr) == ((here / "out.wav").read_bytes(), b"")
+    done = Forked("audio_inpaint", "inpaint", "in.wav", "-o", "-", *FILL, "-q").wait()
+    assert (done.returncode, done.stdout, done.stderr) == (0, (here / "out.wav").read_bytes(), "")
 
 
 def test_verbose_says_how_each_gap_was_filled(here, capsys):

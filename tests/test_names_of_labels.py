@@ -69,3 +69,22 @@ def test_lists_and_truths_in_a_tree_belong_to_the_inputs_in_their_places(here, c
     assert run("inpaint", "in", "--recursive", "-o", "again", *given) == 2
     assert "clean/two/a.wav has another rate" in capsys.readouterr().err
     assert os.listdir("again") == ["one", "report.html"]
+
+
+def test_a_page_tells_files_of_equal_names_in_two_folders_apart(here):
+    """Their gaps are at the same place, so that nothing but the file can tell them apart."""
+    damaged("in/one/a.wav", 4000)
+    damaged("in/two/a.wav", 4000)
+    assert run("inpaint", "in", "--recursive", "-o", "out", "--method", "janssen", "--report") == 0
+    seen = visit(
+        here / "out/report.html",
+        """
+        seen.names = judgings.map((one) => one.list.name);
+        seen.jumps = judgings.map((one) => items.indexOf(one.rows[0].there.item));
+        seen.heads = items.map(({ section }) => section.querySelector("h2").textContent);
+        seen.files = judgings.map((one) => one.file());
+        """,
+    ).seen
+    assert seen["names"] == seen["heads"] == ["one/a.wav", "two/a.wav"]
+    assert seen["jumps"] == [0, 1]
+    assert seen["files"] == ["a.txt", "a.txt"]  # each for its own folder of a tree

@@ -1,6 +1,7 @@
 """Networks, losses, data and callbacks of one's own, as docs/extend.md has them: from training to repairing."""
 
 import re
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
@@ -64,12 +65,21 @@ def fit(name, *options):
     return train(["fit", "-c", name, *sizes(), *run, *options])
 
 
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """Where the first test that asks for a trained network leaves it to the others."""
+    return tmp_path_factory.mktemp("finished") / "runs"
+
+
 @pytest.fixture
-def trained(here):
+def trained(here, finished):
     """The checkpoint of the page's network, trained by the command on the page's data."""
-    config = block("yaml", "mynetwork.Narrow").replace("ce_music_small.yaml", str(TINY))
-    Path("mine.yaml").write_text(config)
-    assert fit("mine.yaml", "--model.init_args.restored_segments=0") == 0
+    if not finished.exists():
+        config = block("yaml", "mynetwork.Narrow").replace("ce_music_small.yaml", str(TINY))
+        Path("mine.yaml").write_text(config)
+        assert fit("mine.yaml", "--model.init_args.restored_segments=0") == 0
+        shutil.copytree("runs", finished)
+    shutil.copytree(finished, "runs", dirs_exist_ok=True)
     return Path("runs/mine/checkpoints/best.ckpt")
 
 

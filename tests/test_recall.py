@@ -90,12 +90,13 @@ def test_known_samples_are_returned_bit_for_bit(dtype):
     assert torch.equal(alike(Recall())(audio, gap, RATE), restored)
 
 
-@pytest.mark.parametrize("value", [torch.nan, 1e30])
 @pytest.mark.parametrize("rate", [8000, 16000])
-def test_lost_values_change_no_bit_of_the_result(value, rate):
+def test_lost_values_change_no_bit_of_the_result(rate):
     audio = bars(rate, 3)
     gap = one_mask([Gap(rate, rate + 600)], len(audio[0]))
-    assert torch.equal(alike(Recall())(audio.masked_fill(gap, value), gap, rate), alike(Recall())(audio, gap, rate))
+    restored = alike(Recall())(audio, gap, rate)
+    for value in (torch.nan, 1e30):
+        assert torch.equal(alike(Recall())(audio.masked_fill(gap, value), gap, rate), restored)
 
 
 @pytest.mark.parametrize("rate", [8000, 16000])

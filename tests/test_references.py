@@ -117,7 +117,7 @@ def test_a_reference_that_lost_the_same_but_for_its_noise_is_no_evidence_of_sile
     assert np.array_equal(repaired.audio, repair(damaged(), GAPS[1:], RATE).audio)
 
 
-@pytest.mark.parametrize("size", [4799, 4800, 4864, 5000])
+@pytest.mark.parametrize("size", [4799, 4800, 4864])
 def test_a_gap_of_any_length_is_rehearsed_where_the_reference_is_known(size):
     """At 0.3 s the rehearsal lay at the very end of what is read of the reference."""
     gaps = [(6 * RATE, 6 * RATE + size)]

@@ -3,12 +3,14 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from forked import Forked
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files import configs
@@ -116,19 +118,13 @@ def test_the_command_says_little_and_finds_its_config_by_name_from_anywhere(tmp_
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_leaves_a_checkpoint_and_no_half_file(tmp_path, number, code):
     source = store(tmp_path / "in.wav")
-    arguments = ["deep_prior", "-c", TINY, "--trainer.max_steps=300", "--input", source, "--gaps=0.1-0.12"]
-    process = subprocess.Popen(
-        command(*arguments, "--output", tmp_path / "out"),
-        stderr=subprocess.PIPE,
-        text=True,
-        env=ENVIRONMENT,
-        # Python answers no Ctrl-C where it is ignored at its start, as shells have it for jobs in the background
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    while "step 30 of" not in process.stderr.readline():
+    arguments = ["deep_prior", "-c", TINY, "--trainer.max_steps=100", "--input", source, "--gaps=0.1-0.12"]
+    process = Forked("audio_inpaint.train", *arguments, "--output", tmp_path / "out")
+    while "step 10 of" not in process.said():
         assert process.poll() is None
-    process.send_signal(number)
-    _, error = process.communicate(timeout=60)
+        time.sleep(0.01)
+    os.kill(process.pid, number)
+    error = process.wait().stderr
 
     assert process.returncode == code
     said = "audio_inpaint.train: interrupted; the same command goes on from step ([0-9]+) of .*/out/in"
@@ -136,7 +132,7 @@ def test_a_signal_leaves_a_checkpoint_and_no_half_file(tmp_path, number, code):
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["in"]
     assert {path.suffix for path in (tmp_path / "out/in").iterdir()} == {".json", ".yaml", ".csv", ".ckpt", ".lock"}
     saved = torch.load(tmp_path / "out/in/fit.ckpt", weights_only=True)
-    assert saved["global_step"] == step >= 30
+    assert saved["global_step"] == step >= 10
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no full device here")
@@ -204,3 +200,13 @@ def test_an_unknown_config_names_the_known_ones():
     with pytest.raises(InputError, match=r"one of .*dpai\.yaml"):
         configs.find("nix.yaml")
     assert configs.find("dpai") == configs.find("dpai.yaml")
+
+
+def test_a_command_builds_its_own_parser_alone_and_help_names_all_commands(capsys):
+    assert list(Idle(["deep_prior", "-c", TINY])._subcommand_parsers) == ["deep_prior"]
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert [name for name in InpaintCLI.subcommands() if f"\n    {name} " not in said] == []
+    assert main(["fitt"]) == 2
+    assert "choose from 'fit', 'validate', 'test', 'predict', 'deep_prior'" in capsys.readouterr().err

@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -42,8 +41,3 @@ def run(command, shards, folder, *options):
     """Run it in this process."""
     assert main(arguments(command, shards, folder, *options)) == 0
     return folder
-
-
-if __name__ == "__main__":  # one command after the other in the processes that torchrun starts
-    commands, *places = sys.argv[1:]
-    sys.exit(max(main(arguments(command, *places)) for command in commands.split(",")))

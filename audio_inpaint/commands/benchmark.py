@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from audio_inpaint.commands.number_lists import numbers, rising
+from audio_inpaint.commands.number_lists import count, numbers, rising
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 MASKS, AUDIO, PAGE = "masks.json", "audio", "report.html"  # in OUT
 MARK = "benchmark.txt"  # in every OUT that a benchmark has begun
 
+_NO_PRESETS = (  # options that presets do not take
+    "scores", "bins", "gap_ms", "cumulative_ms", "columns", "masks", "together", "per_recording", "context_ms", "limit",
+    "seconds", "sample_rate", "stereo", "audio",
+)  # fmt: skip
 _USUAL = "janssen,burg,silence"  # methods
 
 NOTES = """\
@@ -79,31 +83,25 @@ def add_command(commands: argparse._SubParsersAction) -> None:
         "--masks", type=Path, metavar="FILE", help="the masks.json of an earlier benchmark, with its recordings"
     )
     parser.add_argument(
-        "--together", type=_count, default=1, metavar="N",
+        "--together", type=count, default=1, metavar="N",
         help="gaps of --gap-ms in each mask, spread over the recording, default %(default)s",
     )  # fmt: skip
     parser.add_argument(
-        "--per-recording",
-        type=_count,
-        default=1,
-        metavar="N",
+        "--per-recording", type=count, default=1, metavar="N",
         help="masks of each size per recording, default %(default)s",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--context-ms",
-        type=float,
-        default=128.0,
-        metavar="MS",
+        "--context-ms", type=float, default=128.0, metavar="MS",
         help="kept free on each side of a single gap, default %(default)s",
-    )
+    )  # fmt: skip
     parser.add_argument(
-        "--limit", type=_count, metavar="N", help="recordings of each kind, chosen by the seed; all if left out"
+        "--limit", type=count, metavar="N", help="recordings of each kind, chosen by the seed; all if left out"
     )
     parser.add_argument(
         "--seconds", type=float, metavar="S", help="use only S seconds from the middle of each recording"
     )
     parser.add_argument(
-        "--sample-rate", type=_count, metavar="HZ", help="resample to it; each recording's own if left out"
+        "--sample-rate", type=count, metavar="HZ", help="resample to it; each recording's own if left out"
     )
     parser.add_argument("--stereo", action="store_true", help="keep all channels; they are averaged otherwise")
     parser.add_argument("--preset", metavar="NAME", help="an experiment of docs/benchmark.md; `list` names them")
@@ -111,7 +109,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="random seed of all choices, default %(default)s"
     )
-    parser.add_argument("--workers", type=_count, metavar="N", help="processes, default the number of cores")
+    parser.add_argument("--workers", type=count, metavar="N", help="processes, default the number of cores")
     parser.add_argument(
         "--device",
         metavar="NAME",
@@ -119,7 +117,7 @@ def add_command(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--cache", type=Path, metavar="FOLDER", help="folder of restored samples, default OUT/cache")
     parser.add_argument("--audio", action="store_true", help="write every case's audio too, for a listening test")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, usual=parser.get_default)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -132,11 +130,13 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     if not arguments.output:
         raise InputError("no folder is named for the results: add -o OUT")
-    from audio_inpaint.files.folders import check_folder
+    _check_options(arguments)
+    from audio_inpaint.files.folders import check_folder, made_for
 
-    check_folder(Path(arguments.output), MARK)
-    setting = _setting(arguments)
-    with tempfile.TemporaryDirectory() as elsewhere:
+    folder = Path(arguments.output)
+    check_folder(folder, MARK)
+    with made_for(folder, MARK), tempfile.TemporaryDirectory() as elsewhere:
+        setting = _setting(arguments)
         from audio_inpaint.benchmark.setting import first
 
         if not first():  # the first process writes; the others' tables are the same
@@ -144,15 +144,21 @@ def run(arguments: argparse.Namespace) -> int:
         return _preset(setting, arguments) if arguments.preset else _benchmark(setting, arguments)
 
 
+def _check_options(arguments: argparse.Namespace) -> None:
+    """Refuse options that would be ignored."""
+    if arguments.quick and not arguments.preset:
+        raise InputError("--quick is a preset's shorter form: add --preset, or leave it out")
+    given = [name for name in _NO_PRESETS if getattr(arguments, name) != arguments.usual(name)]
+    if arguments.preset and given:
+        option = given[0].replace("_", "-")
+        raise InputError(f"the preset {arguments.preset} says itself what --{option} would: leave one of them out")
+
+
 def _setting(arguments: argparse.Namespace) -> "Setting":
     from audio_inpaint.benchmark.setting import Setting, cores
     from audio_inpaint.methods.device import checked_device
 
     folder = Path(arguments.output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"the output {folder} must be a folder: {error.strerror}") from error
     return Setting(
         folder=folder,
         cache=arguments.cache or folder / "cache",
@@ -297,19 +303,19 @@ def _drawn(setting: "Setting", arguments: argparse.Namespace) -> "list[Case]":
     found = recordings(
         setting.sources, arguments.limit, arguments.seconds, arguments.sample_rate, not arguments.stereo, setting.seed
     )
-    count, seed, cases = arguments.per_recording, setting.seed, []
+    number, seed, cases = arguments.per_recording, setting.seed, []
     for index, recording in enumerate(found):
         try:
             if arguments.columns:
                 hop = hop_length(recording.audio()[1])
-                cases += masks.columns(recording, index, numbers(arguments.columns, int), count, hop, seed)
+                cases += masks.columns(recording, index, numbers(arguments.columns, int), number, hop, seed)
             elif arguments.cumulative_ms:
                 sizes = masks.CUMULATIVE_MS if arguments.cumulative_ms == "paper" else numbers(arguments.cumulative_ms)
-                cases += masks.cumulative(recording, index, sizes, count, seed)
+                cases += masks.cumulative(recording, index, sizes, number, seed)
             else:
                 given = arguments.gap_ms or "64"
                 sizes = masks.FIELD_MS if given == "field" else numbers(given)
-                cases += masks.single(recording, index, sizes, count, arguments.context_ms, seed, arguments.together)
+                cases += masks.single(recording, index, sizes, number, arguments.context_ms, seed, arguments.together)
         except InputError as error:
             print(f"left out: {error}", file=sys.stderr)
     return cases
@@ -339,10 +345,3 @@ def _report(setting: "Setting", results, audio: bool) -> int:
         total = len(results.failures) + len(results.rows)
         raise InputError(f"{len(results.failures)} of {total} restorations failed{where}")
     return 0
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number

@@ -51,7 +51,11 @@ def search_of(arguments: argparse.Namespace) -> "Search":
     given = {name: getattr(arguments, name) for name in _OPTIONS if getattr(arguments, name) is not None}
     if "sensitivity" in given:
         given["sensitivity"] = _sensitivity(given["sensitivity"])
-    return search(**given)
+    try:
+        return search(**given)
+    except InputError as error:  # in the words of Python
+        named = re.sub(rf"^({'|'.join(_OPTIONS)})(?= is )", lambda name: f"--{name[0].replace('_', '-')}", str(error))
+        raise InputError(named) from error
 
 
 def searches(arguments: argparse.Namespace) -> bool:

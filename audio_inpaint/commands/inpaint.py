@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import add_choice_options, choice_of
 from audio_inpaint.commands.console import about, complain
+from audio_inpaint.commands.number_lists import share
 from audio_inpaint.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     )
     parser.add_argument(
         "--natural",
+        type=share,
         metavar="0..1",
         help="how full a fill is, from 0, the nearest in dB, to 1, the most natural: of the default method, "
         "as --method auto:natural=X",
@@ -161,7 +163,12 @@ def repair_files(arguments: argparse.Namespace) -> int:
 
     choice = choice_of(arguments)
     if arguments.natural is not None:
-        arguments.method += f"{',' if split(arguments.method)[1] else ':'}natural={arguments.natural}"
+        name, options = split(arguments.method)
+        if name != "auto":
+            raise InputError(f"--natural is for the method auto, and --method says {name}: leave one of them out")
+        if "natural" in options:
+            raise InputError("--natural and --method both say how natural a fill is: leave one of them out")
+        arguments.method += f"{',' if options else ':'}natural={arguments.natural:g}"
     restorer, device = method(arguments.method), checked_device(arguments.device)
     jobs, skipped, several, page = plan(arguments)
     failed, done = [], 0

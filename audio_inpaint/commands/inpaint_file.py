@@ -80,8 +80,8 @@ def repair_job(
                 from audio_inpaint.report.excerpts import report_items
                 from audio_inpaint.report.fill_levels import file_levels
 
-                report.list_gaps(reader.path.name, repair, file_levels(recording, repair))
-                for item in report_items(recording, repair, name, truth):
+                report.list_gaps(job.name, repair, file_levels(recording, repair))
+                for item in report_items(recording, repair, name, truth, job.name):
                     report.add(item)
     return True
 

@@ -21,9 +21,11 @@ class Job:
         truth: the undamaged file, or None.
         done: whether the output is there and stays, so that only the labels are made.
         judged: whether labels of the gaps say which are rejected.
+        name: on the report's page, where no two files of a command have the same.
     """
 
     file: Path
+    name: str
     output: Path
     labels: Path | None
     gaps: str | None
@@ -40,7 +42,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     """
     from audio_inpaint.also import reads_also
     from audio_inpaint.files.formats import FORMATS, format_of
-    from audio_inpaint.files.inputs import earlier_outputs, inputs, label_files, outputs, partners
+    from audio_inpaint.files.inputs import distinct_names, earlier_outputs, inputs, label_files, outputs, partners
     from audio_inpaint.files.paths import Paths
     from audio_inpaint.methods.registry import files_of
     from audio_inpaint.references import reads_references
@@ -69,7 +71,8 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     given = partners(found, listed, (".txt", ".csv", ".json"))
     truths = partners(found, arguments.truth, tuple(FORMATS), same=True)
     jobs = []
-    for file, output, label, gaps, truth in zip(files, targets, labels, given, truths, strict=True):
+    names = distinct_names(found)
+    for file, name, output, label, gaps, truth in zip(files, names, targets, labels, given, truths, strict=True):
         paths.reads(file, "the input")
         reads_references(arguments.reference, file, paths)
         reads_also(arguments.also, file, paths)
@@ -87,7 +90,7 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
         records.check(arguments, output, paths, kept=done)
         named = str(gaps) if gaps is not None and os.path.isdir(listed) else listed
         clean = truth or (arguments.truth and Path(arguments.truth))
-        jobs.append(Job(file, output, label, named, clean, done, arguments.accept is not None))
+        jobs.append(Job(file, name, output, label, named, clean, done, arguments.accept is not None))
     page = None
     if reported and jobs:
         from audio_inpaint.report.page import is_page

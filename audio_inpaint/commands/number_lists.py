@@ -1,8 +1,36 @@
-"""Lists of numbers on command lines."""
+"""Numbers on command lines, and lists of them."""
 
+import argparse
 import math
 
 from audio_inpaint.errors import InputError
+
+
+def share(text: str) -> float:
+    """Read a number from 0 to 1.
+
+    Raises:
+        argparse.ArgumentTypeError: it is none.
+    """
+    try:
+        found = float(text)
+    except ValueError:
+        found = math.nan
+    if not 0 <= found <= 1:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is no number from 0 to 1")
+    return found
+
+
+def count(text: str) -> int:
+    """Read a whole number from 1.
+
+    Raises:
+        ValueError, argparse.ArgumentTypeError: it is none.
+    """
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
 
 
 def numbers(text: str, kind: type = float) -> list:

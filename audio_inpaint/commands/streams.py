@@ -10,14 +10,9 @@ from pathlib import Path
 from typing import TextIO
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files.signatures import suffix_of
 
 _INPUT, _OUTPUT = "standard_input", "standard_output"  # names of the files that stand for them
-# First bytes of files, the place where they stand, and the suffix that libsndfile or ffmpeg knows them by.
-_HEADS = (
-    (b"RIFF", 0, ".wav"), (b"RF64", 0, ".wav"), (b"fLaC", 0, ".flac"), (b"OggS", 0, ".ogg"), (b"FORM", 0, ".aiff"),
-    (b".snd", 0, ".au"), (b"caff", 0, ".caf"), (b"riff", 0, ".w64"), (b"ID3", 0, ".mp3"), (b"\xff\xfb", 0, ".mp3"),
-    (b"\xff\xf3", 0, ".mp3"), (b"ftyp", 4, ".m4a"), (b"\x1aE\xdf\xa3", 0, ".mka"),
-)  # fmt: skip
 
 
 def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
@@ -105,8 +100,7 @@ def _taken(folder: Path) -> Path:
     head = sys.stdin.buffer.read(16)
     if not head:
         raise InputError("nothing came in from standard input")
-    suffix = next((suffix for start, place, suffix in _HEADS if head[place:].startswith(start)), ".wav")
-    path = folder / f"{_INPUT}{suffix}"
+    path = folder / f"{_INPUT}{suffix_of(head) or '.wav'}"
     with open(path, "wb") as file:
         file.write(head)
         shutil.copyfileobj(sys.stdin.buffer, file)

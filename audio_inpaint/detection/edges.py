@@ -8,6 +8,7 @@ NEAREST_S, NEAR_S, FAR_S = 0.0003, 0.002, 0.02  # levels beside an edge, each co
 _SIDE_S = 0.1
 _LEAD_IN_S = 0.2  # a longer silence before the first sound is meant
 _LONGEST_CLIPPING_S = 0.02  # half a period at 25 Hz
+_STEP = 11.0  # dB over the usual steps in 2 ms
 _SMEAR_S = 0.006  # a lossy coder's shortest window, 256 samples at 44.1 kHz
 
 
@@ -73,8 +74,11 @@ def abruptness(side: np.ndarray, loudest: float, sample_rate: int) -> float | No
     ]
     steps = np.abs(np.diff(side))
     quantum = steps[steps > 0].min(initial=1.0)
+    # A fade ends beside zero: a step there that is large for the signal is a cut, wherever in a period it falls.
+    step = abs(float(side[0]))
+    broken = rise(decibels(step, rms(np.diff(side[:near]))), _STEP, 1.0) * rise(decibels(step, rms(side)), -20.0, 1.5)
     return (
-        rise(np.mean(kept), -9.5, 0.7)
+        max(rise(np.mean(kept), -9.5, 0.7), broken)
         * rise(decibels(level, loudest), -58.0, 2.0)  # a faint tail that a noise gate cut
         * rise(decibels(level, quantum), 8.0, 1.5)  # a fade's last steps
     )

@@ -58,7 +58,8 @@ def detect(
     """Find the damage in an audio file, read block by block.
 
     Stretches at the same place in all channels become one detection with channel None. Silence that looks meant is not
-    listed: pauses between fades, and many runs of zeros where a gate closed, notes were stopped, or cuts keep time.
+    listed: pauses between fades, and runs of zeros where a gate closed, notes were stopped, or cuts keep time. Where
+    that is only possible, the confidence is lower.
 
     Args:
         source: an audio file, or an open one.
@@ -119,8 +120,18 @@ def examine(reader: Reader, wanted: Search) -> Findings:
             for one in joined
             if one.kind in wanted.kinds and one.confidence >= wanted.min_confidence
         ]
-    meant = set() if wanted.deliberate else pauses_meant(runs, levels)
-    return Findings(*([one for one in found if (one in meant) == silent] for silent in (False, True)))
+    if wanted.deliberate:
+        return Findings(found)
+    meant = pauses_meant(runs, levels)
+    damage, deliberate = [], []
+    for one in found:
+        least = weighed(1 - meant.get(one, 0.0), wanted.sensitivity[one.kind])
+        sure = replace(one, confidence=one.confidence * least)
+        if sure.confidence < 0.5 <= max(one.confidence, 1 - least):
+            deliberate.append(sure)
+        elif sure.confidence >= wanted.min_confidence:
+            damage.append(sure)
+    return Findings(damage, deliberate)
 
 
 def _heard(block: Block, channel: int, wanted: Search) -> list[Detection]:

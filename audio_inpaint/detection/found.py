@@ -4,9 +4,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
+from audio_inpaint.detection.levels import log_odds, rise
 from audio_inpaint.gaps import Gap
 
 _EXACT = ("zeros", "held", "nan", "combs")
+_SOFT = ("dropouts",)  # edges are not known to the sample; of several channels' odds the best would err more than one's
 _MOSTLY = 0.8  # of a stretch: what fills less of it is a part of something larger
 
 
@@ -74,7 +78,10 @@ def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) ->
         taken.update(twins)
         group = [detection, *twins]
         whole = Gap(min(d.gap.start for d in group), max(d.gap.stop for d in group))
-        joined.append(replace(max(group, key=lambda d: d.confidence), gap=whole))
+        surest = max(group, key=lambda d: d.confidence)
+        if detection.kind in _SOFT:
+            surest = replace(surest, confidence=rise(float(np.mean([log_odds(d.confidence) for d in group])), 0.0, 1.0))
+        joined.append(replace(surest, gap=whole))
     joined += [detection for channel in others for detection in channel if detection not in taken]
     return sorted(joined, key=lambda d: (d.gap.start, d.gap.stop, -1 if d.gap.channel is None else d.gap.channel))
 
@@ -82,6 +89,8 @@ def join_channels(per_channel: Sequence[Sequence[Detection]], tolerance: int) ->
 def _twin(one: Detection, others: Sequence[Detection], taken: Container[Detection], tolerance: int) -> Detection | None:
     """Return the first of detections, sorted by their starts, at the same place."""
     reach = 0 if one.kind == "combs" else tolerance  # the next tooth is nearer than that
+    if one.kind in _SOFT:
+        reach = max(tolerance, len(one.gap) // 4)
     first = bisect_left(others, one.gap.start - reach, key=lambda d: d.gap.start)
     last = bisect_right(others, one.gap.start + reach, key=lambda d: d.gap.start)
     near = (d for d in others[first:last] if d.kind == one.kind and abs(d.gap.stop - one.gap.stop) <= reach)

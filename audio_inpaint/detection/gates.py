@@ -1,10 +1,11 @@
 """Deliberate silence: gates, drum machines, stop-cuts and the pauses of speech synthesisers, which no one should fill.
 
-A fault does not know what it hits: before and after it, the signal has any level that the recording has. A gate closes
-where the signal is quiet; a drum machine or an arranger stops notes shortly before others begin. So the levels beside
-all runs of zeros, as ranks among the levels of the whole recording, tell a population of faults (uniform ranks) from
-one of pauses, where a single run does not. Cuts that keep time are meant wherever they fall, see `rhythm`. In a
-recording with pauses, a run that is much louder on both sides than they are is a fault all the same.
+A fault does not know what it hits: before and after it, the signal has any level that the recording has, and the ranks
+of these levels among those of the whole recording are uniform. A gate closes where the signal is quiet; a synthesiser
+pauses where it is rather quiet, between fades; a drum machine or an arranger stops until something loud begins. Each
+run of zeros speaks for faults or one of these three, and all together say how probable each is for the recording
+(Bayes' rule). Faults occur in the other three as well, and are told from the silence that is meant one by one. Cuts
+that keep time are meant wherever they fall, see `rhythm`.
 """
 
 from collections.abc import Sequence
@@ -16,14 +17,15 @@ from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
 from audio_inpaint.detection.rhythm import in_time
 
-_EDGE_S = 0.01  # of signal beside a run, and each of the recording's levels
-_FEWEST = 4
-_SURE = 3.0  # standard deviations from uniform ranks
+_PIECE_S = 0.01  # of signal before a run, and each of the recording's levels
+_ATTACK_S = 0.02  # of signal after a run, that begins
+_SEEN = 0.06  # of recordings with runs of zeros: these have a gate, as many pauses, and as many cuts
 _IN_TIME = 0.7  # of the runs: these explain the silence of a recording
-_PAUSE_S = 0.01
-_SOFT = 1 / 3  # of the runs of that length and longer: of faults, hardly one lies between fades
-_LOUDER = 12.0  # dB over the usual pause
-_LOUD = 0.2  # rank
+_FAULTS = 0.1  # of the runs in those
+_GATED, _PAUSED = 0.08, 0.15  # the mean rank beside a gate's, and a speech synthesiser's, pauses, on the quieter side
+_FADED = 0.7, 0.03  # of a synthesiser's pauses and of faults: these lie between fades
+_BEGINS = 8.0  # the density of the rank after a cut is this power's derivative: 8/9 on average
+_LENGTHS_S, _LENGTHS = (0.003, 0.02), (-2.0, 0.0)  # log odds that a run of that length or a longer one is meant
 _BINS = np.arange(-140.0, 41.0)  # dB
 
 
@@ -46,8 +48,8 @@ class Levels:
 
     def add(self, block: Block) -> None:
         """Count the levels of a block."""
-        size = max(2, block.samples(_EDGE_S))
-        for x in block.audio[:, block.first : block.last]:
+        size = max(2, block.samples(_PIECE_S))
+        for x in _bright(block.audio[:, block.first : block.last]):
             pieces = x[: len(x) // size * size].reshape(-1, size)
             levels = _level(np.einsum("ij,ij->i", pieces, pieces) / size)
             self._counts += np.histogram(levels, _BINS)[0]
@@ -59,62 +61,58 @@ class Levels:
 
 def pauses(block: Block, found: Sequence[Detection]) -> list[Pause]:
     """Return the runs of zeros among detections of a block, with the levels beside them."""
-    size = max(2, block.samples(_EDGE_S))
+    size, attack = (max(2, block.samples(seconds)) for seconds in (_PIECE_S, _ATTACK_S))
     listed = []
     for one in found:
         if one.kind == "zeros":
             x = block.audio[slice(None) if one.gap.channel is None else [one.gap.channel]]
-            sides = x[:, max(one.gap.start - size, 0) : one.gap.start], x[:, one.gap.stop : one.gap.stop + size]
-            levels = (_level(np.mean(side**2)) if side.shape[1] == size else np.nan for side in sides)
+            sides = x[:, max(one.gap.start - size, 0) : one.gap.start], x[:, one.gap.stop : one.gap.stop + attack]
+            levels = (_level(np.mean(_bright(side) ** 2)) if side.shape[1] >= size else np.nan for side in sides)
             whole = one.moved(block.offset)
             times = (place / block.sample_rate for place in (whole.gap.start, whole.gap.stop))
             listed.append(Pause(whole, *levels, *times))
     return listed
 
 
-def pauses_meant(found: Sequence[Pause], levels: Levels) -> set[Detection]:
-    """Return the runs of zeros that look meant.
+def pauses_meant(found: Sequence[Pause], levels: Levels) -> dict[Detection, float]:
+    """Return how probable it is that each run of zeros is meant.
 
     Args:
-        found: all runs of zeros of a recording.
+        found: all runs of zeros of a recording, in the order of time.
         levels: of the recording.
     """
-    timed = _in_time(found, ("start", "stop"))
-    meant = {pause.detection for pause, one in zip(found, timed, strict=True) if one}
-    if len(meant) < _IN_TIME * len(found):
-        return meant | _pauses(found, levels)
-    at_ends = {pause.detection for pause in found if np.isnan(pause.before + pause.after)}
-    return meant | at_ends | _pauses([pause for pause in found if pause.detection not in meant], levels)
+    edges = np.array([[pause.start, pause.stop] for pause in found]).reshape(-1, 2)
+    timed = in_time(edges, np.diff(edges)[:, 0])
+    at_end = np.array([np.isnan(pause.before + pause.after) for pause in found], bool)
+    meant = np.where(timed, 1.0, 0.0)
+    rest = ~timed & ~at_end
+    meant[rest], deliberate = _meant([pause for pause, one in zip(found, rest, strict=True) if one], levels)
+    meant[at_end & ~timed] = max(deliberate, float(timed.any() and timed.mean() >= _IN_TIME))
+    return {pause.detection: float(one) for pause, one in zip(found, meant, strict=True)}
 
 
-def _in_time(found: Sequence[Pause], edges: Sequence[str]) -> np.ndarray:
-    """Return which runs keep time with those edges, boolean (run,)."""
-    times = np.array([[getattr(pause, edge) for edge in edges] for pause in found]).reshape(-1, len(edges))
-    return in_time(times, np.array([pause.stop - pause.start for pause in found]))
+def _meant(found: Sequence[Pause], levels: Levels) -> tuple[np.ndarray, float]:
+    """Return how probable it is that each run is meant, (run,), and that the recording has silence that is."""
+    before, after = (np.array([levels.rank(getattr(pause, side)) for pause in found]) for side in ("before", "after"))
+    lengths = np.array([pause.stop - pause.start for pause in found])
+    faded = np.array([pause.detection.confidence < 0.5 for pause in found], bool)
+    # Densities over those of faults: of two uniform ranks the smaller has 2 (1 - rank), each alone has 1.
+    quieter = np.minimum(before, after)
+    gated, paused = (np.exp(-quieter / mean) / mean / (2 * (1 - quieter).clip(0.01)) for mean in (_GATED, _PAUSED))
+    paused *= np.where(faded, _FADED[0] / _FADED[1], (1 - _FADED[0]) / (1 - _FADED[1]))
+    cut = _BEGINS * after ** (_BEGINS - 1)
+    length = np.exp(np.interp(np.log(lengths), np.log(_LENGTHS_S), _LENGTHS))
+    ratios = (1 - _FAULTS) * length * np.stack([gated, paused, cut])
+    odds = _SEEN * np.exp(np.log(_FAULTS + ratios).sum(axis=1).clip(None, 100))
+    probable = odds / (1 + odds.sum())
+    ends_in_time = in_time(np.array([[pause.stop] for pause in found]).reshape(-1, 1), lengths)
+    ratios[2] = np.where(ends_in_time, np.maximum(ratios[2], _BEGINS), ratios[2])
+    return probable @ (ratios / (_FAULTS + ratios)), float(probable.sum())
 
 
-def _pauses(found: Sequence[Pause], levels: Levels) -> set[Detection]:
-    """Return the runs of zeros that are pauses by the levels beside them: none, or all but the loud ones."""
-    within = [pause for pause in found if not np.isnan(pause.before + pause.after)]
-    if len(within) < _FEWEST:
-        return set()
-    beside = np.array([[pause.before, pause.after] for pause in within])
-    before, after = np.array([[levels.rank(level) for level in pair] for pair in beside]).T
-    quieter, count = np.minimum(before, after), len(within)
-    # Of two uniform ranks the smaller is 1/3 on average with a deviation of 0.236, their difference 0 with 0.408.
-    gated = (1 / 3 - quieter.mean()) / (0.236 / count**0.5) > _SURE and quieter.mean() < 0.2
-    stopped = (after - before).mean() / (0.408 / count**0.5) > _SURE and (after - before).mean() > 0.25
-    long = [pause.detection.confidence for pause in within if pause.stop - pause.start >= _PAUSE_S]
-    faded = len(long) >= _FEWEST and np.mean(np.array(long) < 0.5) > _SOFT
-    if not gated and not stopped and not faded:
-        return set()
-    fault = (beside.min(axis=1) > np.median(beside.min(axis=1)) + _LOUDER) & (quieter > _LOUD)
-    if stopped:
-        on_beat = _in_time(within, ("stop",))  # where the next note begins
-        fault = ~on_beat if on_beat.mean() > _IN_TIME else fault & (beside[:, 1] - beside[:, 0] < _LOUDER)
-    return {pause.detection for pause in found} - {
-        pause.detection for pause, one in zip(within, fault, strict=True) if one
-    }
+def _bright(x: np.ndarray) -> np.ndarray:
+    """Return what is heard of samples (channel, time): bass alone would hide that a sound has died away."""
+    return np.diff(x, prepend=x[:, :1]) + np.float32(0.05) * x
 
 
 def _level(power: np.ndarray) -> np.ndarray:

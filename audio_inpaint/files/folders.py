@@ -44,6 +44,32 @@ def replacing_folder(path: Path, own: Own) -> Iterator[Path]:
         raise InputError(f"{path} cannot be written: {reason(error)}") from error
 
 
+@contextlib.contextmanager
+def made_for(folder: Path, mark: str) -> Iterator[None]:
+    """Make a folder for results, which goes again where the block fails before it puts anything there but its mark.
+
+    Args:
+        folder: it may be there.
+        mark: the name of the file that shows whose it is.
+
+    Raises:
+        InputError: it cannot be made.
+    """
+    there = folder.exists()
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(made(folder))
+        except OSError as error:
+            raise InputError(f"the output {folder} must be a folder: {reason(error)}") from error
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(OSError):
+                if not there and os.listdir(folder) == [mark]:
+                    (folder / mark).unlink()
+            raise
+
+
 def check_own(path: Path, own: Own) -> None:
     """Refuse a folder that `replacing_folder` would not replace.
 

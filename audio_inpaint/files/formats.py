@@ -41,6 +41,8 @@ LOSSLESS = {*BITS, "FLOAT", "DOUBLE"}
 # Where encoders crash rather than refuse: most Hz and channels, and times full scale (MP3 from 5e7 on).
 _MOST = {"VORBIS": (200_000, 255)}
 _LOUDEST = 1e6
+ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
+_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 192000)  # Hz, the usual ones
 _ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
 
 
@@ -200,13 +202,40 @@ def create(
     if container == "SD2":
         raise InputError("SD2 keeps its rate in a second file, which is not written: name an output ending in .wav")
     name = sound_name(path) if isinstance(path, Path) else path
-    how, most = encoding(subtype, sample_rate, channels, kbps), _MOST.get(subtype)
+    how = encoding(subtype, sample_rate, channels, kbps)
     try:
-        if most and (sample_rate > most[0] or channels > most[1]):
+        if _crashes(subtype, sample_rate, channels):
             raise soundfile.SoundFileRuntimeError("the encoder would crash")
         return soundfile.SoundFile(name, "w", sample_rate, channels, subtype, None, container, **how)
     except soundfile.SoundFileError as error:
-        raise InputError(
-            f"{container} ({subtype}) cannot hold {channels} channels at {sample_rate} Hz: "
-            "name an output ending in .wav"
-        ) from error
+        raise InputError(_cannot_hold(container, subtype, sample_rate, channels)) from error
+
+
+def _crashes(subtype: str, sample_rate: int, channels: int) -> bool:
+    most = _MOST.get(subtype)
+    return most is not None and (sample_rate > most[0] or channels > most[1])
+
+
+def _cannot_hold(container: str, subtype: str, sample_rate: int, channels: int) -> str:
+    """Say what a format has instead of such a rate or number of channels."""
+    name = spoken(container, subtype)
+    rates = [rate for rate in _RATES if _holds_shape(container, subtype, rate, channels)]
+    if not rates or sample_rate in rates:
+        return f"{name} cannot hold {channels} channels at {sample_rate} Hz: name an output ending in .wav"
+    near = next((rate for rate in rates if rate >= sample_rate), rates[-1])
+    listed = ", ".join(map(str, rates))
+    return (
+        f"{name} cannot hold {sample_rate} Hz, only {listed}: resample the input to {near} Hz first, "
+        "or name an output ending in .wav"
+    )
+
+
+def _holds_shape(container: str, subtype: str, sample_rate: int, channels: int) -> bool:
+    if _crashes(subtype, sample_rate, channels):
+        return False
+    how = encoding(subtype, sample_rate, channels, None)
+    try:
+        soundfile.SoundFile(io.BytesIO(), "w", sample_rate, channels, subtype, None, container, **how).close()
+    except soundfile.SoundFileError:
+        return False
+    return True

@@ -75,10 +75,12 @@ def _bits(reader: Reader, output: Path, container: str, subtype: str) -> int | N
 
     What is lossy already was beyond full scale before, and is no worse when it is encoded anew.
     """
+    if reader.subtype in BITS:
+        return None
     media = container == MEDIA
     bits = holds_integers(output) if media else BITS.get(subtype)
-    if reader.subtype in BITS or bits is not None:
-        return None if reader.subtype in BITS else bits
+    if bits is not None:
+        return bits
     floats = reader.subtype in LOSSLESS and (reader.format != MEDIA or holds_floats(reader.path))
     lossy = not encodes_floats(reader.path, output) if media else subtype not in LOSSLESS
     return _PLAYED if floats and lossy else None

@@ -138,6 +138,16 @@ def label_files(files: Sequence[Input], labels: str | None, several: bool) -> li
     return [place / one.folder / f"{name}.txt" for one, name in zip(files, names, strict=True)]
 
 
+def distinct_names(files: Sequence[Input]) -> list[str]:
+    """Name every input by its own name, and those of equal names by their folders too.
+
+    >>> distinct_names([Input(Path("in/a/x.wav"), Path("a")), Input(Path("in/b/x.wav"), Path("b"))])
+    ['a/x.wav', 'b/x.wav']
+    """
+    known = Counter(one.file.name for one in files)
+    return [one.file.name if known[one.file.name] == 1 else (one.folder / one.file.name).as_posix() for one in files]
+
+
 def partners(
     files: Sequence[Input], given: str | None, suffixes: Sequence[str], same: bool = False
 ) -> list[Path | None]:

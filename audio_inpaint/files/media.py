@@ -71,6 +71,11 @@ def holds_floats(path: Path) -> bool:
     return codec.startswith("pcm_f") or (codec.startswith(_LOSSLESS) and samples.startswith(("flt", "dbl")))
 
 
+def sample_rate(path: Path) -> int:
+    """Return the rate of the sound of a file of ffmpeg's in Hz, 0 if it does not say."""
+    return int(_first_sound(streams(path)).get("sample_rate") or 0)
+
+
 def installed() -> bool:
     """Whether ffmpeg and ffprobe are there."""
     return bool(shutil.which("ffmpeg") and shutil.which("ffprobe"))

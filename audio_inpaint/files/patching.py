@@ -17,11 +17,11 @@ from torch import Tensor
 from audio_inpaint import __version__
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import replacing, temporary_folder
-from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, vorbis_nominal
+from audio_inpaint.files.containers import copy_flac_metadata, copy_mp3_tags, first_sample, id3_tag, vorbis_nominal
 from audio_inpaint.files.formats import BITS, LOSSLESS, WIDTHS, bits_of, create, sound_name, spoken, stored, target
 from audio_inpaint.files.larger import copied_larger
 from audio_inpaint.files.markers import moved_cue_sheet
-from audio_inpaint.files.media import MEDIA, beside_audio, encoding
+from audio_inpaint.files.media import MEDIA, beside_audio, encoding, sample_rate
 from audio_inpaint.files.metadata import beside_sound
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
@@ -125,6 +125,10 @@ def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: floa
             _stream(reader, source, wav, container, "FLOAT", fills, gain)
             lost += [] if reader.format == MEDIA else beside_sound(source, reader.format)
         notes = notes + remuxed(reader.path, wav, temporary, arguments)
+        if (rate := sample_rate(temporary)) not in (0, reader.sample_rate):
+            notes.append(
+                f"the sound is at {rate} Hz now, since {output.suffix} files cannot hold {reader.sample_rate} Hz"
+            )
         notes += _longer(reader, lost)
     return notes + _named(lost)
 
@@ -140,10 +144,11 @@ def _longer(reader: Reader, lost: Sequence[str]) -> list[str]:
 
 
 def _kbps(reader: Reader, source: BinaryIO) -> float:
-    """The bit rate that a lossy file was encoded for, if it says so, or else the one that it has, tags included."""
+    """The bit rate that a lossy file was encoded for, if it says so, or else the one that it has."""
     if reader.subtype == "VORBIS" and (nominal := vorbis_nominal(source)):
         return nominal / 1000
-    return source.seek(0, os.SEEK_END) * 8 / 1000 / (reader.length / reader.sample_rate)
+    tags = len(id3_tag(source))  # with pictures, which may be larger than the sound
+    return (source.seek(0, os.SEEK_END) - tags) * 8 / 1000 / (reader.length / reader.sample_rate)
 
 
 def _losses(reader: Reader, container: str, subtype: str) -> list[str]:

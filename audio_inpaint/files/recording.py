@@ -13,24 +13,33 @@ import soundfile
 import torch
 
 from audio_inpaint.errors import InputError
+from audio_inpaint.files import flac_frames, mp3_frames, ogg_pages
 from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
-from audio_inpaint.files.flac_frames import mended
-from audio_inpaint.files.formats import BITS, LOSSLESS, create, fitting, format_of, sound_name, stored
+from audio_inpaint.files.formats import BITS, ENCODER_TAIL, LOSSLESS, create, fitting, format_of, sound_name, stored
 from audio_inpaint.files.media import MEDIA, decoded, is_media
+from audio_inpaint.files.mended import Mended
 from audio_inpaint.files.paths import as_path
+from audio_inpaint.files.signatures import HEAD, junk, suffix_of
 from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
 # Hz. What is slower is repaired, but has no milliseconds in which damage or another recording's sound could be found;
 # converters end below the other one, and of what claims to be faster the header is damaged.
 SLOWEST, FASTEST = 1000, 1_000_000
-ENCODER_TAIL = 0.05  # seconds: some encoders promise a little more than their last packet holds; it reads as silence
-_LOST_AT_END = 1.0  # seconds of a damaged FLAC file: what lacks more is cut short
 _CUT = 0.1  # seconds: what ffmpeg decodes may be shorter by the delay of an encoder
 
+_MENDING = {"FLAC": flac_frames, "OGG": ogg_pages, "MP3": mp3_frames}
 _TALKATIVE = (".mp1", ".mp2", ".mp3")  # decoded by libmpg123, which writes to standard error
+
+
+class _Sound(soundfile.SoundFile):
+    """A file whose lossy codec is read straight on: soundfile seeks after every read, and MP3 lacks bits after that."""
+
+    def seekable(self) -> bool:
+        """Whether soundfile may seek."""
+        return self.subtype in LOSSLESS and super().seekable()
 
 
 class Reader:
@@ -59,13 +68,15 @@ class Reader:
         self._spool: IO[bytes] | None = None
         self._opened = contextlib.ExitStack()
         self._said: list[str] = []  # by the decoder
-        self._mended = False
+        self._mended: Mended | None = None
         self._promised = 0.0  # seconds, by the header; 0 for as many as there are
         self._silent = 0.0  # seconds that could not be decoded
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
-        self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
         self.format, self.subtype = self._file.format, self._file.subtype
+        self._texts = self._file.copy_metadata()
+        self._mend_at_once()
+        self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
         if is_media(self.path):
             self.format = MEDIA
         if self.subtype.startswith("DWVW"):  # claims to seek, cannot, and fails at the first block
@@ -91,10 +102,10 @@ class Reader:
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
             wav, said, self._promised, self._silent = self._opened.enter_context(decoded(self.path))
             self._said += said
-            return soundfile.SoundFile(str(wav))
+            return _Sound(str(wav))
         try:
             with self._hushed():
-                return soundfile.SoundFile(sound_name(self.path))
+                return _Sound(sound_name(self.path))
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             # TypeError: soundfile takes *.raw for headerless
             raise InputError(self._why_not()) from error
@@ -106,10 +117,14 @@ class Reader:
                 return f"{self.path} is a folder: name an audio file"
             if self.path.stat().st_size == 0:
                 return f"{self.path} is empty (0 bytes): copy or export it again"
-            with open(self.path, "rb"):
-                pass
+            with open(self.path, "rb") as file:
+                head = file.read(HEAD)
         except OSError as error:
             return f"{self.path} cannot be read: {error.strerror or error}"
+        if (kind := junk(head)) is not None:
+            return f"{self.path} is no audio, whatever its name says: it holds {kind}"
+        if suffix_of(head) is None:
+            return f"{self.path} is no audio, or damaged at its beginning, which is that of no format known here"
         return (
             f"{self.path} cannot be read as audio (damaged, or none of WAV, AIFF, FLAC, Ogg, Opus, MP3): "
             f"convert it first, for example with {_conversion(self.path)}"
@@ -180,23 +195,34 @@ class Reader:
             self._file.seek(start)
         return torch.from_numpy(self._take(start, stop).T.copy())
 
+    def _mend_at_once(self) -> None:
+        """Read what is left of a file of which the container says that something lacks."""
+        try:
+            if self.format in _MENDING and not _MENDING[self.format].complete(self.path):
+                self._mend()
+        except (InputError, OSError):
+            self.close()
+            raise
+
     def _mend(self) -> bool:
-        """Read a FLAC file without its damaged frames from now on; returns whether it goes on after them.
+        """Read a file without its damaged parts from now on; returns whether it goes on after them.
 
         Raises:
-            InputError: it is cut short, or none of it is whole.
+            InputError: none of it is whole.
         """
-        if self._mended or self.format != "FLAC":
+        if self._mended or self.format not in _MENDING:
             return False
         try:
-            place = self._opened.enter_context(mended(self.path, round(_LOST_AT_END * self.sample_rate)))
-            self._file.close()
-            self._file, self._mended = soundfile.SoundFile(str(place)), True
-        except InputError as error:
-            raise InputError(f"{error}; {_conversion(self.path)} saves what is left") from error
+            found = self._opened.enter_context(_MENDING[self.format].mended(self.path))
+            with self._hushed():
+                file = _Sound(str(found.place))
         except soundfile.SoundFileError:
-            pass
-        return self._mended
+            return False
+        self._file.close()
+        self._said.clear()  # of what was mended
+        self._file, self._mended = file, found
+        self._promised = found.promised / file.samplerate
+        return True
 
     def _hushed(self) -> contextlib.AbstractContextManager[None]:
         """Keep what a decoder writes to standard error, as that of MP3 does, for `remarks`."""
@@ -223,12 +249,19 @@ class Reader:
             if (sizes := lacking(file)) is not None:
                 promised = seconds * sizes[1] / max(sizes[0], 1)
             said, left = f"{promised:.3f} s", f"{seconds:.3f} s"
-            if (sizes is not None and said != left) or promised > seconds + _CUT:
+            cut = promised > seconds + (0 if self._mended else _CUT)
+            if cut if sizes is None else said != left:
                 found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
             elif self.format == "OGG" and lacks_end(file):
                 found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
-        if self._mended:
-            found.append(f"{self.path} is damaged: what could not be decoded is silent, and all else in its place")
+        if self._mended and self._mended.lost:
+            lost = self._mended.lost
+            more = f" and at {len(lost) - 1} places more" if len(lost) > 1 else ""
+            found.append(
+                f"{self.path} is damaged at {lost[0][0] / self.sample_rate:.3f} s{more}: "
+                f"{1000 * sum(stop - start for start, stop in lost) / self.sample_rate:.0f} ms could not be decoded "
+                "and are silent, and all else is in its place"
+            )
         if self._silent:
             lost = f"{1000 * self._silent:.0f} ms could not be decoded and are silent"
             found.append(f"{self.path} is damaged: {lost}, and all else is in its place")
@@ -239,7 +272,7 @@ class Reader:
 
     def metadata(self) -> dict[str, str]:
         """Title, artist and the other text fields that libsndfile knows."""
-        return self._file.copy_metadata()
+        return self._texts
 
 
 def _conversion(path: Path) -> str:

@@ -12,7 +12,9 @@ from audio_inpaint.report.item import Item
 from audio_inpaint.spans import Shape, spans
 
 
-def report_items(reader: Reader, repair: FileRepair, method: str, truth: Reader | None = None) -> Iterator[Item]:
+def report_items(
+    reader: Reader, repair: FileRepair, method: str, truth: Reader | None = None, called: str | None = None
+) -> Iterator[Item]:
     """Yield what a report shows of a repaired file.
 
     Args:
@@ -20,11 +22,12 @@ def report_items(reader: Reader, repair: FileRepair, method: str, truth: Reader 
         repair: what was done to it.
         method: its name.
         truth: the undamaged recording, of the same shape.
+        called: the recording's name on the page; None for that of its file.
     """
     rate = reader.sample_rate
     for start, damaged, restored, gaps in excerpts(reader, repair):
         stop = start + damaged.shape[-1]
-        name = reader.path.name
+        name = called or reader.path.name
         if stop - start < reader.length:
             name += f" ({start / rate:.1f}-{stop / rate:.1f} s)"
         explanations = [one.moved(-start) for one in repair.explanations]

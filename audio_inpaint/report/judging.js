@@ -3,8 +3,8 @@ const shownLevel = (level) => (level === null ? "" : `${level < 0 ? "\u2212" : "
 
 /** All gaps of a recording, those to check first: to be heard, accepted or rejected, and saved as labels. */
 class Judging {
-  constructor(list, holder) {
-    Object.assign(this, { list, holder });
+  constructor(list, number, holder) {
+    Object.assign(this, { list, number, holder });
     const order = list.gaps.map((gap, i) => i).sort((a, b) => list.gaps[b].doubtful - list.gaps[a].doubtful || a - b);
     this.rows = order.map((i) => this.row(list.gaps[i], i));
     const shown = this.rows.filter((row) => row.there).length;
@@ -43,7 +43,7 @@ class Judging {
   /** Where on the page a gap is: an excerpt of its recording, and its place there. */
   find(gap) {
     for (const item of items) {
-      if (!item.section.querySelector("h2").textContent.startsWith(this.list.name)) continue;
+      if (item.data.list !== this.number) continue;
       const first = Math.round(item.data.offset * item.data.rate);
       const place = item.data.gaps.findIndex(([start, , channel]) => start + first === gap.start && channel === gap.channel);
       if (place >= 0) return { item, place };
@@ -73,10 +73,11 @@ class Judging {
     }).join("");
   }
 
-  /** The name that `--accept FOLDER` looks for: of recordings that share a stem, their whole name. */
+  /** The name that `--accept FOLDER` looks for: of recordings of a folder that share a stem, their whole name. */
   file() {
     const stem = ({ name }) => name.replace(/\.[^.]*$/, ""), own = stem(this.list);
-    return `${page.lists.filter((one) => stem(one) === own).length > 1 ? this.list.name : own}.txt`;
+    const name = page.lists.filter((one) => stem(one) === own).length > 1 ? this.list.name : own;
+    return `${name.split(/[\\/]/).pop()}.txt`;
   }
 
   save() {
@@ -86,4 +87,4 @@ class Judging {
   }
 }
 
-const judgings = (page.lists ?? []).map((list, i) => new Judging(list, document.getElementById(`list-${i + 1}`)));
+const judgings = (page.lists ?? []).map((list, i) => new Judging(list, i + 1, document.getElementById(`list-${i + 1}`)));

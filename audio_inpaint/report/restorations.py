@@ -99,7 +99,7 @@ class Report:
         """
         check(item)
         scores = score(item)
-        player = {**player_data(item, snr_notes(scores)), **timeline_data(item)}
+        player = {**player_data(item, snr_notes(scores)), **timeline_data(item), "list": len(self.lists)}
         between = bool(self.items)
         try:
             self._sections.write("\n" * between + _section(len(self.items) + 1, item, scores))
@@ -109,10 +109,10 @@ class Report:
         self.items.append(_Counts(item.name, len(item.gaps), lost_ms([item]), to_check(item)))
 
     def list_gaps(self, name: str, repair: FileRepair, levels: Sequence[float | None]) -> None:
-        """List all gaps of a recording, shown or not, to be judged on the page.
+        """List all gaps of a recording, shown or not, to be judged on the page; its items are added next.
 
         Args:
-            name: of the recording, with which the names of its items begin.
+            name: of the recording.
             repair: what was done to it.
             levels: of the fills against their sides, dB.
         """

@@ -94,6 +94,8 @@ class InpaintCLI(LightningCLI):
     """The command line of training: model and data by class path, everything by YAML."""
 
     def __init__(self, args: Sequence[str], run: bool = True):
+        if args and args[0] in (known := self.subcommands()):  # parsers of the others take a third of the start
+            self.subcommands = lambda: {args[0]: known[args[0]]}
         super().__init__(
             trainer_class=Trainer,
             parser_class=_Parser,
@@ -314,9 +316,7 @@ class InpaintCLI(LightningCLI):
         self.before_validate()
         self.config_init[self.subcommand].verbose = False
 
-    def before_predict(self) -> None:
-        """The same."""
-        self.before_validate()
+    before_predict = before_validate
 
 
 def _completed(args: list[str]) -> list[str]:

@@ -6,7 +6,6 @@ import shlex
 import sys
 import tempfile
 import time
-from importlib import import_module
 from pathlib import Path
 
 from .kills import COMMANDS, killed
@@ -26,8 +25,6 @@ def lines(minutes: float, seed: int) -> tuple[int, list[str]]:
     torch.set_num_threads(1)
     for program in ("audio-inpaint", "audio-inpaint-data", "train"):
         main_of(program)
-    for module in ("audio_inpaint.detection", "audio_inpaint.repairing", "audio_inpaint.benchmark.engine"):
-        import_module(module)  # before forking, so that no line pays for it
 
     until, tried, wrong, number = time.monotonic() + 60 * minutes, 0, [], 0
     while time.monotonic() < until:

@@ -10,6 +10,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -32,15 +33,24 @@ def digests(folder: Path) -> dict[str, str]:
     }
 
 
+# where the function is that each program calls, and what it imports when it works: once for all, before forking
+_MODULES = {
+    "audio-inpaint": (
+        "audio_inpaint.cli",
+        "audio_inpaint.benchmark.engine",
+        "audio_inpaint.commands.inpaint_file",
+        "audio_inpaint.detection",
+        "audio_inpaint.repairing",
+        "numba",
+    ),
+    "audio-inpaint-data": ("data_prep.command",),
+    "train": ("audio_inpaint.training.cli", "audio_inpaint.training.models.context_encoder", "webdataset"),
+}
+
+
 def main_of(program: str):
     """The function that a program calls."""
-    if program == "audio-inpaint":
-        from audio_inpaint.cli import main
-    elif program == "audio-inpaint-data":
-        from data_prep.command import main
-    else:
-        from audio_inpaint.training.cli import main
-    return main
+    return [import_module(name) for name in _MODULES[program]][0].main  # noqa: RUF015 - all are imported
 
 
 def run(line: Line, root: Path) -> tuple[int, str]:
