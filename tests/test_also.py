@@ -324,7 +324,7 @@ def test_what_is_written_is_not_searched(files, capsys):
         ("damaged.wav", "the further recording damaged.wav is the recording itself"),
         ("fixed.wav", "the output fixed.wav is the further recording itself"),
         ("nothing", "the folder nothing holds no audio files"),
-        ("text.txt", "cannot be read as audio"),
+        ("text.txt", "text.txt is no audio, whatever its name says: it holds text"),
     ],
 )
 def test_recordings_that_cannot_be_used(files, capsys, also, message):

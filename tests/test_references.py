@@ -199,7 +199,7 @@ def test_a_file_from_python(files):
         ("damaged.wav", "the reference damaged.wav is the recording itself"),
         ("fixed.wav", "the output fixed.wav is the reference itself"),
         (".", "is a folder: name an audio file"),
-        ("text.txt", "cannot be read as audio"),
+        ("text.txt", "text.txt is no audio, whatever its name says: it holds text"),
         ("short.wav", "the reference short.wav cannot be used: it is only 0.100 s long: 1 s are needed"),
     ],
 )
