@@ -41,7 +41,7 @@ H = "methods/recall/rehearsal.py"
 Y = "methods/recall/ways.py"
 E = "pool/excerpts.py"
 J, B, C, S = "methods/janssen.py", "methods/burg.py", "dsp/coherence.py", "dsp/template_search.py"
-P, F, G, W = "files/patching.py", "files/recording.py", "gaps.py", "files/formats.py"
+P, G, W = "files/patching.py", "gaps.py", "files/formats.py"
 
 # One file of tests for each part of the default; they were made to be fast, and to find these faults.
 RECALLED = "tests/test_ingredients_recollection.py"
@@ -53,8 +53,7 @@ FILES = "tests/test_ingredients_files.py"
 
 FAULTS = {
     "coherence-filter": Fault(
-        N, "return coherent(total, target, beside, sample_rate, ~lost), gains",
-        "return total, gains", RECALLED),
+        N, "zip(coherent(totals, target, beside, sample_rate, ~lost), gains", "zip(totals, gains", RECALLED),
     "ridge-stiff": Fault(N, "_RIDGE = 0.1", "_RIDGE = 10.0", RECALLED),
     "ridge-loose": Fault(N, "_RIDGE = 0.1", "_RIDGE = 0.001", RECALLED),
     "ridge-equal": Fault(N, "((1 - likeness) / likeness + 0.01)", "0.01", RECALLED),
@@ -97,8 +96,8 @@ FAULTS = {
         P, "return place if np.array_equal(samples.T, reader.read(0, count).numpy(), equal_nan=True) else None",
         "return place", FILES),
     "rf64": Fault(W, "* width > 0xFFFF0000:", "* width > 0xFFFF0000 * 100:", FILES),
-    "encoder-tail": Fault(F, "ENCODER_TAIL = 0.05", "ENCODER_TAIL = 5.0", FILES),
-    "encoder-tail-none": Fault(F, "ENCODER_TAIL = 0.05", "ENCODER_TAIL = 0.0", FILES),
+    "encoder-tail": Fault(W, "ENCODER_TAIL = 0.05", "ENCODER_TAIL = 5.0", FILES),
+    "encoder-tail-none": Fault(W, "ENCODER_TAIL = 0.05", "ENCODER_TAIL = 0.0", FILES),
     "rounding": Fault(W, "np.rint(samples * full)", "np.trunc(samples * full)", FILES),
     "clipping": Fault(W, "-full, full - 1)", "-full, full)", FILES),
     "gaps-that-touch": Fault(G, "start <= merged[-1].stop", "start < merged[-1].stop", FILES),

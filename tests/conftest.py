@@ -40,3 +40,20 @@ def damaged(monkeypatch):
     from damage import damaged
 
     return damaged
+
+
+@pytest.fixture
+def pool_cache(tmp_path, monkeypatch):
+    """The folder in which indexes of further recordings are kept: one of this test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "audio_inpaint" / "pool"
+
+
+@pytest.fixture
+def episodes(tmp_path, monkeypatch):
+    """A working directory with a damaged episode, and a folder of what it is searched for in."""
+    from episodes import write_episodes
+
+    monkeypatch.chdir(tmp_path)
+    write_episodes(tmp_path)
+    return tmp_path

@@ -1,5 +1,7 @@
 """Four sounds that are unlike each other, for what must be found, or left alone, in any."""
 
+from functools import lru_cache
+
 import numpy as np
 import soundfile
 from scipy.signal import lfilter
@@ -26,11 +28,11 @@ def plucks(rng):
     time = np.arange(SECONDS * RATE) / RATE
     signal = 0.5 * np.sin(2 * np.pi * 82 * time)
     for onset in np.arange(0, SECONDS, 0.25):
-        since = np.clip(time - onset, 0, None)
+        since = time[round(onset * RATE) :] - onset
         envelope = np.clip(since / 0.004, 0, 1) * np.exp(-3 * since)
         pitch = 150 * 2 ** (rng.integers(0, 30) / 12)
         for harmonic in range(1, 8):
-            signal += envelope * np.sin(2 * np.pi * pitch * harmonic * since) / harmonic
+            signal[-len(since) :] += envelope * np.sin(2 * np.pi * pitch * harmonic * since) / harmonic
     return signal
 
 
@@ -54,6 +56,12 @@ SOUNDS = {"pad": pad, "plucks": plucks, "voice": voice, "surf": surf}
 
 
 def sound(name, seed):
+    """Return a sound and a little noise, (time,)."""
+    return _made(name, seed).copy()
+
+
+@lru_cache(maxsize=16)
+def _made(name, seed):
     rng = np.random.default_rng(seed)
     signal = SOUNDS[name](rng)
     return 0.4 * signal / np.abs(signal).max() + 3e-5 * rng.standard_normal(len(signal))

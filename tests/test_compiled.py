@@ -19,7 +19,7 @@ def total(x):
     return sum
 """
 SUMS = """
-import numpy, sys
+import numpy
 from audio_inpaint.methods.gap_workers import on_cores
 from loop import total
 print(*on_cores(lambda size: total(numpy.ones(size)), [1, 2, 3], 2), total(numpy.ones(4)))
@@ -41,20 +41,45 @@ caching.IndexDataCacheFile.save = refused
 """
 
 
-@pytest.mark.parametrize(("cache", "kept"), [("", True), (NOWHERE, False), (FULL, False)])
-def test_what_is_compiled_runs_with_a_cache_and_without_one_and_in_forked_processes(tmp_path, cache, kept):
-    (tmp_path / "loop.py").write_text(LOOP)
-    assert run(cache + SUMS, tmp_path) == "1.0 2.0 3.0 4.0\n"
-    assert bool(list(tmp_path.rglob("*.nbc"))) == kept
+CACHES = {"kept": "", "nowhere": NOWHERE, "full": FULL}
+# One process imports torch for all; numba is new to each that it forks, which has a folder of its own.
+EACH = """
+import os, sys
+import audio_inpaint.dsp.fast_burg, audio_inpaint.methods.gap_workers, audio_inpaint.methods.registry
+print("numba" in sys.modules, flush=True)
+for folder, cache in CODES.items():
+    pid = os.fork()
+    if not pid:
+        os.environ["NUMBA_CACHE_DIR"] = folder + "/cache"
+        sys.path.insert(0, folder)
+        exec(cache + SUMS, {})
+        sys.stdout.flush()
+        os._exit(0)
+    assert not os.waitpid(pid, 0)[1]
+"""
 
 
-def test_numba_is_not_imported_before_anything_is_restored(tmp_path):
-    code = "import sys, audio_inpaint.dsp.fast_burg, audio_inpaint.methods.registry; print('numba' in sys.modules)"
-    assert run(code, tmp_path) == "False\n"
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory):
+    """What is printed when numba is imported, and then with each cache, and the folders of these."""
+    folders = {name: tmp_path_factory.mktemp(name) for name in CACHES}
+    for folder in folders.values():
+        (folder / "loop.py").write_text(LOOP)
+    codes = {str(folders[name]): code for name, code in CACHES.items()}
+    code = f"CODES, SUMS = {codes!r}, {SUMS!r}\n{EACH}"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    imported, *printed = done.stdout.splitlines()
+    return imported, dict(zip(CACHES, printed, strict=True)), folders
 
 
-def run(code: str, folder: Path) -> str:
-    paths = os.pathsep.join([str(Path(__file__).parents[1]), str(folder)])
-    environment = {**os.environ, "PYTHONPATH": paths, "NUMBA_CACHE_DIR": str(folder / "cache")}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    return done.stdout
+def test_numba_is_not_imported_before_anything_is_restored(ran):
+    assert ran[0] == "False"
+
+
+@pytest.mark.parametrize("cache", CACHES)
+def test_what_is_compiled_runs_with_a_cache_and_without_one_and_in_forked_processes(ran, cache):
+    _, printed, folders = ran
+    assert printed[cache] == "1.0 2.0 3.0 4.0"
+    assert bool(list(folders[cache].rglob("*.nbc"))) == (cache == "kept")

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 import yaml
 from tone_shards import arguments, run, write_tones
-from wandb.proto import wandb_internal_pb2
 
 from audio_inpaint.training.cli import main
 from audio_inpaint.training.models.context_encoder import ContextEncoder
@@ -23,6 +22,8 @@ def shards(tmp_path_factory):
 
 def records(file):
     """What an offline run of W&B wrote: LevelDB's log format, after a header of seven bytes."""
+    from wandb.proto import wandb_internal_pb2  # a second, in every process that collects tests
+
     data, position, record = file.read_bytes(), 7, b""
     while position + 7 <= len(data):
         if (left := 32768 - position % 32768) < 7:

@@ -17,6 +17,8 @@ import yaml
 from tiny_checkpoint import random_checkpoint
 
 from audio_inpaint.cli import _parser, main
+from audio_inpaint.files.formats import FORMATS
+from audio_inpaint.files.media import SUFFIXES as MEDIA
 from audio_inpaint.files.recording import read, write
 from audio_inpaint.gap_files import read_gaps, write_labels
 from audio_inpaint.gaps import Gap, gap_mask
@@ -267,6 +269,13 @@ def test_no_committed_file_names_a_package_registry_or_a_place_of_one_machine():
         for match in words.finditer(path.read_bytes())
     ]
     assert found == []
+
+
+def test_no_recording_is_committed_outside_the_demonstration():
+    """What a test or an experiment wrote is left where it fell by accident."""
+    sounds = [path for path in tracked() if path.suffix.lower() in {*FORMATS, *MEDIA}]
+    assert [str(path) for path in sounds if path.parent != ROOT / "demo" / "clips"] == []
+    assert sounds
 
 
 def test_the_script_of_continuous_integration_can_be_run():

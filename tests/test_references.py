@@ -14,7 +14,8 @@ from audio_inpaint.files.recording import read
 from audio_inpaint.gaps import Gap
 from audio_inpaint.references import Reference
 
-AUDIO = programme(12, 2)
+STEREO = programme(12, 2)
+AUDIO = STEREO[:1]
 GAPS = [(3 * RATE, 3 * RATE + 1024), (8 * RATE, 8 * RATE + 1024)]
 OTHER = equalised(later(drifted(AUDIO, 200), 2.3))
 
@@ -26,14 +27,24 @@ def damaged(gaps=GAPS, junk=0.0):
     return audio
 
 
-def snr(repaired, start, stop):
-    error = (repaired - AUDIO)[:, start:stop]
-    return 10 * np.log10(np.square(AUDIO[:, start:stop]).sum() / np.square(error).sum())
+def snr(repaired, start, stop, audio=AUDIO):
+    error = (repaired - audio)[:, start:stop]
+    return 10 * np.log10(np.square(audio[:, start:stop]).sum() / np.square(error).sum())
 
 
 @pytest.fixture(scope="module")
 def with_reference():
     return repair(damaged(), GAPS, RATE, references=[OTHER])
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return repair(damaged(), GAPS, RATE)
+
+
+@pytest.fixture(scope="module")
+def last_alone():
+    return repair(damaged(GAPS[1:]), GAPS[1:], RATE).audio
 
 
 def test_what_was_lost_is_heard_in_the_reference(with_reference):
@@ -49,8 +60,8 @@ def test_known_samples_come_back_bit_for_bit(with_reference):
 
 
 def test_lost_samples_change_no_bit(with_reference):
-    for junk in (np.nan,):
-        assert np.array_equal(repair(damaged(junk=junk), GAPS, RATE, references=[OTHER]).audio, with_reference.audio)
+    again = repair(damaged(junk=np.nan), GAPS, RATE, references=[OTHER])
+    assert np.array_equal(again.audio, with_reference.audio)
 
 
 def test_how_a_reference_fits_and_what_it_gave_is_told(with_reference):
@@ -62,11 +73,18 @@ def test_how_a_reference_fits_and_what_it_gave_is_told(with_reference):
 
 
 def test_a_gap_of_one_channel():
-    audio = AUDIO.copy()
+    audio = STEREO.copy()
     audio[0, 64000:66000] = 0
-    repaired = repair(audio, [(64000, 66000, 0)], RATE, references=[-0.3 * AUDIO.sum(0)]).audio
-    assert np.array_equal(repaired[1], AUDIO[1])
-    assert snr(repaired, 64000, 66000) > 30
+    repaired = repair(audio, [(64000, 66000, 0)], RATE, references=[-0.3 * STEREO.sum(0)]).audio
+    assert np.array_equal(repaired[1], STEREO[1])
+    assert snr(repaired, 64000, 66000, STEREO) > 30
+
+
+def test_a_gap_of_both_channels():
+    audio, (start, stop) = STEREO.copy(), GAPS[0]
+    audio[:, start:stop] = 0
+    repaired = repair(audio, GAPS[:1], RATE, references=[equalised(later(STEREO, 2.3))]).audio
+    assert snr(repaired, start, stop, STEREO) > 30
 
 
 def test_wow_of_a_tape():
@@ -76,45 +94,43 @@ def test_wow_of_a_tape():
 
 
 def test_wow_in_a_gap_longer_than_its_swing_is_no_evidence():
-    gaps = [(5 * RATE, 7 * RATE)]
+    gaps = [(5 * RATE, 6 * RATE)]
     tape = repair(damaged(gaps), gaps, RATE, references=[warped(AUDIO, 2e-3, 0.7)])
     assert not any("reference" in one.label for one in tape.explanations)
     assert np.array_equal(tape.audio, repair(damaged(gaps), gaps, RATE).audio)
 
 
-def test_an_unrelated_recording_changes_nothing():
-    unrelated = programme(15, 2, seed=7)
-    gaps = GAPS[:1]
-    repaired = repair(damaged(gaps), gaps, RATE, references=[unrelated])
+def test_an_unrelated_recording_changes_nothing(alone):
+    repaired = repair(damaged(), GAPS, RATE, references=[programme(15, 2, seed=7)])
     assert repaired.references == ["1: nothing in it is surely the same as in the recording, left out"]
-    assert np.array_equal(repaired.audio, repair(damaged(gaps), gaps, RATE).audio)
+    assert np.array_equal(repaired.audio, alone.audio)
 
 
-def test_a_reference_that_is_lost_there_too_does_no_harm():
+def test_a_reference_that_is_lost_there_too_does_no_harm(alone):
     part = AUDIO[:, : 6 * RATE]
     repaired = repair(damaged(), GAPS, RATE, references=[part]).audio
     assert snr(repaired, *GAPS[0]) > 30
-    assert np.array_equal(repaired[:, slice(*GAPS[1])], repair(damaged(), GAPS, RATE).audio[:, slice(*GAPS[1])])
+    assert np.array_equal(repaired[:, slice(*GAPS[1])], alone.audio[:, slice(*GAPS[1])])
 
 
-def test_a_reference_that_is_silent_in_the_gap_is_no_evidence_of_silence():
+def test_a_reference_that_is_silent_in_the_gap_is_no_evidence_of_silence(last_alone):
     silent = later(AUDIO, 1.0)
     start, stop = GAPS[1]
     silent[:, start + RATE : stop + RATE] = 0
-    repaired = repair(damaged(), GAPS[1:], RATE, references=[silent])
+    repaired = repair(damaged(GAPS[1:]), GAPS[1:], RATE, references=[silent])
     assert repaired.references[0].startswith("1: 1.000 s later, +0 ppm")
-    assert np.array_equal(repaired.audio, repair(damaged(), GAPS[1:], RATE).audio)
+    assert np.array_equal(repaired.audio, last_alone)
 
 
 @pytest.mark.parametrize("level", [1e-4, 1e-6])
-def test_a_reference_that_lost_the_same_but_for_its_noise_is_no_evidence_of_silence(level):
+def test_a_reference_that_lost_the_same_but_for_its_noise_is_no_evidence_of_silence(level, last_alone):
     """Two transfers of one damaged tape."""
     start, stop = GAPS[1]
     other = AUDIO.copy()
-    other[:, start:stop] = level * np.random.default_rng(0).standard_normal((2, stop - start))
-    repaired = repair(damaged(), GAPS[1:], RATE, references=[0.8 * other])
+    other[:, start:stop] = level * np.random.default_rng(0).standard_normal(stop - start)
+    repaired = repair(damaged(GAPS[1:]), GAPS[1:], RATE, references=[0.8 * other])
     assert not any("reference" in one.label for one in repaired.explanations)
-    assert np.array_equal(repaired.audio, repair(damaged(), GAPS[1:], RATE).audio)
+    assert np.array_equal(repaired.audio, last_alone)
 
 
 @pytest.mark.parametrize("size", [4799, 4800, 4864])
@@ -127,10 +143,11 @@ def test_a_gap_of_any_length_is_rehearsed_where_the_reference_is_known(size):
 
 @pytest.mark.parametrize("ours", [False, True])
 def test_a_constant_in_either_of_the_two_is_nothing(ours):
-    audio, other = (damaged() + 0.1, OTHER) if ours else (damaged(), OTHER + 0.1)
-    repaired = repair(audio, GAPS, RATE, references=[other])
+    gaps = GAPS[:1]
+    audio, other = (damaged(gaps) + 0.1, OTHER) if ours else (damaged(gaps), OTHER + 0.1)
+    repaired = repair(audio, gaps, RATE, references=[other])
     assert repaired.references[0].startswith("1: 2.300 s later, +200 ppm, coherence 0.99")
-    assert all(snr(repaired.audio - 0.1 * ours, *gap) > 30 for gap in GAPS)
+    assert snr(repaired.audio - 0.1 * ours, *gaps[0]) > 30
 
 
 def test_bass_that_the_other_transfer_lost_comes_back():
@@ -172,7 +189,7 @@ def files(tmp_path, monkeypatch):
     return tmp_path
 
 
-SPEC = ",".join(f"{start}:{stop}" for start, stop in GAPS)
+SPEC = f"{GAPS[0][0]}:{GAPS[0][1]}"
 
 
 def test_the_command(files, capsys):
@@ -182,13 +199,13 @@ def test_the_command(files, capsys):
     assert "other.mp3: 2." in shown
     assert "ppm, coherence 0.9" in shown
     repaired, _ = read("fixed.wav")
-    assert all(snr(repaired.numpy(), *gap) > 18 for gap in GAPS)
+    assert snr(repaired.numpy(), *GAPS[0]) > 18
     assert "reference other.mp3" in (files / "labels.txt").read_text()
     assert "reference other.mp3" in (files / "fixed.html").read_text()
 
 
 def test_a_file_from_python(files):
-    done = repair_file("damaged.wav", "fixed.wav", GAPS, references=["other.mp3"])
+    done = repair_file("damaged.wav", "fixed.wav", GAPS[:1], references=["other.mp3"])
     assert done.references[0].startswith("other.mp3: 2.")
 
 
@@ -221,8 +238,7 @@ def test_a_folder_with_one_reference(files, capsys):
     (files / "in").mkdir()
     for name in ("a.wav", "b.wav"):
         soundfile.write(files / "in" / name, damaged().T[: 6 * RATE], RATE, "FLOAT")
-    gaps = f"{GAPS[0][0]}:{GAPS[0][1]}"
-    assert main(["inpaint", "in", "-o", "out", "--gaps", gaps, "--reference", "other.mp3"]) == 0
+    assert main(["inpaint", "in", "-o", "out", "--gaps", SPEC, "--reference", "other.mp3"]) == 0
     assert capsys.readouterr().out.count("other.mp3: 2.") == 2
 
 
