@@ -58,6 +58,12 @@ def test_a_copy_whatever_its_polarity_level_and_delay_restores_a_channel_exactly
     assert told.expected_snr > 35
 
 
+@pytest.mark.parametrize("delay", [1, 30, 64, 70, -70])
+def test_a_copy_that_is_a_little_late_restores_a_dull_sound_exactly(delay):
+    audio = torch.from_numpy(lfilter([0.01], [1.0, -1.9, 0.91], noise(LENGTH).numpy()))
+    assert reached(torch.cat([audio, audio.roll(delay, -1)]), of(RUN))[0] > 60
+
+
 def test_an_equalised_copy_restores_a_channel():
     audio = noise(LENGTH)
     assert reached(torch.cat([equalised(audio), audio]), of(RUN))[0] > 45

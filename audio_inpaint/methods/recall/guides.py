@@ -21,8 +21,9 @@ CHANNELS = "channels"
 NEAR = 0.25
 # Seconds that a guide may be early or late, as those of spaced microphones are.
 _DELAY = 0.02
-# How much better a delay must fit than none: periodic sound fits at many.
-_DELAYED = 1.5
+# How much better a delay must fit than none: periodic sound fits at many. Or what it must leave over as a copy does, by
+# energy, of what none leaves: a response makes up for small delays, but not exactly.
+_DELAYED, _COPIED = 1.5, 0.5
 # What lost the same is so much quieter (30 dB) in all of a gap than next to it on both sides; music that pauses does
 # not keep to a gap. Levels are of so many samples; the loudest counts of so many at each end of the gap, and beyond it.
 _FALLEN = 1e-3
@@ -81,7 +82,7 @@ class Guides:
             return None
         beyond = most + half
         guides, missing = self._read(channels, Gap(context.start - beyond, context.stop + beyond))
-        places = _delays(target.masked_fill(lost, 0), guides, most, half)
+        places = _delays(target.masked_fill(lost, 0), lost, guides, most, half)
         size, hole = target.shape[-1] + 2 * half, slice(run.start - context.start, run.stop - context.start + 2 * half)
         guides, missing = (
             torch.stack([rows[guide, most - delay :][:size] for guide, delay in places]) for rows in (guides, missing)
@@ -155,11 +156,12 @@ def lost_too(guide: Tensor, run: Gap) -> bool:
     return bool(inside <= _FALLEN * min(before, after))
 
 
-def _delays(target: Tensor, guides: Tensor, most: int, short: int) -> list[tuple[int, int]]:
+def _delays(target: Tensor, lost: Tensor, guides: Tensor, most: int, short: int) -> list[tuple[int, int]]:
     """Find how many samples later than each guide the target is: 0 unless a delay fits much better.
 
     Args:
         target: (channel, time), zero where it is lost.
+        lost: where that is, (time,).
         guides: (guide, time), `most + short` samples longer on both sides.
         most: samples, early or late.
         short: samples that a response makes up for by itself.
@@ -177,11 +179,19 @@ def _delays(target: Tensor, guides: Tensor, most: int, short: int) -> list[tuple
     def near(row: Tensor, delay: int) -> float:
         return float(row[max(0, most - delay - short) : most - delay + short + 1].max())
 
-    best, found = most - likeness.argmax(-1), []
-    for guide, row in enumerate(likeness[0]):
-        found.append((guide, int(best[0, guide]) if float(row.max()) > _DELAYED * near(row, 0) else 0))
-    for channel, rows in enumerate(likeness[1:], 1):
+    def left(channels: Tensor, guide: int, delay: int) -> float:
+        copy = guides[guide, beyond - delay :][: target.shape[-1]] * ~lost
+        gains = channels @ copy / copy.square().sum().clamp_min(1e-30)
+        return float((channels - gains[:, None] * copy).square().sum())
+
+    best, found = (most - likeness.argmax(-1)).tolist(), []
+    for number, rows in enumerate(likeness):
+        channels = target[number - 1 : number] if number else target
         for guide, row in enumerate(rows):
-            if float(row.max()) > _DELAYED * max(near(row, delay) for other, delay in found if other == guide):
-                found.append((guide, int(best[channel, guide])))
+            delay, others = best[number][guide], [delay for other, delay in found if other == guide] or [0]
+            better = float(row.max()) > _DELAYED * max(near(row, other) for other in others)
+            if better or left(channels, guide, delay) < _COPIED * min(left(channels, guide, other) for other in others):
+                found.append((guide, delay))
+            elif not number:
+                found.append((guide, 0))
     return found
