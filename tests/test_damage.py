@@ -169,6 +169,23 @@ def test_a_block_of_8192_samples_that_is_noise_is_found_wherever_it_begins(tmp_p
     assert abs(one.gap.stop - start - 8192) <= rate // 500
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_white_noise_whose_level_moves_by_chance_is_a_burst(tmp_path, seed):
+    rng, rate = np.random.default_rng(seed), 16000
+    audio = sound("voice", seed)[::2].copy()
+    audio *= 0.05 / np.sqrt(np.mean(audio**2))
+    bursts = [(start, start + int(rng.uniform(0.02, 0.2) * rate)) for start in range(6000, len(audio) - 6000, 8000)]
+    for start, stop in bursts:
+        audio[start:stop] = 0.15 * rng.standard_normal(stop - start)
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, audio.clip(-1, 1), rate, subtype="PCM_16")
+    places = [one.gap for one in detect(path, kinds="bursts")]
+    assert len(places) == len(bursts)
+    for place, (start, stop) in zip(places, bursts, strict=True):
+        assert abs(place.start - start) <= rate // 500
+        assert abs(place.stop - stop) <= rate // 500
+
+
 @pytest.mark.parametrize("name", ["pad", "surf"])
 def test_sound_between_gaps_is_no_burst(tmp_path, name):
     audio = sound(name, 3)

@@ -176,3 +176,39 @@ def test_silence_that_looks_deliberate_is_listed_if_one_asks_for_it(tmp_path, ca
     assert main(["detect", str(path), "--deliberate", "-o", str(tmp_path / "cut.csv")]) == 0
     assert f"{len(gaps)} gaps" in capsys.readouterr().out
     assert [one.gap for one in detect(path, deliberate=True)] == gaps
+
+
+def stereo(name, seed):
+    """Return a sound in both channels, with a little of another in each, (channel, time)."""
+    middle, left, right = (one / np.sqrt(np.mean(one**2)) for one in (sound(name, seed + n) for n in range(3)))
+    return 0.1 * np.stack([middle + 0.4 * left, middle + 0.4 * right])
+
+
+def closed_by_a_gate(audio, channels):
+    """Return audio (channel, time) that dies away and stops five times, in some of its channels."""
+    envelope = np.sin(np.pi * (5 / SECONDS * np.arange(SECONDS * RATE) / RATE + 0.4)) ** 2
+    gated = audio.copy()
+    gated[channels] = np.where(envelope < 0.02, 0, audio * envelope)[channels]
+    return gated
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_zeros_in_one_channel_are_damage_wherever_the_sound_goes_on_in_the_other(tmp_path, name):
+    rng = np.random.default_rng(1)
+    audio, envelope = stereo(name, 5), np.ones(SECONDS * RATE)
+    starts = [RATE // 2 + place * RATE + int(rng.integers(RATE // 3)) for place in range(6)]
+    for start in starts:  # a rise from a quiet sound is what a stop ends with
+        envelope[start - RATE // 50 : start + RATE // 50] = 0.15
+    audio = audio * np.convolve(envelope, np.hanning(400) / np.hanning(400).sum(), "same")
+    for place, start in enumerate(starts):
+        audio[place % 2, start : start + RATE // 50] = 0
+    found = findings(tmp_path, audio.T)
+    assert found.deliberate == []
+    assert len(found.damage) >= len(starts) - (name == "voice")  # the pulses of a voice hide an edge
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_a_gate_that_closes_both_channels_is_meant_and_so_is_that_of_one_of_two_voices(tmp_path, name):
+    assert findings(tmp_path, closed_by_a_gate(stereo(name, 5), [0, 1]).T).damage == []
+    voices = np.stack([0.3 * sound(name, 5) / np.abs(sound(name, 5)).max(), 0.3 * sound("surf", 9) / 20])
+    assert findings(tmp_path, closed_by_a_gate(voices, [0]).T).damage == []

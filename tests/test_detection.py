@@ -302,3 +302,26 @@ def test_detect_takes_what_a_search_takes_with_the_same_defaults():
     options, wanted = (dict(inspect.signature(function).parameters) for function in (detect, search))
     del options["source"]
     assert {name: one.default for name, one in options.items()} == {name: one.default for name, one in wanted.items()}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("largest", [32768.0, 1e20, 3e38])
+def test_damage_is_found_in_a_recording_far_beyond_full_scale(tmp_path, largest):
+    signal = music(4)
+    gaps = [Gap(start, start + 2000) for start in (48_333, 95_001, 140_500)]
+    for gap in gaps:
+        signal[gap.start : gap.stop] = 0
+    signal *= largest / np.abs(signal).max()
+    every = "zeros,held,nan,combs,repeats,dropouts,clicks,bursts,jumps"
+    detections = found(tmp_path, signal, kinds=every, subtype="FLOAT")
+    assert [one.gap for one in detections if one.kind == "zeros"] == gaps
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_sample_beyond_any_level_hides_nothing(tmp_path):
+    signal = music(4)
+    signal[60_000] = -1e30
+    signal[88_200:90_200] = 0
+    detections = found(tmp_path, signal, kinds="zeros,dropouts,clicks,bursts", subtype="FLOAT")
+    assert [one.gap for one in detections if one.kind == "zeros"] == [Gap(88_200, 90_200)]
+    assert any(one.gap.start <= 60_000 < one.gap.stop for one in detections if one.kind == "clicks")

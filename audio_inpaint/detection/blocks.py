@@ -14,6 +14,9 @@ _QUIET = 10 ** (-30 / 20)  # of the block's peak: a block that ends more quietly
 _STEP_S = 1.0
 _RATES = 400_000  # samples a second in all channels, from which on blocks get shorter: their memory is bounded
 _LOSSY = {"VORBIS", "OPUS"}
+_LOUD = 10.0  # a level that no recording in units of full scale has
+_USUAL = 0.1  # the level that one in other units gets
+_LARGEST = 30.0  # that is left of samples beyond any level: running sums would lose what is quiet beside larger ones
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Block:
     """A piece of a recording, with context.
 
     Attributes:
-        audio: float32 (channel, time); NaN and infinite samples are zero.
+        audio: float32 (channel, time); NaN and infinite samples are zero, and a recording far beyond full scale is
+            turned down.
         broken: where they were, boolean (channel, time), or None if there are none.
         offset: position of its first sample in the recording.
         first: where the block itself begins, after the context.
@@ -74,6 +78,7 @@ def blocks(reader: Reader, longest: float, ahead: float = CONTEXT_S) -> Iterator
         return reader.read(start, stop).numpy().astype(np.float32)
 
     audio, offset, first = np.zeros((reader.channels, 0), np.float32), 0, 0
+    gain = 1.0
     while True:
         wanted = first + block + after  # of which a block that grew may have left more than enough
         audio = _with(audio, read(offset + audio.shape[1], offset + wanted))
@@ -87,6 +92,9 @@ def blocks(reader: Reader, longest: float, ahead: float = CONTEXT_S) -> Iterator
         whole = offset + audio.shape[1] >= reader.length
         broken = None if np.isfinite(audio).all() else ~np.isfinite(audio)
         heard = audio if broken is None else np.where(broken, np.float32(0), audio)
+        gain = min(gain, _gain(heard))
+        if gain < 1 or np.abs(heard).max(initial=0) > _LARGEST:
+            heard = (heard * gain).clip(-_LARGEST, _LARGEST).astype(np.float32)
         yield Block(heard, broken, offset, first, last, offset == 0, whole, lossy, rate)
         if at_end:
             return
@@ -98,8 +106,15 @@ def _with(audio: np.ndarray, more: np.ndarray) -> np.ndarray:
     return np.concatenate([audio, more], axis=1) if more.shape[1] else audio
 
 
+def _gain(x: np.ndarray) -> float:
+    """Return what turns samples in units of their own, or absurd ones, down to a usual level; else 1."""
+    heard = np.abs(x[np.abs(x) > 0]) if np.abs(x).max(initial=0) > _LOUD else x[:0]
+    middle = float(np.median(heard)) if heard.size else 0.0
+    return _USUAL / middle if middle > _LOUD else 1.0
+
+
 def _ends_quietly(audio: np.ndarray, context: int) -> bool:
     """Whether a channel's last 30 ms are far below its loudest, or stand still."""
-    audio = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0)
+    audio = np.nan_to_num(audio, nan=0.0, posinf=0.0, neginf=0.0) / 2  # the spread of the largest floats is one, too
     spread, whole = (np.ptp(part, axis=1) for part in (audio[:, -(context // 10 or 1) :], audio))
     return bool(((spread <= _QUIET * whole) & (whole > 0)).any())

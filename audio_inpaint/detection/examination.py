@@ -106,12 +106,12 @@ def examine(reader: Reader, wanted: Search) -> Findings:
         )
     found: list[Detection] = []
     runs: list[Pause] = []
-    levels = Levels()
+    levels = Levels(reader.channels)
     ahead = max([CONTEXT_S, *(wanted.lengths[kind][1] / 1000 + CONTEXT_S for kind in wanted.kinds if kind in _LOUD)])
     for block in blocks(reader, max(wanted.lengths[kind][1] for kind in wanted.kinds) / 1000, min(ahead, _FAR_S)):
         levels.add(block)
         heard = [_heard(block, channel, wanted) for channel in range(reader.channels)]
-        heard = agreed(heard, block.audio, apart=block.samples(_MEET_S / 2))
+        heard = agreed(heard, block, apart=block.samples(_MEET_S / 2))
         per_channel = [_chosen(block, one, wanted) for one in heard]
         joined = join_channels(per_channel, tolerance=max(2, block.samples(_MEET_S)))
         runs += pauses(block, joined)

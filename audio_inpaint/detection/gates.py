@@ -5,7 +5,8 @@ of these levels among those of the whole recording are uniform. A gate closes wh
 pauses where it is rather quiet, between fades; a drum machine or an arranger stops until something loud begins. Each
 run of zeros speaks for faults or one of these three, and all together say how probable each is for the recording
 (Bayes' rule). Faults occur in the other three as well, and are told from the silence that is meant one by one. Cuts
-that keep time are meant wherever they fall, see `rhythm`.
+that keep time are meant wherever they fall, see `rhythm`. All three silence every channel of a sound: a run in one
+channel, while another goes on with the sound of both, speaks for faults.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from audio_inpaint.detection.agreement import ONE_SILENT, another_plays_on
 from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
 from audio_inpaint.detection.rhythm import in_time
@@ -31,32 +33,47 @@ _BINS = np.arange(-140.0, 41.0)  # dB
 
 @dataclass(frozen=True)
 class Pause:
-    """A run of zeros with the levels beside it, in dB, NaN where the recording begins or ends, and its extent in s."""
+    """A run of zeros.
+
+    Attributes:
+        detection: of it.
+        before: the level before it, dB, NaN where the recording begins.
+        after: the level after it, dB, NaN where the recording ends.
+        start: s.
+        stop: s.
+        one_silent: whether another channel plays on.
+    """
 
     detection: Detection
     before: float
     after: float
     start: float
     stop: float
+    one_silent: bool
 
 
 class Levels:
-    """How often each level occurs in a recording, in pieces of 10 ms; runs of zeros are left out."""
+    """How often each level occurs in each channel of a recording, in pieces of 10 ms; runs of zeros are left out.
 
-    def __init__(self) -> None:
-        self._counts = np.zeros(len(_BINS) - 1)
+    Args:
+        channels: of the recording.
+    """
+
+    def __init__(self, channels: int) -> None:
+        self._counts = np.zeros((channels, len(_BINS) - 1))
 
     def add(self, block: Block) -> None:
         """Count the levels of a block."""
         size = max(2, block.samples(_PIECE_S))
-        for x in _bright(block.audio[:, block.first : block.last]):
+        for channel, x in enumerate(_bright(block.audio[:, block.first : block.last])):
             pieces = x[: len(x) // size * size].reshape(-1, size)
             levels = _level(np.einsum("ij,ij->i", pieces, pieces) / size)
-            self._counts += np.histogram(levels, _BINS)[0]
+            self._counts[channel] += np.histogram(levels, _BINS)[0]
 
-    def rank(self, level: float) -> float:
-        """Return the share of the recording that is below a level."""
-        return float(np.interp(level, _BINS[1:], np.cumsum(self._counts)) / max(self._counts.sum(), 1.0))
+    def rank(self, level: float, channel: int | None) -> float:
+        """Return the share of a channel, or of all for None, that is below a level."""
+        counts = self._counts.sum(axis=0) if channel is None else self._counts[channel]
+        return float(np.interp(level, _BINS[1:], np.cumsum(counts)) / max(counts.sum(), 1.0))
 
 
 def pauses(block: Block, found: Sequence[Detection]) -> list[Pause]:
@@ -70,7 +87,7 @@ def pauses(block: Block, found: Sequence[Detection]) -> list[Pause]:
             levels = (_level(np.mean(_bright(side) ** 2)) if side.shape[1] >= size else np.nan for side in sides)
             whole = one.moved(block.offset)
             times = (place / block.sample_rate for place in (whole.gap.start, whole.gap.stop))
-            listed.append(Pause(whole, *levels, *times))
+            listed.append(Pause(whole, *levels, *times, another_plays_on(block, one.gap)))
     return listed
 
 
@@ -93,7 +110,10 @@ def pauses_meant(found: Sequence[Pause], levels: Levels) -> dict[Detection, floa
 
 def _meant(found: Sequence[Pause], levels: Levels) -> tuple[np.ndarray, float]:
     """Return how probable it is that each run is meant, (run,), and that the recording has silence that is."""
-    before, after = (np.array([levels.rank(getattr(pause, side)) for pause in found]) for side in ("before", "after"))
+    before, after = (
+        np.array([levels.rank(getattr(pause, side), pause.detection.gap.channel) for pause in found])
+        for side in ("before", "after")
+    )
     lengths = np.array([pause.stop - pause.start for pause in found])
     faded = np.array([pause.detection.confidence < 0.5 for pause in found], bool)
     # Densities over those of faults: of two uniform ranks the smaller has 2 (1 - rank), each alone has 1.
@@ -101,12 +121,13 @@ def _meant(found: Sequence[Pause], levels: Levels) -> tuple[np.ndarray, float]:
     gated, paused = (np.exp(-quieter / mean) / mean / (2 * (1 - quieter).clip(0.01)) for mean in (_GATED, _PAUSED))
     paused *= np.where(faded, _FADED[0] / _FADED[1], (1 - _FADED[0]) / (1 - _FADED[1]))
     cut = _BEGINS * after ** (_BEGINS - 1)
-    length = np.exp(np.interp(np.log(lengths), np.log(_LENGTHS_S), _LENGTHS))
-    ratios = (1 - _FAULTS) * length * np.stack([gated, paused, cut])
+    length = np.interp(np.log(lengths), np.log(_LENGTHS_S), _LENGTHS)
+    one_silent = np.array([pause.one_silent for pause in found], bool)
+    ratios = (1 - _FAULTS) * np.exp(length - ONE_SILENT * one_silent) * np.stack([gated, paused, cut])
     odds = _SEEN * np.exp(np.log(_FAULTS + ratios).sum(axis=1).clip(None, 100))
     probable = odds / (1 + odds.sum())
     ends_in_time = in_time(np.array([[pause.stop] for pause in found]).reshape(-1, 1), lengths)
-    ratios[2] = np.where(ends_in_time, np.maximum(ratios[2], _BEGINS), ratios[2])
+    ratios[2] = np.where(ends_in_time & ~one_silent, np.maximum(ratios[2], _BEGINS), ratios[2])
     return probable @ (ratios / (_FAULTS + ratios)), float(probable.sum())
 
 
