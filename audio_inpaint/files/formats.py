@@ -74,7 +74,9 @@ def target(reader: Reader, output: Path) -> tuple[str, str]:
     same = output.suffix.lower() == reader.path.suffix.lower()
     container = reader.format if same else format_of(output)
     if container == MEDIA:
-        media_encoding(reader.path, output, reader.channels)  # refuses what ffmpeg does not write
+        media_encoding(
+            reader.path, output, reader.channels, reader.format == MEDIA
+        )  # refuses what ffmpeg does not write
         return MEDIA, "FLOAT"
     if container == "WAV" and reader.format in ("WAVEX", "RF64"):
         container = reader.format

@@ -10,6 +10,7 @@ from pathlib import Path
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
 from audio_inpaint.files.formats import FORMATS, suffixes
+from audio_inpaint.files.media import UNWRITTEN
 from audio_inpaint.files.paths import identity
 
 
@@ -191,6 +192,8 @@ def writable(file: Path) -> str:
     """Return the file's own name, or one ending in .wav if its format can be read but not written."""
     import soundfile
 
+    if file.suffix.lower() in UNWRITTEN:
+        return file.with_suffix(".wav").name
     container = FORMATS.get(file.suffix.lower())
     can = container is None or soundfile.check_format(container, soundfile.default_subtype(container))
     return file.name if can else file.with_suffix(".wav").name

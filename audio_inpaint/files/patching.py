@@ -117,7 +117,8 @@ def _named(lost: Sequence[str]) -> list[str]:
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
-    arguments, notes, lost = encoding(reader.path, output, reader.channels, reader.length / reader.sample_rate)
+    own, seconds = reader.format == MEDIA, reader.length / reader.sample_rate
+    arguments, notes, lost = encoding(reader.path, output, reader.channels, own, seconds)
     with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
         wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
