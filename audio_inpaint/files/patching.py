@@ -27,6 +27,7 @@ from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.files.remuxing import remuxed
 from audio_inpaint.files.room import Widened
+from audio_inpaint.files.unset_sizes import complete
 from audio_inpaint.gaps import Gap, mask_gaps
 
 _RETAGGED = ("FLAC", "MP3")  # their tags are copied whole, since libsndfile knows some of the fields alone
@@ -182,6 +183,7 @@ def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fil
         else:
             source.seek(0)
             shutil.copyfileobj(source, copy, 1 << 20)
+        complete(copy)
         _overwrite(copy, reader, place, fills)
     return True
 

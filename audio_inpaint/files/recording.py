@@ -22,6 +22,7 @@ from audio_inpaint.files.media import MEDIA, decoded, installed, is_media
 from audio_inpaint.files.mended import Mended
 from audio_inpaint.files.paths import as_path
 from audio_inpaint.files.signatures import HEAD, junk, suffix_of
+from audio_inpaint.files.unset_sizes import Completed, unset_sizes
 from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
@@ -72,6 +73,7 @@ class Reader:
         self._promised = 0.0  # seconds, by the header; 0 for as many as there are
         self._silent = 0.0  # seconds that could not be decoded
         self._by_ffmpeg = False
+        self._unset = False  # the header lacks the size
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.format, self.subtype = self._file.format, self._file.subtype
@@ -104,13 +106,24 @@ class Reader:
             return self._converted()
         try:
             with self._hushed():
-                return _Sound(sound_name(self.path))
+                file = _Sound(sound_name(self.path))
+            return file if file.frames else self._completed(file)
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             # TypeError: soundfile takes *.raw for headerless
             if installed() and self._may_be_audio():
                 with contextlib.suppress(InputError):
                     return self._converted()
             raise InputError(self._why_not()) from error
+
+    def _completed(self, file: soundfile.SoundFile) -> soundfile.SoundFile:
+        """Open a file without samples as one up to its end, if its recorder only lacked the time to say how many."""
+        with open(self.path, "rb") as header:
+            sizes = unset_sizes(header)
+        if not sizes:
+            return file
+        file.close()
+        self._unset = True
+        return _Sound(self._opened.enter_context(Completed(self.path, sizes)))
 
     def _converted(self) -> soundfile.SoundFile:
         """Open what ffmpeg decodes of the file."""
@@ -269,7 +282,11 @@ class Reader:
                 promised = seconds * sizes[1] / max(sizes[0], 1)
             said, left = f"{promised:.3f} s", f"{seconds:.3f} s"
             cut = promised > seconds + (0 if self._mended else _CUT)
-            if cut if sizes is None else said != left:
+            if self._unset:
+                found.append(
+                    f"{self.path} is cut short: its header was never completed and promises 0 s, {left} are there"
+                )
+            elif cut if sizes is None else said != left:
                 found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
             elif self.format == "OGG" and lacks_end(file):
                 found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
