@@ -224,6 +224,9 @@ def _folder(name: str, several: bool) -> Path | None:
     place, folder = Path(name), several or name.endswith(("/", os.sep))
     if folder and os.path.exists(place) and not os.path.isdir(place):
         raise InputError(f"the output {place} must be a folder{' for several files' * several}, and is a file")
+    suffix = place.suffix.lower()
+    if folder and not os.path.exists(place) and not name.endswith(("/", os.sep)) and suffix in (*readable(), *_BESIDE):
+        raise InputError(f"the output {place} must be a folder for several files, and {suffix} is the ending of a file")
     return place if folder or os.path.isdir(place) else None
 
 

@@ -29,6 +29,7 @@ from audio_inpaint.files.remuxing import remuxed
 from audio_inpaint.files.room import Widened
 from audio_inpaint.files.unset_sizes import complete
 from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.insertions import what_was_done
 
 _RETAGGED = ("FLAC", "MP3")  # their tags are copied whole, since libsndfile knows some of the fields alone
 
@@ -191,8 +192,8 @@ def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fil
 def _history(reader: Reader, fills: Sequence[Fill]) -> str:
     """Say in a line of a coding history what was done."""
     channels = {1: "mono", 2: "stereo"}.get(reader.channels, f"{reader.channels} channels")
-    lost = 1000 * sum(len(fill.gap) for fill in fills) / reader.sample_rate
-    done = f"audio_inpaint {__version__}; {len(fills)} {'gap' if len(fills) == 1 else 'gaps'} ({lost:.0f} ms) filled"
+    what = what_was_done([fill.gap for fill in fills], reader.insertions, reader.sample_rate)
+    done = f"audio_inpaint {__version__}; {what}"
     return f"A=PCM,F={reader.sample_rate},W={8 * WIDTHS[reader.subtype]},M={channels},T={done}"
 
 
