@@ -1,5 +1,6 @@
 """Lists of gaps as people and programs write them: typed lists, CSV files, Audacity label tracks."""
 
+import codecs
 import csv
 import math
 import os
@@ -63,7 +64,9 @@ def read_labels(
     if (markers := read_markers(path, sample_rate)) is not None:
         return markers
     try:
-        with open(path, encoding="utf-8-sig", errors="replace", newline="") as file:
+        with open(path, "rb") as file:
+            encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+        with open(path, encoding=encoding, errors="replace", newline="") as file:
             lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text_lines(file, path), 1)]
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
@@ -98,6 +101,14 @@ def resolve_gaps(
     """
     if os.path.isfile(spec):  # unlike Path's, it does not mind a list that is too long for a name
         gaps = read_gaps(spec, sample_rate, length, recording)
+    elif os.path.exists(spec) and not os.path.isdir(spec):
+        what = "is empty" if os.path.samefile(spec, os.devnull) else "is not a regular file"
+        raise InputError(f"{spec} {what}: name a file of gaps, or {_EXAMPLE}")
+    elif re.search(r"[0-9]\s*,?\s*ch(?:annel)?\s*[0-9]+\s*(?:$|[,;])", spec, re.IGNORECASE):
+        raise InputError(
+            f"{_shown(spec)}: a typed gap is one of all channels; a channel is named in a file of gaps, "
+            "by a label that ends in ' ch2' or a CSV with the columns start,end,channel"
+        )
     elif re.search(r"[/\\]|[A-Za-z]{2}", spec):
         raise InputError(f"there is no gap file {_shown(spec)}; give an existing one, or {_EXAMPLE}")
     else:
@@ -198,7 +209,7 @@ def _around(point: str, sample_rate: int, length: int | None, channel: int | Non
 
 def _ordered(start: int, stop: int, shown: str, channel: int | None) -> Gap:
     if start < 0 or shown.startswith("-"):
-        raise InputError(f"the gap {_shown(shown)} begins before the file does")
+        raise InputError(f"the gap {_shown(shown)} begins before the file does: a time must not be negative")
     if stop < start:
         raise InputError(f"the gap {_shown(shown)} ends before it begins; put the smaller number first")
     if stop == start:

@@ -40,6 +40,29 @@ def parted(given: Any) -> tuple[list[Insertion], Any]:
     return insertions, [one for one in given if not isinstance(one, Insertion)]
 
 
+def what_was_done(gaps: Sequence[Gap], insertions: Sequence[Insertion], sample_rate: int, of: str = "") -> str:
+    """Say how many gaps were filled, and at how many places something was inserted where nothing was lost.
+
+    Args:
+        gaps: in the recording with room for the insertions.
+        insertions: in the recording without it.
+        sample_rate: Hz.
+        of: follows the milliseconds of the gaps, such as " of 4.0 s".
+
+    >>> what_was_done([Gap(0, 80), Gap(400, 480)], [Insertion(320, 80)], 8000)
+    '1 gap (10 ms) filled and 10 ms inserted at 1 place'
+    """
+    pure = [gap for gap in gaps if inserted_of(gap, insertions) == len(gap)]
+    lost = [gap for gap in gaps if gap not in pure]
+    milliseconds = [1000 * sum(map(len, each)) / sample_rate for each in (lost, pure)]
+    said = []
+    if lost or not pure:
+        said.append(f"{len(lost)} gap{'s' * (len(lost) != 1)} ({milliseconds[0]:.0f} ms{of}) filled")
+    if pure:
+        said.append(f"{milliseconds[1]:.6g} ms inserted at {len(pure)} place{'s' * (len(pure) != 1)}")
+    return " and ".join(said)
+
+
 def checked_insertions(insertions: Iterable[Insertion], length: int, sample_rate: int) -> list[Insertion]:
     """Return insertions in order.
 

@@ -44,14 +44,18 @@ def test_messages_list_what_ffmpeg_reads_where_it_is_installed(tmp_path, monkeyp
         assert (".m4a" in said) == (".mkv" in said) == there
 
 
-@pytest.fixture
-def here(tmp_path, monkeypatch):
-    """A folder with a damaged recording of two channels, as WAV."""
-    monkeypatch.chdir(tmp_path)
+def plain():
     time = np.arange(3 * RATE) / RATE
     audio = np.stack([0.3 * np.sin(2 * np.pi * f * time) for f in (440, 550)], 1)
     audio[START:STOP] = 0
     soundfile.write("plain.wav", audio, RATE, subtype="PCM_16")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder with a damaged recording of two channels, as WAV."""
+    monkeypatch.chdir(tmp_path)
+    plain()
     return tmp_path
 
 

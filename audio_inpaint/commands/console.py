@@ -2,9 +2,10 @@
 
 import argparse
 import contextlib
+import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,9 +15,27 @@ from audio_inpaint.errors import InputError
 class Parser(argparse.ArgumentParser):
     """A parser that says in one line what is wrong; its commands have parsers of the same kind."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse arguments, such as the -1ms of `--pad -1ms`, which is a value that its option refuses, no option."""
+        return super().parse_known_args(_with_values(sys.argv[1:] if args is None else args), namespace)
+
     def error(self, message: str) -> NoReturn:
         """Exit with 2."""
         self.exit(2, f"{self.prog}: error: {message}; `{self.prog} --help` lists the options\n")
+
+
+def _with_values(arguments: Sequence[str]) -> list[str]:
+    """Join options with values that begin like negative numbers and are none."""
+    joined: list[str] = []
+    for one in arguments:
+        value = re.match(r"-\.?[0-9]", one) and not re.fullmatch(r"-[0-9]*\.?[0-9]+", one)
+        if value and joined and re.fullmatch(r"--[a-z][a-z-]*", joined[-1]):
+            joined[-1] += f"={one}"
+        else:
+            joined.append(one)
+    return joined
 
 
 def complain(error: object) -> int:

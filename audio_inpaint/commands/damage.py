@@ -54,7 +54,8 @@ def search_of(arguments: argparse.Namespace) -> "Search":
     try:
         return search(**given)
     except InputError as error:  # in the words of Python
-        named = re.sub(rf"^({'|'.join(_OPTIONS)})(?= is )", lambda name: f"--{name[0].replace('_', '-')}", str(error))
+        names = rf"^({'|'.join(_OPTIONS)})(?= is )|\b({'|'.join(one for one in _OPTIONS if '_' in one)})\b"
+        named = re.sub(names, lambda name: f"--{name[0].replace('_', '-')}", str(error))
         raise InputError(named) from error
 
 
@@ -83,7 +84,8 @@ def milliseconds(text: str) -> float:
     """
     match = re.fullmatch(r"([0-9]+\.?[0-9]*|\.[0-9]+) *(ms|s)?", text.strip())
     if not match:
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a length: write 1ms or 0.5s")
+        why = "must not be negative" if re.match(r"\s*-[0-9.]", text) else "is not a length"
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} {why}: write 1ms or 0.5s")
     return float(match[1]) * (1000 if match[2] == "s" else 1)
 
 

@@ -41,12 +41,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command; returns the exit code, 2 where some files could not be read."""
-    from audio_inpaint.files.inputs import inputs, label_files
+    from audio_inpaint.files.inputs import inputs, label_files, left_out
     from audio_inpaint.files.paths import Paths
 
     wanted = search_of(arguments)
     paths = Paths()
     found, several = inputs(arguments.input, arguments.recursive)
+    for line in left_out(arguments.input, arguments.recursive):
+        print(line, file=sys.stderr)
     files = [one.file for one in found]
     together = several and _is_csv(arguments.output)
     labels = [None] * len(files) if together else label_files(found, arguments.output, several)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from audio_inpaint.commands import records
 from audio_inpaint.commands.choice import Choice, chosen
-from audio_inpaint.commands.console import counted, progress
+from audio_inpaint.commands.console import progress
 from audio_inpaint.commands.dry_run import tell_plan
 from audio_inpaint.commands.inpaint_plan import Job
 from audio_inpaint.errors import InputError
@@ -140,14 +140,15 @@ def _inserted(gap: "Gap", repair: "FileRepair") -> str:
 
 
 def _tell(job: Job, repair: "FileRepair", name: str) -> None:
-    lost = 1000 * sum(map(len, repair.filled)) / repair.sample_rate
+    from audio_inpaint.insertions import what_was_done
+
     seconds = repair.length / repair.sample_rate
+    done = what_was_done(repair.filled, repair.insertions, repair.sample_rate, f" of {seconds:.1f} s")
     made = f"{job.labels}, {job.output} is as it was" if job.done else job.output
     longer = sum(one.length for one in repair.insertions)
     inserted = f", {1000 * longer / repair.sample_rate:.6g} ms longer" if longer else ""
     print(
-        f"{job.file}: {counted(len(repair.filled), 'gap')} ({lost:.0f} ms of {seconds:.1f} s) filled with "
-        f"{name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}{inserted}",
+        f"{job.file}: {done} with {name} in {repair.seconds:.1f} s{_to_check(repair.explanations)} -> {made}{inserted}",
         flush=True,
     )
     for fit in [*repair.references, *repair.also]:

@@ -42,7 +42,15 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
     """
     from audio_inpaint.also import reads_also
     from audio_inpaint.files.formats import FORMATS, format_of
-    from audio_inpaint.files.inputs import distinct_names, earlier_outputs, inputs, label_files, outputs, partners
+    from audio_inpaint.files.inputs import (
+        distinct_names,
+        earlier_outputs,
+        inputs,
+        label_files,
+        left_out,
+        outputs,
+        partners,
+    )
     from audio_inpaint.files.paths import Paths
     from audio_inpaint.methods.registry import files_of
     from audio_inpaint.references import reads_references
@@ -58,6 +66,8 @@ def plan(arguments: argparse.Namespace) -> tuple[list[Job], int, bool, Path | No
         paths.reads(own, "the method's file")
     found, several = inputs(arguments.input, arguments.recursive)
     if several:
+        for line in left_out(arguments.input, arguments.recursive):
+            print(line)
         earlier = earlier_outputs(found, arguments.output, arguments.suffix, arguments.input)
         for file, source in earlier.items():
             print(f"{file}: left out, the output of {source}")

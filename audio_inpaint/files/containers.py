@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from audio_inpaint.files.unset_sizes import unset_sizes
+
 _W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
 _OGG_PAGE = 65307  # bytes, at most
 _OPEN = 0x7FFFF000  # bytes: sizes from here on are what programs write that do not know them
@@ -57,6 +59,8 @@ def riff_chunks(file: BinaryIO, position: int = 12, order: str = "LITTLE") -> It
             large = struct.unpack("<Q", sizes[8:])[0]
         elif head[:4] == b"data" and size == 0xFFFFFFFF and large:
             size = large
+        elif head[:4] == b"data" and not size and unset_sizes(file):
+            size = file.seek(0, 2) - position - 8
         yield head[:4], position + 8, size
         position += 8 + size + size % 2
 

@@ -12,7 +12,7 @@ import soundfile
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.bit_rate import encoding
-from audio_inpaint.files.media import MEDIA, installed, is_media
+from audio_inpaint.files.media import MEDIA, UNWRITTEN, installed, is_media
 from audio_inpaint.files.media import SUFFIXES as MEDIA_SUFFIXES
 from audio_inpaint.files.media import encoding as media_encoding
 
@@ -24,6 +24,11 @@ FORMATS = {
     ".aifc": "AIFF", ".au": "AU", ".caf": "CAF", ".flac": "FLAC", ".ogg": "OGG", ".oga": "OGG", ".opus": "OGG",
     ".mp3": "MP3",
 }  # fmt: skip
+# Further endings of what libsndfile reads, by the content, and writes where the input is so too.
+READ = (
+    ".8svx", ".avr", ".fap", ".htk", ".iff", ".ircam", ".mat4", ".mat5", ".mp1", ".mpc2k", ".nist", ".paf", ".pvf",
+    ".sds", ".sf", ".snd", ".sph", ".svx", ".voc", ".wavex", ".wve", ".xi",
+)  # fmt: skip
 BITS = {
     "PCM_U8": 8, "PCM_S8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32, "ULAW": 16, "ALAW": 16,
     "ALAC_16": 16, "ALAC_20": 20, "ALAC_24": 24, "ALAC_32": 32,
@@ -46,9 +51,14 @@ _RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 9
 _ROOMS = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # from little room to much
 
 
-def suffixes() -> list[str]:
+def readable() -> list[str]:
     """Return the suffixes of the files that can be read here, those that ffmpeg reads among them if it is installed."""
-    return [*FORMATS, *(MEDIA_SUFFIXES if installed() else ())]
+    return [*FORMATS, *(MEDIA_SUFFIXES if installed() else ()), *READ]
+
+
+def writable() -> list[str]:
+    """Return the suffixes that name the format of an output, whatever the input is."""
+    return [*FORMATS, *(one for one in MEDIA_SUFFIXES if installed() and one not in UNWRITTEN)]
 
 
 def bits_of(subtype: str) -> int | None:
@@ -74,7 +84,9 @@ def target(reader: Reader, output: Path) -> tuple[str, str]:
     same = output.suffix.lower() == reader.path.suffix.lower()
     container = reader.format if same else format_of(output)
     if container == MEDIA:
-        media_encoding(reader.path, output, reader.channels)  # refuses what ffmpeg does not write
+        media_encoding(
+            reader.path, output, reader.channels, reader.format == MEDIA
+        )  # refuses what ffmpeg does not write
         return MEDIA, "FLOAT"
     if container == "WAV" and reader.format in ("WAVEX", "RF64"):
         container = reader.format
@@ -108,7 +120,7 @@ def format_of(path: Path) -> str:
     try:
         return FORMATS[path.suffix.lower()]
     except KeyError:
-        raise InputError(f"the output {path} should end in one of {', '.join(suffixes())}") from None
+        raise InputError(f"the output {path} should end in one of {', '.join(writable())}") from None
 
 
 def _nearest(container: str, subtype: str) -> str:

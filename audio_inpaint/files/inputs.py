@@ -9,8 +9,18 @@ from pathlib import Path
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
-from audio_inpaint.files.formats import FORMATS, suffixes
+from audio_inpaint.files.formats import FORMATS, readable
+from audio_inpaint.files.media import UNWRITTEN
 from audio_inpaint.files.paths import identity
+
+# What lies beside recordings and nobody takes for one: lists of gaps, texts, pictures, and what is written here.
+_BESIDE = {
+    ".accurip", ".bmp", ".cfg", ".ckpt", ".csv", ".cue", ".doc", ".docx", ".gif", ".heic", ".htm", ".html", ".ini",
+    ".ipynb", ".jpeg", ".jpg", ".json", ".jsonl", ".log", ".lrc", ".m3u", ".m3u8", ".md", ".md5", ".nfo", ".npy",
+    ".npz", ".ods", ".odt", ".original", ".pdf", ".pls", ".png", ".pt", ".py", ".rtf", ".sfv", ".sh", ".sha256",
+    ".srt", ".svg", ".tif", ".tiff", ".toml", ".tsv", ".txt", ".url", ".vtt", ".webp", ".xls", ".xlsx",
+    ".xml", ".yaml", ".yml",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -40,30 +50,60 @@ def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], 
         InputError: a folder without audio files, or one that cannot be read.
     """
     found: list[Input] = []
-    folder, readable = False, suffixes()
+    folder, known = False, readable()
     for name in map(Path, names):
         if not os.path.isdir(name):  # unlike Path's, it does not mind too long a name
             found.append(Input(name))
             continue
         folder = True
-        own = list(_in_folder(name, recursive, readable))
+        own = list(_in_folder(name, recursive, known))
         found += own
         if not own:
             below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(readable)}){below}")
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(known)}){below}")
     return found, folder or len(found) > 1
 
 
-def _in_folder(name: Path, recursive: bool, readable: Sequence[str]) -> Iterator[Input]:
+def left_out(names: Sequence[str], recursive: bool = False) -> list[str]:
+    """Say of each folder that the user named how many files `inputs` leaves out for their endings, one line each.
+
+    Args:
+        names: files and folders.
+        recursive: as `inputs` takes it.
+
+    Raises:
+        InputError: a folder cannot be read.
+    """
+    known, said = {*readable(), *_BESIDE}, []
+    for name in (Path(name) for name in names if os.path.isdir(name)):
+        others = Counter(file.suffix.lower() for file in _files(name, recursive))
+        endings = {ending: count for ending, count in sorted(others.items()) if ending not in known}
+        if endings:
+            count = sum(endings.values())
+            files = "1 file is" if count == 1 else f"{count} files are"
+            listed = ", ".join(f"{number} {ending or 'without one'}" for ending, number in endings.items())
+            said.append(
+                f"{name}: {files} left out, with other endings than audio has ({listed}): name what is to be read"
+            )
+    return said
+
+
+def _in_folder(name: Path, recursive: bool, known: Sequence[str]) -> Iterator[Input]:
+    for file in _files(name, recursive):
+        if file.suffix.lower() in known and file.is_file():
+            yield Input(file, file.parent.relative_to(name))
+
+
+def _files(name: Path, recursive: bool) -> Iterator[Path]:
+    """Yield what a folder holds and is neither a folder nor hidden, in order."""
+
     def refuse(error: OSError) -> None:
         raise InputError(f"the folder {error.filename} cannot be read: {reason(error)}")
 
     for place, folders, files in os.walk(name, onerror=refuse):
         folders[:] = sorted(one for one in folders if not one.startswith(".")) if recursive else []
         # Hidden files are other programs' leavings, such as the ._ files of macOS.
-        for file in sorted(Path(place, one) for one in files if not one.startswith(".")):
-            if file.suffix.lower() in readable and file.is_file():
-                yield Input(file, file.parent.relative_to(name))
+        yield from sorted(Path(place, one) for one in files if not one.startswith("."))
 
 
 def _subfolders(name: Path) -> bool:
@@ -184,6 +224,9 @@ def _folder(name: str, several: bool) -> Path | None:
     place, folder = Path(name), several or name.endswith(("/", os.sep))
     if folder and os.path.exists(place) and not os.path.isdir(place):
         raise InputError(f"the output {place} must be a folder{' for several files' * several}, and is a file")
+    suffix = place.suffix.lower()
+    if folder and not os.path.exists(place) and not name.endswith(("/", os.sep)) and suffix in (*readable(), *_BESIDE):
+        raise InputError(f"the output {place} must be a folder for several files, and {suffix} is the ending of a file")
     return place if folder or os.path.isdir(place) else None
 
 
@@ -191,6 +234,8 @@ def writable(file: Path) -> str:
     """Return the file's own name, or one ending in .wav if its format can be read but not written."""
     import soundfile
 
+    if file.suffix.lower() in (*UNWRITTEN, ".sds"):  # an encoder of the latter changes samples
+        return file.with_suffix(".wav").name
     container = FORMATS.get(file.suffix.lower())
     can = container is None or soundfile.check_format(container, soundfile.default_subtype(container))
     return file.name if can else file.with_suffix(".wav").name

@@ -14,6 +14,7 @@ from audio_inpaint.files.containers import first_sample, riff_chunks
 from audio_inpaint.files.formats import WIDTHS
 from audio_inpaint.files.markers import move_markers
 from audio_inpaint.files.recording import Reader
+from audio_inpaint.files.unset_sizes import unset_sizes
 from audio_inpaint.insertions import later
 
 _MOST = 0xFFFFFFFF  # bytes that a size of 32 bits counts; it stands for a size that is elsewhere, or unknown
@@ -69,7 +70,8 @@ def copied_larger(source: BinaryIO, copy: BinaryIO, original: Reader, reader: Re
         while size > 0:
             size -= copy.write(bytes(min(_BLOCK, size)))
     shutil.copyfileobj(source, copy, _BLOCK)
-    for place, kind, more in plan.sizes:
+    unset = unset_sizes(source)  # which are those of the whole copy, and not for adding to
+    for place, kind, more in (one for one in plan.sizes if one[0] not in unset):
         _enlarge(copy, plan.at(place), kind, more, reader.path)
     for place, text in plan.texts:
         copy.seek(plan.at(place) + _HISTORY)

@@ -24,9 +24,12 @@ from audio_inpaint.files.bit_rate import vorbis_quality
 
 SUFFIXES = (
     ".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".mkv", ".mka", ".webm", ".avi", ".wma", ".wmv", ".aac", ".ac3", ".ape",
-    ".wv", ".tta", ".amr", ".mpc", ".mp2", ".3gp",
+    ".wv", ".tta", ".amr", ".mpc", ".mp2", ".3gp", ".dts", ".eac3", ".flv", ".f4v", ".rm", ".ra", ".spx", ".ts", ".mts",
+    ".m2ts", ".mpg", ".mpeg", ".vob", ".ogv", ".mxf", ".dsf", ".dff", ".shn", ".tak",
 )  # fmt: skip
+UNWRITTEN = (".ape", ".mpc", ".dts", ".ra", ".dsf", ".dff", ".shn", ".tak")  # of these it has no encoder
 MEDIA = "FFMPEG"  # the format of such files, beside libsndfile's names
+_INSTEAD = "name an output ending in .wav or .m4a with -o"
 # Bit/s of what has no rate of its own, for each channel.
 _RATE = 128_000
 # What encoders of no constant rate are asked for, to take as much again as the input: measured on music and speech.
@@ -37,11 +40,30 @@ _VORBIS = (".mka", ".mkv")
 _ENCODERS = {
     "aac": "aac", "ac3": "ac3", "eac3": "eac3", "alac": "alac", "flac": "flac", "mp2": "mp2", "mp3": "libmp3lame",
     "opus": "libopus", "vorbis": "libvorbis", "wmav1": "wmav2", "wmav2": "wmav2", "tta": "tta", "wavpack": "wavpack",
+    "speex": "libspeex",
 }  # fmt: skip
 _STREAMS = {"audio": "a further sound", "subtitle": "the subtitles"}
 _LOSSLESS = ("alac", "flac", "tta", "wavpack", "pcm_")
-_VIDEOS = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".3gp")  # the others are of sound by their names
-_RAW = (".aac", ".ac3", ".mp2", ".amr", ".mpc", ".avi")  # they say no duration, or one that ffmpeg guesses
+_VIDEOS = (
+    ".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".3gp", ".flv", ".f4v", ".rm", ".ts", ".mts", ".m2ts",
+    ".mpg", ".mpeg", ".vob", ".ogv", ".mxf",
+)  # the others are of sound by their names  # fmt: skip
+_RAW = (
+    ".aac",
+    ".ac3",
+    ".mp2",
+    ".amr",
+    ".mpc",
+    ".avi",
+    ".dts",
+    ".eac3",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".mpg",
+    ".mpeg",
+    ".vob",
+)  # they say no duration, or one that ffmpeg guesses
 _COPIED = ("video", "audio", "subtitle", "attachment")
 # What is missing, from 20 ms on, by the times that a container states, is silent: what follows keeps its place.
 _IN_TIME = "aresample=async=1:min_hard_comp=0.02"
@@ -113,7 +135,7 @@ def decoded(path: Path) -> Iterator[Decoded]:
         wav = folder / "decoded.wav"
         arguments = ["-i", file_name(path), "-map", "0:a:0", "-af", _IN_TIME, "-c:a", "pcm_f32le", "-rf64", "auto"]
         said = ffmpeg([*arguments, str(wav)], path)
-        promised = 0.0 if path.suffix.lower() in _RAW else _duration(own)
+        promised = 0.0 if path.suffix.lower() in _RAW or not is_media(path) else _duration(own)
         yield Decoded(wav, said.errors, promised, said.silence / int(own.get("sample_rate") or 1))
 
 
@@ -165,7 +187,7 @@ def _spoken(stream: dict) -> str:
 
 
 def encoding(
-    source: Path, output: Path, channels: int, seconds: float | None = None
+    source: Path, output: Path, channels: int, own: bool, seconds: float | None = None
 ) -> tuple[list[str], list[str], list[str]]:
     """Choose how the repaired sound is written.
 
@@ -173,6 +195,7 @@ def encoding(
         source: the input, which need not be such a file.
         output: the file; its suffix names the format.
         channels: of the sound.
+        own: whether ffmpeg decodes the source.
         seconds: of the sound, by which the bit rate is measured of a file that does not state it; None for no matter.
 
     Returns:
@@ -185,31 +208,35 @@ def encoding(
     if not installed():
         raise InputError(f"{output.suffix} files are written by ffmpeg, which is not installed: name a .wav output")
     if output.suffix.lower() != source.suffix.lower():
+        if output.suffix.lower() in UNWRITTEN:
+            raise InputError(f"ffmpeg does not write {output.suffix} files: {_INSTEAD}")
         said = [f"the sound is encoded by ffmpeg ({output.suffix[1:]}), which changes all samples a little"]
-        maps, lost = _kept(source, output) if is_media(source) else (["-map", "1:a:0"], [])
+        maps, lost = _kept(source, output) if own else (["-map", "1:a:0"], [])
         rate = ["-q:a:0", "8"] if output.suffix.lower() in _VORBIS else ["-b:a:0", str(_RATE * channels)]
         return [*maps, "-map_metadata", "0", *rate], said, lost
     found = streams(source)
-    own = _first_sound(found)
-    codec = own["codec_name"]
+    sound = _first_sound(found)
+    codec = sound["codec_name"]
     encoder = codec if codec.startswith("pcm_") else _ENCODERS.get(codec)
     if encoder is None:
-        raise InputError(f"ffmpeg does not write {codec}: name an output ending in .wav or .m4a")
+        raise InputError(f"ffmpeg does not write {codec}: {_INSTEAD}")
     arguments = ["-map_metadata", "0", "-c", "copy", "-c:a:0", encoder]
     for one in found:  # everything in its place
-        if one is own:
+        if one is sound:
             arguments += ["-map", "1:a:0"]
         elif one["codec_type"] in _COPIED:
             arguments += ["-map", f"0:{one['index']}"]
-    if language := own.get("tags", {}).get("language"):
+    if not _takes(source, arguments, output):
+        raise InputError(f"ffmpeg does not write {codec} into a file ending in {output.suffix}: {_INSTEAD}")
+    if language := sound.get("tags", {}).get("language"):
         arguments += ["-metadata:s:a:0", f"language={language}"]
     if codec.startswith(_LOSSLESS):
-        return [*arguments, *(["-sample_fmt:a:0", own["sample_fmt"]] if own.get("sample_fmt") else [])], [], []
-    rate = int(own.get("bit_rate") or 0) or _measured(source, seconds) or _RATE * channels
+        return [*arguments, *(["-sample_fmt:a:0", sound["sample_fmt"]] if sound.get("sample_fmt") else [])], [], []
+    rate = int(sound.get("bit_rate") or 0) or _measured(source, seconds) or _RATE * channels
     rate = round(rate * _ASKED.get(codec, 1.0))
     said = [f"the sound is encoded anew ({codec}), which changes all samples a little: a .wav output keeps them"]
     if codec == "vorbis":
-        quality = vorbis_quality(rate / 1000, int(own.get("sample_rate") or 44100), channels)
+        quality = vorbis_quality(rate / 1000, int(sound.get("sample_rate") or 44100), channels)
         return [*arguments, "-q:a:0", f"{10 * quality:.2f}"], said, []
     return [*arguments, "-b:a:0", str(int(np.clip(rate, 12_000 * channels, 256_000 * channels)))], said, []
 

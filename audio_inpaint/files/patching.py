@@ -27,7 +27,9 @@ from audio_inpaint.files.paths import Paths
 from audio_inpaint.files.recording import BLOCK, Reader
 from audio_inpaint.files.remuxing import remuxed
 from audio_inpaint.files.room import Widened
+from audio_inpaint.files.unset_sizes import complete
 from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.insertions import what_was_done
 
 _RETAGGED = ("FLAC", "MP3")  # their tags are copied whole, since libsndfile knows some of the fields alone
 
@@ -117,7 +119,8 @@ def _named(lost: Sequence[str]) -> list[str]:
 
 def _write_media(reader: Reader, output: Path, fills: Sequence[Fill], gain: float) -> list[str]:
     """Write the repaired sound into a file of a format that ffmpeg writes."""
-    arguments, notes, lost = encoding(reader.path, output, reader.channels, reader.length / reader.sample_rate)
+    own, seconds = reader.format == MEDIA, reader.length / reader.sample_rate
+    arguments, notes, lost = encoding(reader.path, output, reader.channels, own, seconds)
     with replacing(output, like=reader.path) as temporary, temporary_folder() as folder:
         wav = folder / "repaired.wav"
         with open(reader.path, "rb") as source:
@@ -181,6 +184,7 @@ def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fil
         else:
             source.seek(0)
             shutil.copyfileobj(source, copy, 1 << 20)
+        complete(copy)
         _overwrite(copy, reader, place, fills)
     return True
 
@@ -188,8 +192,8 @@ def _patched(reader: Reader, source: BinaryIO, output: Path, fills: Sequence[Fil
 def _history(reader: Reader, fills: Sequence[Fill]) -> str:
     """Say in a line of a coding history what was done."""
     channels = {1: "mono", 2: "stereo"}.get(reader.channels, f"{reader.channels} channels")
-    lost = 1000 * sum(len(fill.gap) for fill in fills) / reader.sample_rate
-    done = f"audio_inpaint {__version__}; {len(fills)} {'gap' if len(fills) == 1 else 'gaps'} ({lost:.0f} ms) filled"
+    what = what_was_done([fill.gap for fill in fills], reader.insertions, reader.sample_rate)
+    done = f"audio_inpaint {__version__}; {what}"
     return f"A=PCM,F={reader.sample_rate},W={8 * WIDTHS[reader.subtype]},M={channels},T={done}"
 
 

@@ -6,14 +6,11 @@ from pathlib import Path
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import nearest, reason
-from audio_inpaint.files.formats import FORMATS, sound_name
+from audio_inpaint.files.formats import FORMATS, READ, sound_name
 from audio_inpaint.files.media import SUFFIXES
 
 # Further suffixes of sound, and what `files.media` reads: no text is written to them.
-_SOUND = {
-    ".aif", ".avr", ".dff", ".dsf", ".htk", ".iff", ".ircam", ".mat", ".mp1", ".nist", ".paf", ".pvf", ".ra", ".raw",
-    ".sd2", ".sds", ".sf", ".snd", ".sph", ".svx", ".voc", ".vox", ".wve", ".xi", *SUFFIXES,
-}  # fmt: skip
+_SOUND = {".mat", ".raw", ".sd2", ".vox", *READ, *SUFFIXES}
 
 
 def as_path(given: object, what: str) -> Path:

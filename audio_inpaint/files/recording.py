@@ -18,10 +18,11 @@ from audio_inpaint.files.atomic import reason, replacing
 from audio_inpaint.files.containers import lacking, lacks_end
 from audio_inpaint.files.decoder_noise import hushed
 from audio_inpaint.files.formats import BITS, ENCODER_TAIL, LOSSLESS, create, fitting, format_of, sound_name, stored
-from audio_inpaint.files.media import MEDIA, decoded, is_media
+from audio_inpaint.files.media import MEDIA, decoded, installed, is_media
 from audio_inpaint.files.mended import Mended
 from audio_inpaint.files.paths import as_path
 from audio_inpaint.files.signatures import HEAD, junk, suffix_of
+from audio_inpaint.files.unset_sizes import Completed, unset_sizes
 from audio_inpaint.insertions import Insertion
 
 BLOCK = 1 << 17  # samples of each channel held at once when a file is streamed
@@ -71,13 +72,15 @@ class Reader:
         self._mended: Mended | None = None
         self._promised = 0.0  # seconds, by the header; 0 for as many as there are
         self._silent = 0.0  # seconds that could not be decoded
+        self._by_ffmpeg = False
+        self._unset = False  # the header lacks the size
         self._decoded_to = 0  # counted here, since not every codec can tell
         self._file = self._open()
         self.format, self.subtype = self._file.format, self._file.subtype
         self._texts = self._file.copy_metadata()
         self._mend_at_once()
         self.sample_rate, self.channels, self.length = self._file.samplerate, self._file.channels, self._file.frames
-        if is_media(self.path):
+        if self._by_ffmpeg:
             self.format = MEDIA
         if self.subtype.startswith("DWVW"):  # claims to seek, cannot, and fails at the first block
             self.close()
@@ -100,15 +103,43 @@ class Reader:
         if os.path.exists(place) and not (os.path.isfile(place) or os.path.isdir(place)):  # a pipe would be waited for
             raise InputError(f"{self.path} is not a regular file: name an audio file on a disk")
         if is_media(self.path) and os.path.isfile(place) and os.path.getsize(place):
-            wav, said, self._promised, self._silent = self._opened.enter_context(decoded(self.path))
-            self._said += said
-            return _Sound(str(wav))
+            return self._converted()
         try:
             with self._hushed():
-                return _Sound(sound_name(self.path))
+                file = _Sound(sound_name(self.path))
+            return file if file.frames else self._completed(file)
         except (soundfile.SoundFileError, TypeError, OSError) as error:
             # TypeError: soundfile takes *.raw for headerless
+            if installed() and self._may_be_audio():
+                with contextlib.suppress(InputError):
+                    return self._converted()
             raise InputError(self._why_not()) from error
+
+    def _completed(self, file: soundfile.SoundFile) -> soundfile.SoundFile:
+        """Open a file without samples as one up to its end, if its recorder only lacked the time to say how many."""
+        with open(self.path, "rb") as header:
+            sizes = unset_sizes(header)
+        if not sizes:
+            return file
+        file.close()
+        self._unset = True
+        return _Sound(self._opened.enter_context(Completed(self.path, sizes)))
+
+    def _converted(self) -> soundfile.SoundFile:
+        """Open what ffmpeg decodes of the file."""
+        wav, said, self._promised, self._silent = self._opened.enter_context(decoded(self.path))
+        self._said += said
+        self._by_ffmpeg = True
+        return _Sound(str(wav))
+
+    def _may_be_audio(self) -> bool:
+        """Whether the file is none of what is no audio, whatever its name says."""
+        try:
+            with open(self.path, "rb") as file:
+                head = file.read(HEAD)
+        except OSError:
+            return False
+        return bool(head) and junk(head) is None
 
     def _why_not(self) -> str:
         """Say why the file could not be opened."""
@@ -124,7 +155,8 @@ class Reader:
         if (kind := junk(head)) is not None:
             return f"{self.path} is no audio, whatever its name says: it holds {kind}"
         if suffix_of(head) is None:
-            return f"{self.path} is no audio, or damaged at its beginning, which is that of no format known here"
+            more = "" if installed() else "; ffmpeg, which reads more of them, is not installed"
+            return f"{self.path} is no audio, or damaged at its beginning, which is that of no format known here{more}"
         return (
             f"{self.path} cannot be read as audio (damaged, or none of WAV, AIFF, FLAC, Ogg, Opus, MP3): "
             f"convert it first, for example with {_conversion(self.path)}"
@@ -250,7 +282,11 @@ class Reader:
                 promised = seconds * sizes[1] / max(sizes[0], 1)
             said, left = f"{promised:.3f} s", f"{seconds:.3f} s"
             cut = promised > seconds + (0 if self._mended else _CUT)
-            if cut if sizes is None else said != left:
+            if self._unset:
+                found.append(
+                    f"{self.path} is cut short: its header was never completed and promises 0 s, {left} are there"
+                )
+            elif cut if sizes is None else said != left:
                 found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
             elif self.format == "OGG" and lacks_end(file):
                 found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")

@@ -10,6 +10,8 @@ _AUDIO = (
     (b"ftyp", 4, ".m4a"), (b"\x1aE\xdf\xa3", 0, ".mka"), (b"\x30\x26\xb2\x75", 0, ".wma"), (b"\xff\xf1", 0, ".aac"),
     (b"\xff\xf9", 0, ".aac"), (b"\x0b\x77", 0, ".ac3"), (b"wvpk", 0, ".wv"), (b"MAC ", 0, ".ape"), (b"TTA", 0, ".tta"),
     (b"#!AMR", 0, ".amr"), (b"MPCK", 0, ".mpc"), (b"MP+", 0, ".mpc"),
+    (b"FLV\x01", 0, ".flv"), (b".RMF", 0, ".rm"), (b"\x7f\xfe\x80\x01", 0, ".dts"), (b"DSD ", 0, ".dsf"),
+    (b"FRM8", 0, ".dff"), (b"ajkg", 0, ".shn"), (b"tBaK", 0, ".tak"),
 )  # fmt: skip
 _OTHERS = (
     (b"PK\x03\x04", "a ZIP archive"), (b"Rar!", "a RAR archive"), (b"7z\xbc\xaf", "a 7-Zip archive"),
