@@ -129,22 +129,22 @@ def test_a_benchmark_does_not_write_over_its_methods_and_refuses_bad_ones_before
     assert "the method's file" in refused(capsys, "benchmark", "clips", "-o", "out", "--methods", "mine.py:mine")
     for method in ("nobody", "janssen:no=1", "gone.py:My"):
         refused(capsys, "benchmark", "clips", "-o", "new", "--methods", f"silence,{method}")
-    assert not list((here / "new").iterdir())
+    assert not (here / "new").exists()
 
 
 def test_a_recording_is_opened_once_to_read_once_to_patch_and_once_for_its_header(here, monkeypatch):
     damaged(here / "in.wav")
-    opened, sound, plain = [], soundfile.SoundFile, open
+    opened, begin, plain = [], soundfile.SoundFile.__init__, open
 
-    def counted(real):
-        def wrapper(file, *arguments, **options):
-            opened.append(file if isinstance(file, io.BytesIO) else os.fsdecode(file))
-            return real(file, *arguments, **options)
+    def noted(file):
+        opened.append(file if isinstance(file, io.BytesIO) else os.fsdecode(file))
+        return file
 
-        return wrapper
+    def as_sound(self, file, *arguments, **options):
+        begin(self, noted(file), *arguments, **options)
 
-    monkeypatch.setattr(soundfile, "SoundFile", counted(sound))
-    monkeypatch.setattr("builtins.open", counted(plain))
+    monkeypatch.setattr(soundfile.SoundFile, "__init__", as_sound)
+    monkeypatch.setattr("builtins.open", lambda file, *arguments, **options: plain(noted(file), *arguments, **options))
     assert run("inpaint", "in.wav", "-o", "out.wav", "--report", "--labels", "filled.txt") == 0
     assert opened.count("in.wav") == 3
 

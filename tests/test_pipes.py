@@ -77,7 +77,7 @@ def test_errors_of_a_pipe_name_no_temporary_file(tmp_path):
     ("content", "arguments", "words"),
     [
         (b"", ["-", "-o", "-"], "nothing came in from standard input"),
-        (b"junk" * 100, ["-", "-o", "-"], "cannot be read as audio"),
+        (b"junk" * 100, ["-", "-o", "-"], "- is no audio, whatever its name says: it holds text"),
         (b"RIFF", ["-", "-", "-o", "-"], "- is one file"),
         (b"RIFF", ["-", "-o", "-", "--report"], "--report is left beside the output, and - has no place"),
         (b"RIFF", ["-", "-o", "-", "--keep-original"], "--keep-original is left beside the output"),

@@ -219,7 +219,7 @@ def test_what_counts_as_damage_is_chosen(here, capsys, options, kinds):
 def test_sensitivity_weighs_one_kind_or_all(here, capsys):
     damaged("in.wav")
     sure = []
-    for sensitivity in ("0.5", "zeros=0", "0", "held=0"):
+    for sensitivity in ("0.5", "zeros=0.2", "0.2", "held=0.2"):
         assert run("detect", "in.wav", "--json", "--sensitivity", sensitivity) == 0
         sure.append(json.loads(capsys.readouterr().out)["damage"][0]["confidence"])
     assert sure[0] == sure[3] > sure[1] == sure[2]
