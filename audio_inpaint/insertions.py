@@ -49,7 +49,7 @@ def what_was_done(gaps: Sequence[Gap], insertions: Sequence[Insertion], sample_r
         sample_rate: Hz.
         of: follows the milliseconds of the gaps, such as " of 4.0 s".
 
-    >>> what_was_done([Gap(0, 80), Gap(400, 480)], [Insertion(320, 80)], 8000)
+    >>> what_was_done([Gap(0, 80), Gap(320, 400)], [Insertion(320, 80)], 8000)
     '1 gap (10 ms) filled and 10 ms inserted at 1 place'
     """
     pure = [gap for gap in gaps if inserted_of(gap, insertions) == len(gap)]

@@ -105,8 +105,8 @@ def test_blocks_give_the_file_in_order(tmp_path):
     [
         ("a.wav", None, "No such file"),
         ("a.wav", b"", "empty"),
-        ("a.wav", b"no audio at all", "convert it first"),
-        ("a.raw", b"headerless", "convert it first"),
+        ("a.wav", b"no audio at all", "it holds text"),
+        ("a.raw", b"headerless", "it holds text"),
     ],
 )
 def test_what_is_no_audio_is_refused_in_one_line(tmp_path, name, content, words):

@@ -46,8 +46,8 @@ sys.exit(main(["inpaint", "in.wav", "-o", output, "--gaps", "2000:2010", "--meth
 @pytest.mark.parametrize(
     ("rate", "channels", "peak", "output", "said"),
     [
-        (250_000, 1, 1, "out.ogg", "OGG (VORBIS) cannot hold 1 channels at 250000 Hz"),
-        (48_000, 256, 1, "out.ogg", "OGG (VORBIS) cannot hold 256 channels at 48000 Hz"),
+        (250_000, 1, 1, "out.ogg", "Ogg Vorbis cannot hold 250000 Hz, only "),
+        (48_000, 256, 1, "out.ogg", "Ogg Vorbis cannot hold 256 channels at 48000 Hz"),
         (16_000, 1, 1e10, "out.mp3", "samples of in.wav would clip, since .mp3 holds nothing beyond full scale"),
     ],
 )
@@ -68,7 +68,7 @@ def test_samples_that_would_end_the_encoder_are_refused_in_python_too(tmp_path):
 
 def test_a_format_without_room_for_a_rate_is_refused_before_work(tmp_path):
     source = make(tmp_path / "in.wav", "WAV", "PCM_16", rate=44_100)
-    with Reader(source) as reader, pytest.raises(InputError, match="cannot hold 2 channels at 44100 Hz"):
+    with Reader(source) as reader, pytest.raises(InputError, match="resample the input to 48000 Hz first"):
         target(reader, tmp_path / "out.opus")
 
 

@@ -60,7 +60,7 @@ def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], 
         found += own
         if not own:
             below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(known)}){below}")
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)} and others){below}")
     return found, folder or len(found) > 1
 
 

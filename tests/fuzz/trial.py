@@ -22,7 +22,7 @@ CODES = {0, 1, 2, 130, 143}
 SECONDS = 90  # that a line may take
 LOSSLESS = {"PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE", "ULAW", "ALAW"}
 # what may stand in standard error: our own lines and argparse's
-_OURS = re.compile(r"(\r.*)?(audio[-_]inpaint|usage:|fit:|left out:| |\[|$)")
+_OURS = re.compile(r"(\r.*)?(audio[-_]inpaint|usage:|fit:|left out:|in: \d+ files? (is|are) left out| |\[|$)")
 _RAISED, _PLACE = re.compile(r"^[a-zA-Z_][\w.]*: .*|^\w+Error$", re.MULTILINE), re.compile(r'File "(.*), in ')
 
 
