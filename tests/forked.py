@@ -21,6 +21,23 @@ MAINS = {
 }
 
 
+def fork(work, failed=1):
+    """Fork a process that ends with the exit code that some work gives, or `failed`; returns its number."""
+    process = os.fork()
+    if process:
+        return process
+    code = failed
+    try:
+        code = work()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+    except BaseException:
+        traceback.print_exc()
+    with contextlib.suppress(Exception):
+        sys.stdout.flush()
+    os._exit(code or 0)
+
+
 class Forked:
     """`python -m MODULE ARGUMENTS` in a process and session of its own.
 
@@ -41,20 +58,13 @@ class Forked:
         assert len(given) <= 1 << 16
         os.write(writes, given)
         os.close(writes)
-        self.pid = os.fork()
-        if not self.pid:
-            code = 1
-            try:
-                _begin((reads, self._out.fileno(), self._error.fileno()), folder, environment or {})
-                prepare()
-                code = command.main(self.args)
-            except SystemExit as end:
-                code = end.code
-            except BaseException:
-                traceback.print_exc()
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-            os._exit(code or 0)
+
+        def work():
+            _begin((reads, self._out.fileno(), self._error.fileno()), folder, environment or {})
+            prepare()
+            return command.main(self.args)
+
+        self.pid = fork(work)
         os.close(reads)
 
     def poll(self):

@@ -290,17 +290,14 @@ class Reader:
                 found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
             elif self.format == "OGG" and lacks_end(file):
                 found.append(f"{self.path} is cut short: it breaks off without the end of its stream, {left} are there")
-        if self._mended and self._mended.lost:
-            lost = self._mended.lost
+        silent, place = self._silent, ""
+        if self._mended and (lost := self._mended.lost):
+            silent = sum(stop - start for start, stop in lost) / self.sample_rate
             more = f" and at {len(lost) - 1} places more" if len(lost) > 1 else ""
-            found.append(
-                f"{self.path} is damaged at {lost[0][0] / self.sample_rate:.3f} s{more}: "
-                f"{1000 * sum(stop - start for start, stop in lost) / self.sample_rate:.0f} ms could not be decoded "
-                "and are silent, and all else is in its place"
-            )
-        if self._silent:
-            lost = f"{1000 * self._silent:.0f} ms could not be decoded and are silent"
-            found.append(f"{self.path} is damaged: {lost}, and all else is in its place")
+            place = f" at {lost[0][0] / self.sample_rate:.3f} s{more}"
+        if silent:
+            lost_ms = f"{1000 * silent:.0f} ms could not be decoded and are silent"
+            found.append(f"{self.path} is damaged{place}: {lost_ms}, and all else is in its place")
         if self._said:
             others = f", and {len(self._said) - 1} lines more" if len(self._said) > 1 else ""
             found.append(f"the decoder says of {self.path}: {self._said[0]}{others}")

@@ -9,13 +9,13 @@ import signal
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
+from ..forked import fork
 from .trial import digests, main_of
 
 RATE = 16000
@@ -129,11 +129,8 @@ def results(folder: Path) -> dict[str, str]:
 def _started(program: str, arguments: list[str], root: Path) -> int:
     """Fork a process of its own session that runs a command; returns its number."""
     main = main_of(program)
-    process = os.fork()
-    if process:
-        return process
-    code = 99
-    try:
+
+    def work() -> int | None:
         os.setsid()
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, signal.default_int_handler if one == signal.SIGINT else signal.SIG_DFL)
@@ -141,16 +138,12 @@ def _started(program: str, arguments: list[str], root: Path) -> int:
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
         os.chdir(root)
-        code = main(arguments)
-    except KeyboardInterrupt:
-        code = 130  # before the command could listen
-    except SystemExit as end:
-        code = end.code
-    except BaseException:
-        traceback.print_exc()
-    with contextlib.suppress(Exception):
-        sys.stdout.flush()
-    os._exit(code or 0)
+        try:
+            return main(arguments)
+        except KeyboardInterrupt:
+            return 130  # before the command could listen
+
+    return fork(work, failed=99)
 
 
 def _ended(process: int) -> int:

@@ -1,14 +1,11 @@
 """One command line in a process of its own, forked from one that has imported everything, and what it did wrong."""
 
-import contextlib
 import hashlib
 import os
 import re
 import shutil
 import signal
-import sys
 import time
-import traceback
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from ..forked import fork
 from .lines import Line, World
 
 CODES = {0, 1, 2, 130, 143}
@@ -57,25 +55,18 @@ def run(line: Line, root: Path) -> tuple[int, str]:
     """Run a line in a folder; returns its exit code, negative for a signal, and what it wrote to standard error."""
     main = main_of(line.program)
     said = root / "said"
-    process = os.fork()
-    if process == 0:
+
+    def work() -> int | None:
         os.setsid()
-        code = 99
         with open(said, "wb", 0) as error, open(os.devnull, "r+b", 0) as nothing:
             os.dup2(error.fileno(), 2)
             os.dup2(nothing.fileno(), 1)
             os.dup2(nothing.fileno(), 0)
-            os.environ["TMPDIR"] = str(root / "tmp")
-            os.chdir(root)
-            try:
-                code = main(line.arguments)
-            except SystemExit as end:
-                code = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-            except BaseException:
-                traceback.print_exc()
-            with contextlib.suppress(Exception):
-                sys.stdout.flush()
-            os._exit(code or 0)
+        os.environ["TMPDIR"] = str(root / "tmp")
+        os.chdir(root)
+        return main(line.arguments)
+
+    process = fork(work, failed=99)
     until = time.monotonic() + SECONDS
     while True:
         ended, status = os.waitpid(process, os.WNOHANG)
