@@ -9,7 +9,7 @@ from pathlib import Path
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.atomic import reason
-from audio_inpaint.files.formats import FORMATS, readable
+from audio_inpaint.files.formats import FORMATS, readable, writable
 from audio_inpaint.files.media import UNWRITTEN
 from audio_inpaint.files.paths import identity
 
@@ -60,7 +60,7 @@ def inputs(names: Sequence[str], recursive: bool = False) -> tuple[list[Input], 
         found += own
         if not own:
             below = "" if recursive or not _subfolders(name) else "; it has subfolders: add --recursive"
-            raise InputError(f"the folder {name} holds no audio files ({', '.join(FORMATS)} and others){below}")
+            raise InputError(f"the folder {name} holds no audio files ({', '.join(writable())} and others){below}")
     return found, folder or len(found) > 1
 
 
@@ -129,7 +129,7 @@ def outputs(files: Sequence[Input], output: str, several: bool, suffix: str = ""
         if suffix:
             raise InputError("--suffix is for outputs in a folder: name a folder, or leave it out")
         return [Path(output)]
-    names = [Path(writable(one.file)) for one in files]
+    names = [Path(output_name(one.file)) for one in files]
     return [place / one.folder / f"{name.stem}{suffix}{name.suffix}" for one, name in zip(files, names, strict=True)]
 
 
@@ -230,7 +230,7 @@ def _folder(name: str, several: bool) -> Path | None:
     return place if folder or os.path.isdir(place) else None
 
 
-def writable(file: Path) -> str:
+def output_name(file: Path) -> str:
     """Return the file's own name, or one ending in .wav if its format can be read but not written."""
     import soundfile
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from audio_inpaint.errors import InputError
 from audio_inpaint.files.formats import FORMATS
-from audio_inpaint.files.inputs import inputs, partners, writable
+from audio_inpaint.files.inputs import inputs, output_name, partners
 from audio_inpaint.files.paths import Paths
 from audio_inpaint.training.deep_prior_fit import RECORD
 
@@ -68,7 +68,7 @@ def jobs(
     for file, listed, undamaged in zip(files, lists, clean, strict=True):
         if (gaps is not None and listed is None) or (truth is not None and undamaged is None):
             raise InputError(f"{gaps if listed is None else truth} holds nothing for {file.name}")
-        job = Job(file, place / writable(file), place / file.stem, listed, undamaged)
+        job = Job(file, place / output_name(file), place / file.stem, listed, undamaged)
         paths.reads(file, "the input")
         if listed is not None and isfile(listed):
             paths.reads(listed, "the list of gaps")
