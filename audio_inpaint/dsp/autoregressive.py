@@ -4,6 +4,8 @@ A model of order p is written `a = [1, a1 .. ap]`; its prediction residual is `e
 Everything is computed in double precision and returned in the dtype and on the device of the input, without gradients.
 """
 
+import contextlib
+
 import numpy as np
 import torch
 from scipy.fft import irfft, next_fast_len, rfft
@@ -11,7 +13,7 @@ from scipy.linalg import LinAlgError, solveh_banded
 from scipy.signal import lfilter
 from torch import Tensor
 
-from audio_inpaint.dsp.compiled import compiled
+from audio_inpaint.dsp import toeplitz
 from audio_inpaint.errors import InputError
 
 # A residual this far below the signal's energy is rounding noise: the signal is already predicted exactly.
@@ -108,8 +110,8 @@ def interpolate(x: Tensor, gap: Tensor, a: Tensor) -> Tensor:
     """Give lost samples the values that leave the smallest squared prediction residual.
 
     With `b_k = sum_i a_i a_{i+k}` the lost samples u solve `T u = r`, where `T_ij = b_|i-j|` and
-    `r_i = -sum_{j known} b_|i-j| x_j`: one contiguous gap by Levinson's recursion, O(h^2), scattered samples by a
-    banded Cholesky factorisation.
+    `r_i = -sum_{j known} b_|i-j| x_j`: one contiguous gap by `dsp.toeplitz`, O(h^2), scattered samples by a banded
+    Cholesky factorisation.
 
     Args:
         x: signals, (..., time), which lost the same samples; what stands there is ignored.
@@ -141,71 +143,40 @@ def interpolate(x: Tensor, gap: Tensor, a: Tensor) -> Tensor:
     power = kernel.real**2 + kernel.imag**2
     correlations = irfft(power, size)[:, : order + 1]
     targets = -irfft(rfft(known, size) * power, size)[:, order + lost]
-    fills = np.empty_like(targets)
+    fills = np.zeros_like(targets)
     # Gaps more than p apart do not meet in these equations.
     for own in np.split(np.arange(len(lost)), np.flatnonzero(np.diff(lost) > order) + 1):
-        for fill, correlation, target in zip(fills, correlations, targets, strict=True):
-            fill[own] = _solve(lost[own] - lost[own[0]], correlation, target[own])
+        fills[:, own] = _solve(lost[own] - lost[own[0]], correlations, targets[:, own])
     return torch.from_numpy(fills).reshape(*x.shape[:-1], len(lost)).to(x)
 
 
-def _solve(lost: np.ndarray, correlation: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Solve `T u = target` with `T_ij = correlation[|lost_i - lost_j|]`."""
-    padded = np.zeros(max(len(correlation), int(lost[-1]) + 1))
-    padded[: len(correlation)] = correlation
+def _solve(lost: np.ndarray, correlations: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Solve `T u = target` with `T_ij = correlation[|lost_i - lost_j|]` for every row; zeros where that fails."""
+    fills, left = np.zeros_like(targets), np.arange(len(targets))
     for loading in (0.0, _LOADING):
-        padded[0] = correlation[0] * (1 + loading)
+        if not len(left):
+            break
+        loaded = correlations[left]
+        loaded[:, 0] *= 1 + loading
         if lost[-1] == len(lost) - 1:
-            solution = np.zeros(len(lost))
-            if _levinson(padded, len(correlation) - 1, target, solution):
-                return solution
-            continue
-        try:
-            return solveh_banded(_bands(lost, padded, len(correlation) - 1), target, lower=True)
-        except LinAlgError:
-            continue
-    return np.zeros_like(target)
+            found, solved = toeplitz.solve(loaded, targets[left])
+        else:
+            found, solved = _solve_banded(lost, loaded, targets[left])
+        fills[left[solved]] = found[solved]
+        left = left[~solved]
+    return fills
 
 
-@compiled
-def _levinson(c, band, target, solution):
-    """Solve `T u = target`, `T_ij = c[|i - j|]`, by Levinson's recursion; false where T is not positive definite.
-
-    Args:
-        c: first column, as long as the target or longer, zero beyond `band`.
-        band: the last of its elements that may be other than zero.
-        target: right-hand side.
-        solution: zeros, and then u.
-    """
-    size = len(target)
-    # The predictor of order i, and the same reversed, ending where the buffer ends: all loops run forward.
-    predictor, back = np.zeros(size), np.zeros(size)
-    predictor[0] = back[size - 1] = 1.0
-    error = c[0]
-    if not error > 0:
-        return False
-    solution[0] = target[0] / error
-    backward = c[::-1].copy()
-    for i in range(1, size):
-        width = min(i, band)
-        ahead, behind = back[size - i :], backward[len(c) - 1 - width :]
-        recent = solution[i - width :]
-        product, predicted = 0.0, 0.0
-        for j in range(width):
-            product += c[j + 1] * ahead[j]
-            predicted += behind[j] * recent[j]
-        k = -product / error
-        error *= 1 - k * k
-        if not error > 0:
-            return False
-        step = (target[i] - predicted) / error
-        start = size - 1 - i
-        for j in range(i + 1):
-            value, other = predictor[j], back[start + j]
-            predictor[j] = value + k * other
-            back[start + j] = other + k * value
-            solution[j] += step * back[start + j]
-    return True
+def _solve_banded(lost: np.ndarray, correlations: np.ndarray, targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    solutions, solved = np.zeros_like(targets), np.zeros(len(targets), bool)
+    order = correlations.shape[1] - 1
+    padded = np.zeros((len(targets), max(order, int(lost[-1])) + 1))
+    padded[:, : order + 1] = correlations
+    for row, (correlation, target) in enumerate(zip(padded, targets, strict=True)):
+        with contextlib.suppress(LinAlgError):
+            solutions[row] = solveh_banded(_bands(lost, correlation, order), target, lower=True)
+            solved[row] = True
+    return solutions, solved
 
 
 def _bands(lost: np.ndarray, padded: np.ndarray, order: int) -> np.ndarray:
