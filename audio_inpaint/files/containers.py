@@ -59,7 +59,7 @@ def riff_chunks(file: BinaryIO, position: int = 12, order: str = "LITTLE") -> It
             large = struct.unpack("<Q", sizes[8:])[0]
         elif head[:4] == b"data" and size == 0xFFFFFFFF and large:
             size = large
-        elif head[:4] == b"data" and not size and unset_sizes(file):
+        elif head[:4] in (b"data", b"SSND") and unset_sizes(file):
             size = file.seek(0, 2) - position - 8
         yield head[:4], position + 8, size
         position += 8 + size + size % 2
