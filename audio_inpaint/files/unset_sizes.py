@@ -63,7 +63,7 @@ def _unset_in_wav(file: BinaryIO, end: int, order: str) -> dict[int, bytes]:
         return {}
     place, size = chunks[b"data"]
     large = {b"ds64", b"fmt "} <= set(chunks) and size in (0, _MOST)  # RF64, whose sizes are those of ds64
-    if size and not large or place == end or _are_chunks(file, place, end, order):
+    if (size and not large) or place == end or _are_chunks(file, place, end, order):
         return {}
     if large:
         sizes = chunks[b"ds64"][0]
