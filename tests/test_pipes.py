@@ -1,4 +1,4 @@
-"""`inpaint` in a pipe."""
+"""`inpaint` and `detect` in a pipe."""
 
 import os
 import re
@@ -16,8 +16,8 @@ ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.jo
 COMMAND = [sys.executable, "-m", "audio_inpaint", "inpaint"]
 
 
-def piped(content, *arguments, cwd):
-    return Forked("audio_inpaint", "inpaint", *arguments, given=content, folder=cwd).wait()
+def piped(content, *arguments, cwd, command="inpaint"):
+    return Forked("audio_inpaint", command, *arguments, given=content, folder=cwd).wait()
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac"])
@@ -89,3 +89,20 @@ def test_what_cannot_be_done_gives_one_line_and_no_output(tmp_path, content, arg
     assert done.stdout == b""
     assert words in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_damage_is_detected_in_what_comes_in_and_its_labels_go_out(tmp_path):
+    content = damaged(tmp_path / "in.wav", 2).read_bytes()
+    named = piped(b"", "in.wav", "-o", "labels.txt", cwd=tmp_path, command="detect")
+    done = piped(content, "-", "-o", "-", cwd=tmp_path, command="detect")
+    assert done.returncode == 0
+    assert done.stdout == (tmp_path / "labels.txt").read_bytes()
+    assert done.stderr == named.stdout.decode().replace("in.wav", "-")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.wav", "labels.txt"]
+
+
+def test_labels_and_json_are_not_both_for_standard_output(tmp_path):
+    damaged(tmp_path / "in.wav")
+    done = piped(b"", "in.wav", "-o", "-", "--json", cwd=tmp_path, command="detect")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert "--json and the output - are both for standard output" in done.stderr

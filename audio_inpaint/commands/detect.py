@@ -40,7 +40,14 @@ def add_command(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Run the command; returns the exit code, 2 where some files could not be read."""
+    """Run the command, from standard input or to standard output too; returns the exit code, 2 if not all was read."""
+    from audio_inpaint.commands.streams import in_a_pipe
+
+    return in_a_pipe(list_damage, arguments, ".txt")
+
+
+def list_damage(arguments: argparse.Namespace) -> int:
+    """List the damage of all files; returns the exit code, 2 where some could not be read."""
     from audio_inpaint.files.inputs import inputs, label_files, left_out
     from audio_inpaint.files.paths import Paths
 

@@ -146,8 +146,6 @@ def run(arguments: argparse.Namespace) -> int:
 
     if not (arguments.quiet or arguments.json):
         return in_a_pipe(repair_files, arguments)
-    if arguments.json and arguments.output == "-":
-        raise InputError("--json and the output - are both for standard output: name an output")
     arguments.told = sys.stdout if arguments.json else None  # where JSON goes, past what people read
     with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):
         return in_a_pipe(repair_files, arguments)

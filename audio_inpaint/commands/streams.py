@@ -1,4 +1,4 @@
-"""`-` for standard input and standard output, so that `inpaint` can stand in a pipe."""
+"""`-` for standard input and standard output, so that `inpaint` and `detect` can stand in a pipe."""
 
 import argparse
 import contextlib
@@ -15,12 +15,13 @@ from audio_inpaint.files.signatures import suffix_of
 _INPUT, _OUTPUT = "standard_input", "standard_output"  # names of the files that stand for them
 
 
-def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace) -> int:
+def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Namespace, suffix: str = "") -> int:
     """Run a command whose input or output may be `-`; what it prints goes to standard error if its output is.
 
     Args:
         run: the command.
         arguments: with `input`, a list, and `output`.
+        suffix: of a file like the output; by default the input's.
 
     Returns:
         its exit code; standard output gets nothing if that is not 0.
@@ -33,9 +34,11 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
     reads, writes = "-" in arguments.input, arguments.output == "-"
     if not (reads or writes):
         return run(arguments)
+    if writes and arguments.json:
+        raise InputError("--json and the output - are both for standard output: name an output")
     if len(arguments.input) > 1:
         raise InputError("- is one file: name no other input or output beside it")
-    beside = [name for name in ("report", "log", "keep_original") if getattr(arguments, name)]
+    beside = [name for name in ("report", "log", "keep_original") if getattr(arguments, name, None)]
     if writes and beside:
         option = beside[0].replace("_", "-")
         raise InputError(f"--{option} is left beside the output, and - has no place: name an output")
@@ -44,9 +47,9 @@ def in_a_pipe(run: Callable[[argparse.Namespace], int], arguments: argparse.Name
             arguments.input = [str(_taken(folder))]
         if not writes:
             return run(arguments)
-        made = folder / f"{_OUTPUT}{Path(arguments.input[0]).suffix or '.wav'}"
+        made = folder / f"{_OUTPUT}{suffix or Path(arguments.input[0]).suffix or '.wav'}"
         arguments.output = str(made)
-        with contextlib.nullcontext() if arguments.quiet else contextlib.redirect_stdout(sys.stderr):
+        with contextlib.nullcontext() if getattr(arguments, "quiet", False) else contextlib.redirect_stdout(sys.stderr):
             code = run(arguments)
         if code == 0:
             with open(made, "rb") as file:
