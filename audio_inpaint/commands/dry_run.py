@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands.choice import Chosen
-from audio_inpaint.commands.console import clock, counted
+from audio_inpaint.commands.console import clock
 from audio_inpaint.commands.damage import print_table
 from audio_inpaint.commands.inpaint_plan import Job
 
