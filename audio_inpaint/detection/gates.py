@@ -27,9 +27,7 @@ _FAULTS = 0.1  # of the runs in those
 _GATED, _PAUSED = 0.08, 0.15  # the mean rank beside a gate's, and a speech synthesiser's, pauses, on the quieter side
 _FADED = 0.7, 0.03  # of a synthesiser's pauses and of faults: these lie between fades
 _BEGINS = 8.0  # the density of the rank after a cut is this power's derivative: 8/9 on average
-# Log odds that a run of that length is meant: faults of 2 to 200 ms and stops of 60 to 500 ms, each even over the
-# logarithm, have 0.8 from 0.1 to 0.2 s, and more beyond.
-_LENGTHS_S, _LENGTHS = (0.003, 0.02, 0.1, 0.5), (-2.0, 0.0, 0.0, 1.2)
+_LENGTHS_S, _LENGTHS = (0.003, 0.02), (-2.0, 0.0)  # log odds that a run of that length or a longer one is meant
 _BINS = np.arange(-140.0, 41.0)  # dB
 
 
