@@ -55,14 +55,15 @@ def find(block: Block, channel: int) -> list[Detection]:
     return found
 
 
-def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[float, ...]]]:
+def candidates(x: np.ndarray, sample_rate: int, again: bool = True) -> list[tuple[int, int, tuple[float, ...]]]:
     """Return [start, stop) of all that stands out, and by how much, as `FEATURES` has it, in dB and log ms.
 
     Args:
         x: samples (time,).
         sample_rate: Hz.
+        again: whether what stands out is kept from the predictor that judges it, as `surprise` has it.
     """
-    said = surprise(x, sample_rate)
+    said = surprise(x, sample_rate, again=again)
     if not len(said.peaks):  # too short for a cell
         return []
     usual, often = said.usual, said.often

@@ -83,7 +83,7 @@ class Surprise(NamedTuple):
         return (ratio > _LOUD) & (ratio > _MORE * self.often)
 
 
-def surprise(x: np.ndarray, sample_rate: int, order: int = 24) -> Surprise:
+def surprise(x: np.ndarray, sample_rate: int, order: int = 24, again: bool = True) -> Surprise:
     """Predict a signal from both sides, frame by frame, and return what is left.
 
     Each frame of 25 ms has the predictor of the 50 ms around it. Its residual goes through the same filter backwards,
@@ -98,6 +98,7 @@ def surprise(x: np.ndarray, sample_rate: int, order: int = 24) -> Surprise:
         x: samples (time,).
         sample_rate: Hz.
         order: of the predictors.
+        again: whether there is a second predictor.
 
     Source: Vaseghi, 1988, "Algorithms for restoration of archived gramophone recordings", ch. 5; Godsill and Rayner,
     1998, "Digital Audio Restoration", sec. 5.2 and 5.3.
@@ -106,7 +107,7 @@ def surprise(x: np.ndarray, sample_rate: int, order: int = 24) -> Surprise:
     count = -(-len(x) // step)
     error = _errors(x, x, np.arange(count), step, order).ravel()
     first = _surprise(error[: len(x) // cell * cell], cell)
-    clean, changed = _without(x, first, sample_rate)
+    clean, changed = _without(x, first, sample_rate) if again else (x, np.arange(0))
     if not len(changed):
         return first
     halves = np.unique(2 * changed // step)  # of frames: a predictor sees half a frame on both sides
