@@ -52,15 +52,47 @@ def what_was_done(gaps: Sequence[Gap], insertions: Sequence[Insertion], sample_r
     >>> what_was_done([Gap(0, 80), Gap(320, 400)], [Insertion(320, 80)], 8000)
     '1 gap (10 ms) filled and 10 ms inserted at 1 place'
     """
-    pure = [gap for gap in gaps if inserted_of(gap, insertions) == len(gap)]
-    lost = [gap for gap in gaps if gap not in pure]
-    milliseconds = [1000 * sum(map(len, each)) / sample_rate for each in (lost, pure)]
+    lost, pure = _lost_and_inserted(gaps, insertions)
     said = []
     if lost or not pure:
-        said.append(f"{len(lost)} gap{'s' * (len(lost) != 1)} ({milliseconds[0]:.0f} ms{of}) filled")
+        said.append(f"{_counted(lost)} ({_milliseconds(lost, sample_rate):.0f} ms{of}) filled")
     if pure:
-        said.append(f"{milliseconds[1]:.6g} ms inserted at {len(pure)} place{'s' * (len(pure) != 1)}")
+        places = f"{len(pure)} place{'s' * (len(pure) != 1)}"
+        said.append(f"{_milliseconds(pure, sample_rate):.6g} ms inserted at {places}")
     return " and ".join(said)
+
+
+def what_is_to_do(gaps: Sequence[Gap], insertions: Sequence[Insertion], sample_rate: int) -> str:
+    """Say how many gaps are to be filled, and what is to be inserted where, in the times of the recording as it is.
+
+    Args:
+        gaps: in the recording with room for the insertions.
+        insertions: in the recording without it.
+        sample_rate: Hz.
+
+    >>> what_is_to_do([Gap(0, 80), Gap(320, 400)], [Insertion(320, 80)], 8000)
+    'fill 1 gap (10 ms) and insert 10 ms at 0.04 s'
+    """
+    lost, pure = _lost_and_inserted(gaps, insertions)
+    said = [f"fill {_counted(lost)} ({_milliseconds(lost, sample_rate):.0f} ms)"] if lost or not pure else []
+    if pure:
+        at = f"{earlier(pure[0].start, insertions) / sample_rate:.6g} s" if len(pure) == 1 else f"{len(pure)} places"
+        said.append(f"insert {_milliseconds(pure, sample_rate):.6g} ms at {at}")
+    return " and ".join(said)
+
+
+def _lost_and_inserted(gaps: Sequence[Gap], insertions: Sequence[Insertion]) -> tuple[list[Gap], list[Gap]]:
+    """Return the gaps in which samples were lost, and those where some were only left out."""
+    pure = [gap for gap in gaps if inserted_of(gap, insertions) == len(gap)]
+    return [gap for gap in gaps if gap not in pure], pure
+
+
+def _counted(gaps: Sequence[Gap]) -> str:
+    return f"{len(gaps)} gap{'s' * (len(gaps) != 1)}"
+
+
+def _milliseconds(gaps: Sequence[Gap], sample_rate: int) -> float:
+    return 1000 * sum(map(len, gaps)) / sample_rate
 
 
 def checked_insertions(insertions: Iterable[Insertion], length: int, sample_rate: int) -> list[Insertion]:

@@ -15,7 +15,7 @@ REACHED = {
     ("held", "voice"): 0.8,
     ("repeats", "surf"): 0.7,
     ("repeats, concealed", "surf"): 0.6,
-    ("clicks, 1-3 samples", "voice"): 0.8,
+    ("clicks, 1-3 samples", "voice"): 0.75,
     ("clicks, 1-3 samples", "surf"): 0.55,
     ("clicks, 1-5 ms", "surf"): 0.8,
 }

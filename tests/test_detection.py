@@ -179,6 +179,13 @@ def test_a_gap_with_one_edge_in_the_file_is_less_certain(tmp_path):
     assert 0.5 <= detection.confidence <= 0.6
 
 
+@pytest.mark.parametrize("seconds", [0.25, 1.0])
+def test_music_that_stops_hard_and_ends_is_music(tmp_path, seconds):
+    signal = music(3)
+    signal[-round(44100 * seconds) :] = 0
+    assert found(tmp_path, signal) == []
+
+
 def test_coarse_steps_and_flat_tops_are_music(tmp_path):
     time = np.arange(3 * 44100) / 44100
     rng = np.random.default_rng(0)

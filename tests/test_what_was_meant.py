@@ -37,6 +37,16 @@ def test_what_was_inserted_is_not_called_a_gap(here, capsys):
     assert "1 gap (30 ms of 1.1 s) filled and 100 ms inserted at 1 place with silence" in capsys.readouterr().out
 
 
+def test_a_dry_run_says_where_it_would_insert_and_calls_that_no_gap(here, capsys):
+    assert run("inpaint", "in.wav", "-o", "out.wav", "--gaps", "0.3+0.1", "--method", "silence", "--dry-run") == 0
+    said = capsys.readouterr().out
+    assert "in.wav: would insert 100 ms at 0.3 s with silence" in said
+    assert "gap" not in said
+    some = ["--gaps", "0.3+0.1,0.5-0.53,0.8+0.05", "--method", "silence", "--dry-run"]
+    assert run("inpaint", "in.wav", "-o", "out.wav", *some) == 0
+    assert "would fill 1 gap (30 ms) and insert 150 ms at 2 places with silence" in capsys.readouterr().out
+
+
 @pytest.mark.skipif(os.name == "nt", reason="there is no such file")
 def test_the_empty_device_is_empty_and_not_missing(here, capsys):
     said = refused(capsys, "inpaint", "in.wav", "-o", "out.wav", "--gaps", os.devnull)

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from audio_inpaint.commands.choice import Chosen
-from audio_inpaint.commands.console import clock, counted
+from audio_inpaint.commands.console import clock
 from audio_inpaint.commands.damage import print_table
 from audio_inpaint.commands.inpaint_plan import Job
 
@@ -39,6 +39,7 @@ def tell_plan(
         forecast: what was tried of the files before; this one is added.
     """
     from audio_inpaint.gaps import meeting
+    from audio_inpaint.insertions import what_is_to_do
 
     rate = what.recording.sample_rate
     given = what.recording, what.gaps, what.damage, method, references, device, what.rejected, also
@@ -48,10 +49,11 @@ def tell_plan(
     own = [[ours[gap] for gap in met(one.gap)] for one in what.damage]
     print_table(what.damage, rate, [_expected(one, kinds, snrs) for one, snrs in zip(what.damage, own, strict=True)])
     total = sum(kind.gaps for kind in kinds)
-    lost = 1000 * sum(kind.samples for kind in kinds) / rate
+    filled = [gap for gap in what.gaps if gap not in what.rejected]
+    todo = what_is_to_do(filled, what.recording.insertions, rate)
     seconds = None if any(kind.seconds is None for kind in kinds) else sum(kind.seconds for kind in kinds)
     takes = "" if seconds is None else f", in about {clock(seconds)}"
-    print(f"{job.file}: would fill {counted(total, 'gap')} ({lost:.0f} ms) with {name}{takes} -> {job.output}")
+    print(f"{job.file}: would {todo} with {name}{takes} -> {job.output}")
     for kind in kinds:
         print(f"  {_line(kind, rate)}")
     print(f"  {_said(len({one.gap for one in tried}), total, kinds, forecast, name)}", flush=True)

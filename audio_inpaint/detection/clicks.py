@@ -1,7 +1,6 @@
 """Clicks and crackle: samples that those around them do not lead one to expect."""
 
 import numpy as np
-from scipy.ndimage import percentile_filter
 
 from audio_inpaint.detection.blocks import Block
 from audio_inpaint.detection.found import Detection
@@ -10,16 +9,15 @@ from audio_inpaint.detection.network import probability
 from audio_inpaint.detection.prediction import Surprise, surprise
 from audio_inpaint.gaps import Gap
 
-_LOUD = 5.0  # usual deviations from which on a peak is looked at
-_PART = 2.5  # and those of the samples that belong to it,
+_PART = 2.5  # usual deviations of the samples that belong to a peak,
 _SPREAD = 1 / 10  # or this share of the peak, since the filter spreads a click over its neighbours
 _APART_S = 0.0005  # clicks that are nearer are one
 _LONGEST_S = 0.008
-_AROUND = 41  # cells of 2 ms, within which clicks of the sound itself (a voice's, a reed's) come again
-_AUDIBLE = 3e-5  # of full scale: what a 16-bit file rounds is no click
+_NEAR_S = 0.001
 # In dB but for the length, log ms: the peak over the usual deviation, over the usual peaks around, and over the block's
 # largest; over the nearer and over the quieter side; its length; over the level of the sound; how the sound goes on,
-# and rings on, after it; and log of how many peaks in the block are half as high.
+# and rings on, after it; log of how many peaks in the block are half as high; by how much it stands out more once the
+# predictor does not see it; and how much of the error within 1 ms on both sides is in its largest sample.
 FEATURES = (
     "peak",
     "against usual peaks",
@@ -31,6 +29,8 @@ FEATURES = (
     "goes on",
     "rings on",
     "others",
+    "unseen",
+    "sharpness",
 )
 
 
@@ -55,22 +55,23 @@ def find(block: Block, channel: int) -> list[Detection]:
     return found
 
 
-def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[float, ...]]]:
+def candidates(x: np.ndarray, sample_rate: int, again: bool = True) -> list[tuple[int, int, tuple[float, ...]]]:
     """Return [start, stop) of all that stands out, and by how much, as `FEATURES` has it, in dB and log ms.
 
     Args:
         x: samples (time,).
         sample_rate: Hz.
+        again: whether what stands out is kept from the predictor that judges it, as `surprise` has it.
     """
-    said = surprise(x, sample_rate)
+    said = surprise(x, sample_rate, again=again)
     if not len(said.peaks):  # too short for a cell
         return []
-    usual = np.maximum(said.usual, _AUDIBLE)
+    usual, often = said.usual, said.often
     ratio = said.peaks / usual
-    often = percentile_filter(ratio, 85, _AROUND, mode="nearest")
     block, order = float(np.percentile(ratio, 99.5)), np.sort(ratio)
+    near = round(_NEAR_S * sample_rate)
     found, taken = [], 0
-    for cell in np.flatnonzero((ratio > _LOUD) & (ratio > 1.4 * often)).tolist():
+    for cell in np.flatnonzero(said.stands_out()).tolist():
         peak = cell * said.cell + int(np.abs(said.error[cell * said.cell : (cell + 1) * said.cell]).argmax())
         if peak < taken:
             continue
@@ -97,6 +98,8 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
             np.clip(_decibels(np.median(beside[1]) / np.median(beside[0])), -20.0, 20.0),
             np.clip(_decibels(ringing[1] / ringing[0]), -20.0, 20.0),
             np.log1p(len(order) - np.searchsorted(order, inside / 2)),
+            np.clip(_decibels(inside / said.first[first : last + 1].max()), -10.0, 30.0),
+            _decibels(said.error[peak] ** 2 / (said.error[max(0, peak - near) : peak + near + 1] ** 2).sum()) / 2,
         )
         found.append((start, stop, tuple(float(value) for value in features)))
     return found

@@ -5,12 +5,16 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import maximum_filter1d, minimum_filter1d, uniform_filter1d
+from scipy.signal import lfilter
 
 _HOP_S = 0.001
 _WINDOW_S = 0.005
 _LOWEST = 2000  # Hz, of a rate: below it there are no bands to compare
 _CLOSED_S = (0.025, 0.05, 0.1, 0.2, 0.3)  # dips up to these lengths are looked at
 _DEEP = (12.0, 24.0, 36.0)  # dB: a dropout beside a quiet sound is the deepest part of a dip
+_DEEP_BASS = (16.0, 28.0)  # dB, of the level that bass makes; fewer closings and depths, since most dips are known
+_CLOSED_BASS_S = (0.035, 0.1, 0.3)
+_RUMBLE = 60.0  # Hz, below which there is no voice
 _SIDE = 70  # hops beside a dip that are described
 _FAR = 300  # hops beside a dip whose quietest moments count
 _FLOOR = 1e-5  # of full scale, -100 dBFS
@@ -40,7 +44,8 @@ _OF_AN_EDGE = (
 # from its beginning, dB; how far the quietest moments around are above it, on average and at the worse side, dB; how
 # far it is above percentiles of the level of the block, dB; how far its sides are above the block's loud quarter, and
 # how its edges compare with the block's steepest, dB; and how the spectra of its sides, and the falls of both edges,
-# differ, log dB.
+# differ, log dB; how far the other of the two levels, that of the sound and that of its difference, falls and rises,
+# dB; and whether the dip was seen in the sound itself.
 FEATURES = (
     *(f"{edge}: {name}" for edge in ("fall", "rise") for name in _OF_AN_EDGE),
     "length",
@@ -58,6 +63,9 @@ FEATURES = (
     "steps over 99.5 %",
     "spectra",
     "edges",
+    "fall of the other",
+    "rise of the other",
+    "bass",
 )
 
 
@@ -106,35 +114,65 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
     count = len(x) // hop
     if count < 200 or sample_rate < _LOWEST:
         return
-    # The difference weighs what is heard of a tone: bass alone would hide that all else is lost.
-    bright = np.diff(x[: count * hop], prepend=x[:1]) + np.float32(0.05) * x[: count * hop]
-    power = (np.einsum("ij,ij->i", *(2 * [bright.reshape(count, hop)])) / hop).astype(np.float64)
-    fine, smooth = (10 * np.log10(uniform_filter1d(power, size) + _FLOOR**2 / 100) for size in (3, 10))
-    steps = np.abs(smooth[12:] - smooth[:-12])
     heard = ~maximum_filter1d(np.ptp(x[: count * hop].reshape(count, hop), axis=1) == 0, 25)
     if np.count_nonzero(heard) < 200:
         heard[:] = True
-    usual = np.percentile(smooth[heard], [2, 10, 25, 50, 75]), np.percentile(steps[heard[6:-6]], [90, 99.5])
-    levels = _Levels(fine, smooth, *usual)
-    for begin, end in _places(fine):
-        if begin < _SIDE or end + _SIDE > count or (placed := _edges(fine, begin, end)) is None:
-            continue
-        start, stop = placed
-        if start >= _SIDE and stop + _SIDE <= count:
+    # The difference weighs what is heard of a tone: bass alone would hide that all else is lost. But where there is
+    # little else, as in a voice behind closed lips, hiss hides the loss of bass.
+    bright = np.diff(x[: count * hop], prepend=x[:1]) + np.float32(0.05) * x[: count * hop]
+    pole = np.exp(-2 * np.pi * _RUMBLE / sample_rate)
+    deep = lfilter(np.float32([1, -1]), np.float32([1, -pole]), x[: count * hop])
+    views = [_levels(each, hop, heard) for each in (bright, deep)]
+    known: list[tuple[int, int]] = []
+    for bass, (closed, depths) in enumerate(((_CLOSED_S, _DEEP), (_CLOSED_BASS_S, _DEEP_BASS))):
+        levels, other = views[bass], views[1 - bass].fine
+        for begin, end in _places(levels.fine, closed, depths):
+            if begin < _SIDE or end + _SIDE > count or (placed := _edges(levels.fine, begin, end)) is None:
+                continue
+            start, stop = placed
+            if start < _SIDE or stop + _SIDE > count:
+                continue
+            if bass and any(abs(start - one[0]) <= 4 and abs(stop - one[1]) <= 4 for one in known):
+                continue
+            known.append(placed)
             bands = _bands(x, (start - _SIDE) * hop, (stop + _SIDE) * hop, hop, sample_rate)
-            yield Dip(start * hop, stop * hop, _features(levels, bands, start, stop))
+            features = (*_features(levels, bands, start, stop), *_depths(other, start, stop), float(bass))
+            yield Dip(start * hop, stop * hop, features)
 
 
-def _places(level: np.ndarray) -> list[tuple[int, int]]:
+def _levels(x: np.ndarray, hop: int, heard: np.ndarray) -> _Levels:
+    """Return the levels of a signal of whole hops, and what is usual where it is heard, boolean (hop,)."""
+    power = (np.einsum("ij,ij->i", *(2 * [x.reshape(-1, hop)])) / hop).astype(np.float64)
+    fine, smooth = (10 * np.log10(uniform_filter1d(power, size) + _FLOOR**2 / 100) for size in (3, 10))
+    steps = np.abs(smooth[12:] - smooth[:-12])
+    usual = np.percentile(smooth[heard], [2, 10, 25, 50, 75]), np.percentile(steps[heard[6:-6]], [90, 99.5])
+    return _Levels(fine, smooth, *usual)
+
+
+def _depths(level: np.ndarray, start: int, stop: int) -> tuple[float, float]:
+    """Return by how much a level falls at the start of a dip, in hops, and rises at its end, in dB."""
+    reach = max(3, min(18, (stop - start) // 2 + 1))
+    inner = min(6, reach - 2)
+    inside = np.median(level[start + inner : start + reach]), np.median(level[stop - reach : stop - inner])
+    outside = _mean(level[start - 15 : start - 5]), _mean(level[stop + 5 : stop + 15])
+    return tuple(float(min(out - within, 40)) for out, within in zip(outside, inside, strict=True))
+
+
+def _places(level: np.ndarray, closed: tuple[float, ...], depths: tuple[float, ...]) -> list[tuple[int, int]]:
     """Return [begin, end) of dips, in hops: where closing the level (the morphological filter) lifts it.
 
     A short closing finds dips in a sound that dies away, where a long one would see the whole decay as one.
+
+    Args:
+        level: dB, (hop,).
+        closed: seconds of each closing.
+        depths: dB by which each has to lift it.
     """
     places: list[tuple[int, int]] = []
-    for length in _CLOSED_S:
+    for length in closed:
         size = round(length / _HOP_S)
         lifted = minimum_filter1d(maximum_filter1d(level, size), size) - level
-        for depth in _DEEP:
+        for depth in depths:
             deep = np.concatenate([[False], lifted > depth, [False]])
             edges = np.flatnonzero(deep[1:] != deep[:-1])
             joined: list[list[int]] = []

@@ -6,7 +6,7 @@ from audio_inpaint.detection.levels import decibels, rise, rms
 
 NEAREST_S, NEAR_S, FAR_S = 0.0003, 0.002, 0.02  # levels beside an edge, each compared with the next
 _SIDE_S = 0.1
-_LEAD_IN_S = 0.2  # a longer silence before the first sound is meant
+_LEAD_IN_S = 0.2  # a longer silence before the first sound, or after the last, is meant
 _LONGEST_CLIPPING_S = 0.02  # half a period at 25 Hz
 _STEP = 11.0  # dB over the usual steps in 2 ms
 _SMEAR_S = 0.006  # a lossy coder's shortest window, 256 samples at 44.1 kHz
@@ -35,7 +35,8 @@ def cut(x: np.ndarray, start: int, stop: int, sample_rate: int, noisy: bool = Fa
         short = not noisy and not lossy and stop - start <= _LEAD_IN_S * sample_rate
         evidence = (0.6 if short and not _attack(sides[1], sample_rate) else 0.45) * (edges[1] or 0.0)
     else:  # and seldom ends so, though coders add silence at the end
-        evidence = (0.45 if noisy else 0.6) * edges[0]
+        short = not noisy and stop - start <= _LEAD_IN_S * sample_rate
+        evidence = (0.6 if short else 0.45) * edges[0]
     milliseconds = 1000 * (stop - start) / sample_rate
     evidence *= min(1.0, 0.6 + milliseconds / 10)
     evidence *= 1 - 0.3 * min(max(np.log2(milliseconds / 300) / 3, 0.0), 1.0)  # long ones are more likely pauses

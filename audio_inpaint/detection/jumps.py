@@ -68,7 +68,8 @@ def candidates(x: np.ndarray, sample_rate: int) -> list[tuple[int, int, tuple[fl
     side, piece, past = (round(seconds * sample_rate) for seconds in (_SIDE_S, _PIECE_S, _PAST_S))
     order = min(_ORDER, side // 4)
     found = []
-    for start, stop, peak in clicks.candidates(x, sample_rate):
+    # Seen by their own predictor: else more clicks than jumps stand out more.
+    for start, stop, peak in clicks.candidates(x, sample_rate, again=False):
         if start < past + 2 * piece or stop + side > len(x) or stop - start > piece or peak[0] < _PEAK:
             continue
         before, after = x[start - side : start].astype(np.float64), x[stop : stop + side].astype(np.float64)
