@@ -59,7 +59,8 @@ class TemplateSearch:
         taps = 2 * _SPREAD * self.factor + 1
         taps = firwin(taps, 1 / self.factor) if self.factor > 1 else unit_impulse(taps, "mid")
         self.taps = taps.astype(np.float32)
-        self.level = float(max(-audio.min(), audio.max())) or 1.0
+        low, high = audio.aminmax()
+        self.level = float(max(-low, high)) or 1.0
         self.length = -(-audio.shape[-1] // self.factor)
         runs = mask_gaps(gap)
         self.lost, self.tainted = _pairs(runs), _pairs(_tainted(runs, self.factor, self.length))
