@@ -226,7 +226,7 @@ def mask_gaps(mask: torch.Tensor | np.ndarray) -> list[Gap]:
     lost = np.atleast_2d(np.asarray(mask.cpu() if hasattr(mask, "cpu") else mask, dtype=bool))
     if lost.ndim != 2:
         raise ValueError(f"a mask has the axes channel and time, or time alone; this one has the shape {lost.shape}")
-    if len(lost) > 1 and (lost == lost[0]).all():
+    if len(lost) > 1 and (lost[1:] == lost[0]).all():
         lost = lost[:1]
     gaps = []
     for channel, row in enumerate(lost):

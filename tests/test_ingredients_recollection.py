@@ -90,13 +90,18 @@ def test_resemblances_by_chance_get_next_to_no_gain():
     assert np.mean(found) > 5.5
 
 
+def products(*signals):
+    both = torch.stack(signals, 1)
+    return both @ both.mT
+
+
 def test_the_ridge_is_a_thousandth_for_a_copy_and_large_for_chance():
     target = noise(400)
-    assert float(ridge_gains(target[None], target)) == pytest.approx(1 / 1.001, abs=1e-6)
+    assert float(ridge_gains(products(target, target))) == pytest.approx(1 / 1.001, abs=1e-6)
     other = noise(400, seed=3)
     other -= (other @ target.T) / target.square().sum() * target
     segment = 0.1 * target / target.norm() + 0.99**0.5 * other / other.norm()  # correlation 0.1
-    gain = float(ridge_gains(segment[None], target / target.norm()))
+    gain = float(ridge_gains(products(segment, target / target.norm())))
     assert gain == pytest.approx(0.1 / (1 + 0.1 * (99 + 0.01)), rel=1e-3)
 
 

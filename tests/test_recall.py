@@ -169,9 +169,14 @@ def test_lost_samples_beside_a_match_do_not_spoil_it():
     assert snr(restored, audio, own) > 30
 
 
+def products(segments, target):
+    both = torch.cat([segments, target[:, None]], 1)
+    return both @ both.mT
+
+
 def test_ridge_gains_are_those_of_an_augmented_least_squares_problem():
     segments, target = noise(60, 6).reshape(2, 3, 60), noise(60, 2, seed=1)
-    gains = ridge_gains(segments, target)
+    gains = ridge_gains(products(segments, target))
     for channel in range(2):
         a, b = segments[channel].numpy(), target[channel].numpy()
         likeness = np.array([np.corrcoef(np.append(row, -row), np.append(b, -b))[0, 1] ** 2 for row in a])
@@ -183,9 +188,9 @@ def test_ridge_gains_are_those_of_an_augmented_least_squares_problem():
 
 def test_gains_of_equal_segments_share_what_one_of_them_would_get():
     segment = noise(200)
-    gains = ridge_gains(segment.expand(1, 8, 200), segment)
+    gains = ridge_gains(products(segment.expand(1, 8, 200), segment))
     torch.testing.assert_close(gains, torch.full((1, 8), 1 / 8, dtype=torch.float64), rtol=0.01, atol=0)
-    assert not ridge_gains(torch.zeros(1, 3, 200, dtype=torch.float64), segment).any()
+    assert not ridge_gains(products(torch.zeros(1, 3, 200, dtype=torch.float64), segment)).any()
 
 
 @pytest.mark.parametrize(("length", "order"), [(600, 40), (5120, 512)])

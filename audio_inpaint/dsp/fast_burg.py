@@ -48,49 +48,63 @@ def fast_burg(x: Tensor, order: int) -> Tensor:
 def _recursion(c, head, tail, a, exhausted):
     """Run the recursion for every row, into `a`, which is zero.
 
-    With m the model of order i and e = R [m; 0], R being the matrix of Burg's criterion, whose last row s grows to the
-    left. `*_back` hold the same as `m`, `e`, `h` and `t` in reverse, ending where the buffer ends: every loop runs
-    forward through memory, and so in vector registers.
+    With m the model of order i, n long with the zero that is appended, and e = R m, R being the matrix of Burg's
+    criterion, whose last row s grows to the left. What an order does to an element depends on that and on its mirror
+    image, j and n - 1 - j, so both are computed at once: the lower half of each vector lies in one buffer and the upper
+    half in another, the middle in both, and no loop writes to what it reads elsewhere. `*_back` hold the same in
+    reverse. Indices are unsigned, since a negative one would count from the end: so loops fill vector registers.
     """
-    order = a.shape[1] - 1
-    m_back, e, e_back, s = np.zeros(order + 1), np.zeros(order + 1), np.zeros(order + 1), np.zeros(order + 1)
+    order, one = a.shape[1] - 1, np.uint64(1)
+    low, high, s = np.empty(order + 2), np.empty(order + 2), np.empty(order + 1)
+    e_low, e_high = np.empty(order + 2), np.empty(order + 2)
     for row in range(a.shape[0]):
-        m, h, t = a[row], head[row], tail[row]
+        h, t = head[row], tail[row]
         h_back, t_back = h[::-1].copy(), t[::-1].copy()
-        m[0] = m_back[order] = 1.0
-        e[0] = e_back[order] = 2 * c[row, 0] - h[0] * h[0] - t[0] * t[0]
-        e[1] = e_back[order - 1] = s[order] = 2 * c[row, 1]
-        product, energy = e[1], e[0]
-        for i in range(order):
-            if not energy > exhausted * c[row, 0]:
-                break
+        high[:] = 0.0
+        low[0] = high[0] = 1.0
+        e_low[0] = energy = 2 * c[row, 0] - h[0] * h[0] - t[0] * t[0]
+        e_high[1] = s[order] = product = 2 * c[row, 1]
+        size = 1
+        while size <= order and energy > exhausted * c[row, 0]:
             k = min(1.0, max(-1.0, -product / energy))
-            n, start = i + 2, order - 1 - i
-            m_back[start] = 0.0
-            mb, eb, hb, tb = m_back[start:], e_back[start:], h_back[start:], t_back[start:]
+            top, half, odd = np.uint64(size), np.uint64((size + 1) // 2), size % 2 == 0
+            hb, tb, sb = h_back[order - size :], t_back[order - size :], s[order + 1 - size :]
             along_h, along_t = 0.0, 0.0
-            for j in range(n):
-                value, back = m[j], mb[j]
-                m[j] = value + k * back
-                mb[j] = back + k * value
-                along_h += hb[j] * m[j]
-                along_t += tb[j] * m[j]
-            if i == order - 1:
+            for j in range(half):
+                x, y = low[j], high[top - j]
+                u, v = x + k * y, y + k * x
+                low[j], high[top - j] = u, v
+                along_h += hb[j] * u + h[j] * v
+                along_t += tb[j] * u + t[j] * v
+            if odd:
+                high[half] = u = low[half] * (1 + k)
+                along_h += h[half] * u
+                along_t += t[half] * u
+            low[half] = high[half]
+            size += 1
+            if size > order:
                 break
-            last, h_next, t_next = 0.0, h[i + 1], t[i + 1]
-            sb, rest = s[start + 1 :], m[1:]
-            for j in range(n - 1):
+            last, h_next, t_next = 0.0, h[top], t[top]
+            for j in range(half):
                 sb[j] -= t_next * t[j] + h_next * h[j]
-                last += sb[j] * rest[j]
-            s[start] = 2 * c[row, n]
-            last += s[start] * m[0]
+                last += sb[j] * low[j + one]
+            for j in range(half, top):
+                sb[j] -= t_next * t[j] + h_next * h[j]
+                last += sb[j] * high[j + one]
+            s[order + 1 - size] = 2 * c[row, size]
+            product = last = last + s[order + 1 - size]
             energy = 0.0
-            for j in range(n):
-                e[j] += k * eb[j] - (along_h * hb[j] + along_t * tb[j])
-                energy += m[j] * e[j]
-            e[n] = e_back[start - 1] = last
-            product = m[0] * last
-            for j in range(n - 1):
-                eb[j] = e[n - 1 - j]
-                product += rest[j] * eb[j]
-            eb[n - 1] = e[0]
+            for j in range(half):
+                x, y = e_low[j], e_high[top - j]
+                u = x + k * y - (along_h * hb[j] + along_t * tb[j])
+                v = y + k * x - (along_h * h[j] + along_t * t[j])
+                e_low[j], e_high[top - j] = u, v
+                energy += low[j] * u + high[top - j] * v
+                product += high[top + one - j] * u + low[j + one] * v
+            if odd:
+                e_high[half] = u = e_low[half] * (1 + k) - (along_h * h[half] + along_t * t[half])
+                energy += low[half] * u
+                product += high[half + one] * u
+            e_low[half], e_high[size] = e_high[half], last
+        half = size // 2
+        a[row, :half], a[row, half:size] = low[:half], high[half:size]

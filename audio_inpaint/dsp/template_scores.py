@@ -7,6 +7,9 @@ import numpy as np
 
 from audio_inpaint.dsp.compiled import compiled
 
+# Scores that are computed at once, so that what leads to them stays in a core's cache.
+_BLOCK = 2048
+
 
 @compiled
 def decimated(audio, taps, factor, out):
@@ -51,19 +54,26 @@ def normalised(scores, energy, own_energy, known, lost, hole, compared, faintest
         faintest: energy of a segment relative to the template's, at least.
     """
     count, size = len(scores), len(own_energy) - 1
-    total = own_energy[size]
-    theirs, ours = np.zeros(count), np.full(count, total)
-    for run in range(known.shape[0]):
-        above, below = energy[known[run, 1] :], energy[known[run, 0] :]
-        for i in range(count):
-            theirs[i] += above[i] - below[i]
-    for run in range(lost.shape[0]):
-        for i in range(max(0, lost[run, 0] - size + 1), min(count, lost[run, 1])):
-            begin, end = max(0, lost[run, 0] - i), min(size, lost[run, 1] - i)
-            ours[i] -= own_energy[end] - own_energy[begin]
-    for i in range(count):
-        usable = ours[i] > compared * total and theirs[i] > faintest * total
-        scores[i] = scores[i] / np.sqrt(np.float32(ours[i] * theirs[i])) if usable else np.float32(-1)
+    total, first = own_energy[size], 0
+    theirs, ours = np.empty(_BLOCK), np.empty(_BLOCK)
+    for begin in range(0, count, _BLOCK):
+        part = scores[begin : begin + _BLOCK]
+        theirs[:], ours[:] = 0.0, total
+        for run in range(known.shape[0]):
+            above, below = energy[begin + known[run, 1] :], energy[begin + known[run, 0] :]
+            for i in range(len(part)):
+                theirs[i] += above[i] - below[i]
+        while first < len(lost) and lost[first, 1] <= begin:
+            first += 1
+        for run in range(first, len(lost)):
+            start, stop = lost[run, 0] - begin, lost[run, 1] - begin
+            if start >= len(part) + size:
+                break
+            for i in range(max(0, start - size + 1), min(len(part), stop)):
+                ours[i] -= own_energy[min(size, stop - i)] - own_energy[max(0, start - i)]
+        for i in range(len(part)):
+            usable = ours[i] > compared * total and theirs[i] > faintest * total
+            part[i] = part[i] / np.sqrt(np.float32(ours[i] * theirs[i])) if usable else np.float32(-1)
     for run in range(lost.shape[0]):
         scores[max(0, lost[run, 0] - hole[1] + 1) : max(0, lost[run, 1] - hole[0])] = -1.0
 

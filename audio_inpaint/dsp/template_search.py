@@ -5,6 +5,7 @@ found there is then placed to the sample at the recording's own rate. Lost sampl
 the correlation and of both energies, and nothing that contains them is ever compared.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,7 +59,8 @@ class TemplateSearch:
         taps = 2 * _SPREAD * self.factor + 1
         taps = firwin(taps, 1 / self.factor) if self.factor > 1 else unit_impulse(taps, "mid")
         self.taps = taps.astype(np.float32)
-        self.level = float(max(-audio.min(), audio.max())) or 1.0
+        low, high = audio.aminmax()
+        self.level = float(max(-low, high)) or 1.0
         self.length = -(-audio.shape[-1] // self.factor)
         runs = mask_gaps(gap)
         self.lost, self.tainted = _pairs(runs), _pairs(_tainted(runs, self.factor, self.length))
@@ -209,8 +211,13 @@ def delayed(x: Tensor, fraction: Tensor) -> Tensor:
         fraction: of a sample, (...).
     """
     size = next_fast_len(x.shape[-1] + 64, real=True)
-    turn = 2j * torch.pi * torch.arange(size // 2 + 1, dtype=x.dtype) / size
-    return torch.fft.irfft(torch.fft.rfft(x, size) * (turn * fraction[..., None]).exp(), size)[..., : x.shape[-1]]
+    bins = size // 2 + 1
+    step = math.isqrt(bins) + 1
+    turn = 2j * torch.pi / size * fraction[..., None]
+    # e^(a + b) = e^a e^b: so few exponentials do for all bins.
+    coarse, fine = ((turn * n).exp() for n in (torch.arange(0, bins, step), torch.arange(step)))
+    turns = (coarse[..., None] * fine[..., None, :]).flatten(-2)[..., :bins]
+    return torch.fft.irfft(torch.fft.rfft(x, size).mul_(turns), size)[..., : x.shape[-1]]
 
 
 def _tainted(gaps: list[Gap], factor: int, length: int) -> list[Gap]:

@@ -95,7 +95,7 @@ def fill_from_sides(audio: Tensor, gap: Tensor, run: Gap, order: int, width: int
     """
     steps = run.stop - run.start
     left = audio[:, run.start - known_run(gap[: run.start], width) : run.start]
-    right = audio[:, run.stop : run.stop + known_run(gap[run.stop :].flip(0), width)].flip(-1)
+    right = audio[:, run.stop : run.stop + known_run(gap[run.stop : run.stop + width].flip(0), width)].flip(-1)
     enough = [side.shape[-1] >= SHORTEST for side in (left, right)]
     if not any(enough):
         weight = torch.arange(1, steps + 1, dtype=audio.dtype) / (steps + 1)

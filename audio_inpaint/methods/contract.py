@@ -280,7 +280,7 @@ def alike(gap: Tensor) -> Iterator[tuple[list[int], Tensor]]:
     """
     left = [channel for channel in range(len(gap)) if bool(gap[channel].any())]
     while left:
-        channels = [channel for channel in left if torch.equal(gap[channel], gap[left[0]])]
+        channels = [channel for channel in left if channel == left[0] or torch.equal(gap[channel], gap[left[0]])]
         left = [channel for channel in left if channel not in channels]
         yield channels, gap[channels[0]]
 

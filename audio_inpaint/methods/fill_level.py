@@ -37,7 +37,7 @@ def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> t
     if sample_rate < 2 * _LOWEST:
         return None
     most = min(len(run), round(_BESIDE * sample_rate))
-    before, after = known_run(gap[: run.start], most), known_run(gap[run.stop :].flip(0), most)
+    before, after = known_run(gap[: run.start], most), known_run(gap[run.stop : run.stop + most].flip(0), most)
     size = min(len(run), round(_WINDOW * sample_rate))
     sides = [
         _octaves(part, size, sample_rate)

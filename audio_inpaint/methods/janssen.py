@@ -69,7 +69,7 @@ class Janssen:
     def _fill(self, filled, known, gap, solved: list[Gap], kept: list[Gap], order: int, width: int) -> None:
         """Solve for the gaps `solved` and write those of `kept` into `filled`."""
         left = known_run(gap[: solved[0].start], width)
-        right = known_run(gap[solved[-1].stop :].flip(0), width)
+        right = known_run(gap[solved[-1].stop : solved[-1].stop + width].flip(0), width)
         if min(left, right) < SHORTEST:
             for run in kept:
                 filled[:, run.start : run.stop] = fill_from_sides(known, gap, run, order, width)

@@ -87,7 +87,8 @@ class Auto(Recall):
         reach = round(REACH * sample_rate)
         for run in runs if self.refine else []:
             before = known_run(gap[: run.start], reach)
-            near = filled[:, run.start - before : run.stop + known_run(gap[run.stop :].flip(0), reach)]
+            after = known_run(gap[run.stop : run.stop + reach].flip(0), reach)
+            near = filled[:, run.start - before : run.stop + after]
             hole = Gap(before, before + run.stop - run.start)
             filled[:, run.start : run.stop] += floor_noise(near, hole, sample_rate).to(filled)
 

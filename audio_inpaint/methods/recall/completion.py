@@ -52,8 +52,8 @@ def continued(x: Tensor, hole: slice, order: int) -> Tensor:
 
 def interpolated(x: Tensor, lost: Tensor, hole: slice, order: int, iterations: int) -> Tensor:
     """Fill what several signals (signal, time) lost as `Janssen` does, and return what of it is in a hole."""
-    x = x.clone()
-    limit = loudest(x[:, ~lost])
+    x, places = x.clone(), lost.nonzero()[:, 0]
+    limit = loudest(x.masked_fill(lost, 0))
     for _ in range(iterations):
-        x[:, lost] = interpolate(x, lost, fast_burg(x, order))
+        x[:, places] = interpolate(x, lost, fast_burg(x, order))
     return scaled_down(x[:, hole][:, lost[hole]], limit)

@@ -95,7 +95,7 @@ def unknown(gap: Tensor, run: Gap, model: Gap, width: int, least: int) -> tuple[
 
 def between_gaps(gap: Tensor, place: Gap, least: int) -> bool:
     """Whether less than `least` samples are known on a side of a place, so that it has losses around it of its own."""
-    before, after = gap[: place.start], gap[place.stop :].flip(0)
+    before, after = gap[: place.start], gap[place.stop : place.stop + least].flip(0)
     return any(known_run(side, least) < min(least, len(side)) for side in (before, after))
 
 
@@ -114,7 +114,9 @@ def rehearsals_nearby(gap: Tensor, run: Gap, width: int, least: int, farthest: i
         farthest: samples that they may be away.
     """
     size = len(run)
-    before, after = known_run(gap[: run.start], 2 * size), known_run(gap[run.stop :].flip(0), 2 * size)
+    before, after = (
+        known_run(side, 2 * size) for side in (gap[: run.start], gap[run.stop : run.stop + 2 * size].flip(0))
+    )
     neighbours = []
     for first, known in ((run.start - before, before), (run.stop, after)):
         shorter = min(size, known // 2)

@@ -54,21 +54,19 @@ def recollections(
         unknown[_inside(run, place)] = True
     segments = aligned(known, run, places, [match.fraction for match in matches])
     compared = (~missing.any(0) & ~lost).to(segments)
-    loudness, lacking = segments.square().mean(-1).sqrt(), missing.to(segments)
-    gains, totals = (segments.new_zeros(len(sizes), len(target), count) for count in (len(matches), target.shape[-1]))
-    for number, size in enumerate(sizes):
-        fitted = slice(max(0, hole.start - size), hole.stop + size)
-        rows = compared[fitted]
-        if not rows.any():
-            continue
-        gains[number] = ridge_gains(segments[..., fitted] * rows, target[:, fitted] * rows)
-        total = (gains[number, :, None] @ segments)[:, 0]
+    fitted = [slice(max(0, hole.start - size), hole.stop + size) for size in sizes]
+    products = _products(torch.cat([segments, target[:, None]], 1) * compared, fitted)
+    gains = ridge_gains(products)
+    totals = (gains.transpose(0, 1) @ segments).transpose(0, 1)
+    if missing.any():
         # Where a match misses samples, so much less is explained, and nobody knows of which sound: what the sum
         # leaves over is trusted there only as far as it exceeds what is missing.
-        rest = target - total
-        doubt = (gains[number] * loudness).square() @ lacking
-        sure = (rest[:, fitted] * rows).square().sum(-1, keepdim=True) / rows.sum()
-        totals[number] = torch.where(doubt > 0, target - rest * sure / (sure + doubt), total)
+        doubt = (gains * segments.square().mean(-1).sqrt()).square() @ missing.to(segments)
+        rest = target - totals
+        sure = [(total[:, inner] * compared[inner]).square().sum(-1) for total, inner in zip(rest, fitted, strict=True)]
+        count = torch.stack([compared[inner].sum() for inner in fitted]).clamp_min(1)
+        sure = (torch.stack(sure) / count[:, None])[..., None]
+        totals = torch.where(doubt > 0, target - rest * sure / (sure + doubt), totals)
     near = round(_BESIDE * sample_rate)
     before, after = max(0, hole.start - near), min(target.shape[-1], hole.stop + near)
     beside = slice(before, hole.start), slice(hole.stop, after)
@@ -92,24 +90,37 @@ def _inside(run: Gap, place: Gap) -> slice:
     return slice(max(0, run.start - place.start), max(0, run.stop - place.start))
 
 
-def ridge_gains(segments: Tensor, target: Tensor) -> Tensor:
+def _products(x: Tensor, places: Sequence[slice]) -> Tensor:
+    """Sum the products of signals (..., signal, time) over places of which one lies in the other, each sample once.
+
+    Returns:
+        (place, ..., signal, signal).
+    """
+    found, total, last = {}, 0.0, None
+    for place in sorted(places, key=lambda place: place.stop):
+        parts = [place] if last is None else [slice(place.start, last.start), slice(last.stop, place.stop)]
+        for part in parts:
+            total = total + x[..., part] @ x[..., part].mT
+        found[place.stop], last = total, place
+    return torch.stack([found[place.stop] for place in places])
+
+
+def ridge_gains(products: Tensor) -> Tensor:
     """Fit gains by least squares, each with a penalty on its square: the less a segment is like the target, the more.
 
     A segment whose correlation with the target is r pays 0.1 ((1 - r^2) / r^2 + 0.01) of the mean energy of all. So
     near-duplicates share one gain, and chance resemblances get next to none.
 
     Args:
-        segments: (channel, match, time).
-        target: (channel, time).
+        products: of the segments and, as the last of them, the target with each other, (..., match + 1, match + 1).
 
     Returns:
-        gains, (channel, match); zeros where every segment is silent.
+        gains, (..., match); zeros where every segment is silent.
     """
-    gram, shared = segments @ segments.mT, (segments @ target[..., None])[..., 0]
+    gram, shared, target = products[..., :-1, :-1], products[..., :-1, -1], products[..., -1, -1:]
     energy = gram.diagonal(dim1=-2, dim2=-1)
     mean = energy.mean(-1, keepdim=True)
-    likeness = shared.square() / (energy * target.square().sum(-1, keepdim=True))
-    likeness = likeness.nan_to_num(0).clamp(1e-6, 1)
+    likeness = (shared.square() / (energy * target)).nan_to_num(0).clamp(1e-6, 1)
     penalty = _RIDGE * mean * ((1 - likeness) / likeness + 0.01)
     penalty = torch.where(mean > 0, penalty, 1.0)
     return torch.linalg.solve(gram + torch.diag_embed(penalty), shared)

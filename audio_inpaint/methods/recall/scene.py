@@ -162,7 +162,7 @@ class Scene:
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
-        return known_run(self.gap[: run.start], width), known_run(self.gap[run.stop :].flip(0), width)
+        return known_run(self.gap[: run.start], width), known_run(self.gap[run.stop : run.stop + width].flip(0), width)
 
     def has_surroundings(self, run: Gap) -> bool:
         """Whether enough is known on both sides."""
@@ -223,9 +223,9 @@ class Scene:
         missing = missing[context.start - wide.start : context.stop - wide.start]
         target = self.known[:, context.start : context.stop].to(torch.float64, copy=True)
         target[:, missing] = 0
-        recalled = torch.zeros(len(ways), *target.shape, dtype=target.dtype)
+        rest = target.repeat(len(ways), 1, 1)
         found, doubt = [([], target.new_zeros(len(target), 0))] * len(ways), target.new_ones(len(ways))
-        heard = self.predict(run, context, sides, ways, recalled)
+        heard = self.predict(run, context, sides, ways, rest)
         for template in dict.fromkeys(way.template for way in ways if way.template):
             own = [number for number, way in enumerate(ways) if way.template == template]
             wide = max(self.sizes[template], *(ways[number].width for number in own))
@@ -237,10 +237,10 @@ class Scene:
             signal = target[:, inner], missing[inner], {name: one.cut(inner) for name, one in heard.items()}
             told = self.recollected(run, near, matches, [ways[number] for number in own], *signal)
             for number, (total, gains, left) in zip(own, told, strict=True):
-                recalled[number][:, inner], found[number], doubt[number] = total, (matches, gains), left
-        rest = target - recalled
+                rest[number][:, inner] -= total
+                found[number], doubt[number] = (matches, gains), left
+        recalled = -rest[..., hole][..., missing[hole]]
         rest[..., missing] = 0
-        recalled = recalled[..., hole][..., missing[hole]]
         return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
 
     def recollected(
@@ -280,7 +280,7 @@ class Scene:
             yield total, gains, besides[number].share(others, run, near) if others else 1.0
 
     def predict(
-        self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor
+        self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], rest: Tensor
     ) -> dict[str, Heard]:
         """Predict a gap and its context from its guides alone, in the ways that do, and return what was heard of them.
 
@@ -289,7 +289,7 @@ class Scene:
             context: from the first to the last sample around it that is predicted.
             sides: as `sketch` has them.
             ways: of filling it.
-            predicted: (way, channel, time) of the context, written to.
+            rest: of the context, (way, channel, time): what is predicted is taken from it.
         """
         names = dict.fromkeys(way.guide for way in ways if way.guide)
         near = [round(NEAR * self.sample_rate) * side for side in sides]
@@ -303,7 +303,7 @@ class Scene:
             lengths = [ways[number].length for number in own]
             longest = max(*lengths, BESIDE_RECALL)
             if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
-                predicted[own] = heard.predictions(target, lost, lengths)[..., inner]
+                rest[own] -= heard.predictions(target, lost, lengths)[..., inner]
                 found[name] = heard.cut(inner)
         return found
 

@@ -5,13 +5,15 @@ from a seed fills up. It is far below the music, so the signal-to-noise ratio st
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
 
+from audio_inpaint.dsp.compiled import compiled
 from audio_inpaint.dsp.stft import STFT, overlap_add
 from audio_inpaint.gaps import Gap
 
@@ -98,26 +100,42 @@ def band_edges(rows: int) -> list[int]:
     return [*edges[:-1], rows]
 
 
-def _quantile(power: Tensor) -> Tensor:
-    """Mean of noise with this power (..., row, frame), from what is quieter than most of it, (...)."""
-    return power.flatten(-2).quantile(_QUANTILE, -1) / -math.log(1 - _QUANTILE)
+def _quantiles(power: Tensor, bands: Sequence[tuple[int, int]]) -> Tensor:
+    """Mean that noise would have in bands of power (x, row, y), from what is quieter than most of it, (x, band)."""
+    found = power.new_empty(len(power), len(bands))
+    _quantiles_of(power.contiguous().numpy(), np.array(bands), _QUANTILE, found.numpy())
+    return found / -math.log(1 - _QUANTILE)
+
+
+@compiled
+def _quantiles_of(power, bands, share, out):
+    """Write a quantile of all values in each band (band, 2) of each part of power (x, row, y), (x, band)."""
+    for i in range(out.shape[0]):
+        for band in range(out.shape[1]):
+            values = power[i, bands[band, 0] : bands[band, 1]].copy().ravel()
+            place = share * (len(values) - 1)
+            below = int(place)
+            values = np.partition(values, below)
+            low = values[below]
+            high = values[below + 1 :].min() if below + 1 < len(values) else low
+            out[i, band] = low + (place - below) * (high - low)
 
 
 def _floor(power: Tensor, edges: list[int]) -> tuple[Tensor, Tensor]:
     """Floor of each band and how noise-like it is, from 0 to 1, (channel, band) both."""
-    bands = [power[:, a:b] for a, b in pairwise(edges)]
-    floor = torch.stack([_quantile(band) for band in bands], -1)
-    mean = torch.stack([band.mean((-2, -1)) for band in bands], -1)
+    bands = list(pairwise(edges))
+    floor = _quantiles(power, bands)
+    rows = torch.stack([power.mean(-1), _variation(power)])
+    mean, varying = torch.stack([rows[..., a:b].mean(-1) for a, b in bands], -1)
     ratio = _smooth(_decibels(floor / mean.clamp_min(1e-30)))
-    varying = torch.stack([_variation(band) for band in bands], -1)
     noisy = ((ratio - _TONAL) / (_NOISY - _TONAL)).clamp(0, 1)
     return floor, noisy * ((_smooth(varying) - _FIRM) / (_LOOSE - _FIRM)).clamp(0, 1)
 
 
 def _variation(power: Tensor) -> Tensor:
-    """dB from the geometric mean of a row to its mean over time, averaged over rows; of power (..., row, frame)."""
+    """dB from the geometric mean of each row to its mean over time, of power (..., row, frame)."""
     power = power.clamp_min(1e-30)
-    return _decibels(power.mean(-1) / power.log().mean(-1).exp()).mean(-1)
+    return _decibels(power.mean(-1) / power.log().mean(-1).exp())
 
 
 def _decibels(ratio: Tensor) -> Tensor:
@@ -137,13 +155,14 @@ def _levels(power: Tensor, bands: list[tuple[float, float]], seconds: float) -> 
         bands: first and last frequency of each, Hz.
         seconds: of its windows.
     """
-    rows, found = power.shape[-2], []
+    rows, places = power.shape[-2], []
     for low, high in bands:
         first, last = math.floor(low * seconds), math.ceil(high * seconds)
         spare = max(0, _ROWS - (last - first))
         first = max(0, min(first - spare // 2, rows - _ROWS))
-        found.append(_quantile(power[:, first : max(last, first + _ROWS)].unsqueeze(-1).transpose(-3, -2)))
-    return torch.stack(found, 1)
+        places.append((first, min(rows, max(last, first + _ROWS))))
+    found = _quantiles(power.mT.flatten(0, 1)[..., None], places)
+    return found.unflatten(0, (len(power), -1)).mT
 
 
 def _interpolated(values: Tensor, bands: list[tuple[float, float]], frequencies: Tensor) -> Tensor:
@@ -182,12 +201,8 @@ def _noise(shape: Tensor, roots: Tensor, lost: int, size: int, hop: int, seed: i
 
 def _roots(spectra: tuple[Tensor, ...] | list[Tensor], edges: list[int]) -> Tensor:
     """Square root of the coherence of the channels in each band, (band, channel, channel) complex."""
-    both = torch.cat(spectra, -1)
-    roots = []
-    for a, b in pairwise(edges):
-        band = both[:, a:b].flatten(1)
-        shared = band @ band.mH
-        level = shared.diagonal().real.clamp_min(1e-30).sqrt()
-        values, vectors = torch.linalg.eigh(shared / torch.outer(level, level))
-        roots.append(vectors * values.clamp_min(0).sqrt() @ vectors.mH)
-    return torch.stack(roots)
+    bands = [torch.cat([x[:, a:b].flatten(1) for x in spectra], -1) for a, b in pairwise(edges)]
+    shared = torch.stack([band @ band.mH for band in bands])
+    level = shared.diagonal(dim1=-2, dim2=-1).real.clamp_min(1e-30).sqrt()
+    values, vectors = torch.linalg.eigh(shared / (level[..., None] * level[..., None, :]))
+    return vectors * values.clamp_min(0).sqrt()[..., None, :] @ vectors.mH
