@@ -4,7 +4,7 @@ The network comes after the mix. As candidates in it, on the validation split, t
 0.3 dB on music and notes, and their fills were no nearer in log-spectral distance either.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Annotated
@@ -78,9 +78,15 @@ class Auto(Recall):
         alike = {fills.shape[-1] for fills in (trial.fills, *trial.rehearsals)} == {len(run)}
         if not self.refine or not alike:
             return trial.mix
-        short = len(run) < _SHORTEST * scene.sample_rate
-        net = network(self.refiner) if self.natural and not short else None
-        return refined(self.evidence(scene, run, trial), net, self.natural)
+        evidence, fills = self.evidence(scene, run, trial), []
+        if trial.parts:
+            evidence.audio[:, evidence.hole.start : evidence.hole.stop] = trial.mix
+        for part, piece in trial.pieces:
+            own = replace(self.evidence(scene, run, piece), audio=evidence.audio, hole=_inside(evidence.hole, part))
+            short = len(own.hole) < _SHORTEST * scene.sample_rate
+            net = network(self.refiner) if self.natural and not short else None
+            fills.append(refined(own, net, self.natural))
+        return torch.cat(fills, -1)
 
     def finish(self, filled: Tensor, gap: Tensor, runs: list[Gap], sample_rate: int) -> None:
         """Fill gaps that Janssen restored up to the noise floor of what is known beside them."""
@@ -107,6 +113,8 @@ class Auto(Recall):
 
     def expected(self, scene: Scene, run: Gap, trial: Trial | None) -> float | None:
         """Expect a signal-to-noise ratio of a fill, in dB; None where nothing can be rehearsed."""
+        if trial is not None and trial.parts:
+            return trial.all_in_all(lambda piece: self.expected(scene, run, piece))
         known = told(scene, run, trial)
         if known is None:
             return None
@@ -203,6 +211,10 @@ def beside(scene: Scene, run: Gap) -> float | None:
 def _decibels(signal: Tensor, noise: Tensor) -> float:
     ratio = torch.where(noise > 0, signal / noise, 1e12).clamp_min(1e-12)
     return _within(float(10 * ratio.log10()))
+
+
+def _inside(hole: Gap, part: slice) -> Gap:
+    return Gap(hole.start + part.start, hole.start + part.stop)
 
 
 def _within(value: float) -> float:

@@ -168,7 +168,7 @@ class Recall:
 
     def expected(self, scene: Scene, run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
-        return None if trial is None else float(trial.rehearsed_snr(trial.weights).mean())
+        return None if trial is None else trial.all_in_all(lambda piece: float(piece.rehearsed_snr(piece.weights).mean()))
 
     def finished(self, scene: Scene, run: Gap, trial: Trial) -> Tensor:
         """Take the fill, (channel, lost), as it is."""

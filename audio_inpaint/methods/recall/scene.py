@@ -24,6 +24,7 @@ from audio_inpaint.methods.recall.islands import context_beside, pattern, rehear
 from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
 from audio_inpaint.methods.recall.responses import Heard
+from audio_inpaint.methods.recall.stretches import bridged, parts, unheard
 from audio_inpaint.methods.recall.ways import (
     BESIDE_RECALL,
     Way,
@@ -120,7 +121,7 @@ class Scene:
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
-        heard = self.guides is not None and self.guides.any_known(run)
+        heard = self.guides is not None and (self.guides.any_known(run) or self.guides.any_known_in_part(run))
         long, inside = self.is_long(len(run)), self.has_surroundings(run)
         places = self.rehearsals(run, heard) if inside or heard else []
         if heard and not places:
@@ -147,11 +148,13 @@ class Scene:
             return None
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
-        fills, *rehearsals = completed([sketch, *rehearsed], ways)
+        fills, *rehearsals = (
+            bridged(*each, ways) for each in zip([sketch, *rehearsed], completed([sketch, *rehearsed], ways), strict=True)
+        )
         if long:
             doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.fitted] for way in ways])
             sketch = replace(sketch, doubt=doubt)
-        trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways, parts(sketch.unheard, ways))
         # Of a long gap nothing is recalled unless more of it is right than wrong: chance has many tries at a second.
         wrong = float((trial.errors * trial.contradiction).min()) > 10 ** (-DOUBTFUL / 10)
         return None if long and wrong and not sketch.guided else trial
@@ -225,7 +228,9 @@ class Scene:
         target[:, missing] = 0
         recalled = torch.zeros(len(ways), *target.shape, dtype=target.dtype)
         found, doubt = [([], target.new_zeros(len(target), 0))] * len(ways), target.new_ones(len(ways))
-        heard = self.predict(run, context, sides, ways, recalled)
+        guides = self.guides and self.guides.rehearsing(model or run, run)
+        heard = self.predict(guides, run, context, sides, ways, recalled)
+        alone = torch.zeros_like(recalled)
         for template in dict.fromkeys(way.template for way in ways if way.template):
             own = [number for number, way in enumerate(ways) if way.template == template]
             wide = max(self.sizes[template], *(ways[number].width for number in own))
@@ -234,17 +239,21 @@ class Scene:
             if not matches:
                 continue
             inner = slice(near.start - context.start, near.stop - context.start)
-            signal = target[:, inner], missing[inner], {name: one.cut(inner) for name, one in heard.items()}
-            told = self.recollected(run, near, matches, [ways[number] for number in own], *signal)
-            for number, (total, gains, left) in zip(own, told, strict=True):
-                recalled[number][:, inner], found[number], doubt[number] = total, (matches, gains), left
+            signal = target[:, inner], missing[inner], {name: one.cut(inner, len(context)) for name, one in heard.items()}
+            told = self.recollected(guides, run, near, matches, [ways[number] for number in own], *signal)
+            for number, (total, said, gains, left) in zip(own, told, strict=True):
+                recalled[number][:, inner], found[number], doubt[number] = total + said, (matches, gains), left
+                alone[number][:, inner] = total
         rest = target - recalled
         rest[..., missing] = 0
         recalled = recalled[..., hole][..., missing[hole]]
-        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
+        sketch = Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
+        lost = [unheard(way, ways, heard, len(context))[hole][missing[hole]] for way in ways]
+        return replace(sketch, unheard=torch.stack(lost), apart=target - alone) if any(map(torch.any, lost)) else sketch
 
     def recollected(
         self,
+        guides: Guides | None,
         run: Gap,
         near: Gap,
         matches: list[Match],
@@ -252,10 +261,11 @@ class Scene:
         target: Tensor,
         lost: Tensor,
         heard: Mapping[str, Heard],
-    ) -> Iterator[tuple[Tensor, Tensor, float]]:
+    ) -> Iterator[tuple[Tensor, Tensor | float, Tensor, float]]:
         """Add up matches in several ways, with what guides play besides.
 
         Args:
+            guides: those that may be heard.
             run: the gap.
             near: its context.
             matches: segments that are like it.
@@ -265,26 +275,34 @@ class Scene:
             heard: of the context, by the kind of guides.
 
         Yields:
-            the sum, (channel, time), the gains, (channel, match), and how much of the other channels theirs leave over.
+            the sum and what guides say besides, (channel, time), the gains, (channel, match), and how much of the other
+            channels theirs leave over.
         """
         sizes = list(dict.fromkeys(self.sizes[way.fitted] for way in ways))
         about = run, near, sizes, self.sample_rate
         sums = recollections(self.material.audio, self.material.gap, matches, *about, lost)
         others = heard.get(CHANNELS) if any(way.guide for way in ways) else None
-        besides = self.guides.besides(others, matches, *about) if others else []
+        besides = guides.besides(others, matches, *about) if others else []
         for way in ways:
             number = sizes.index(self.sizes[way.fitted])
-            total, gains = sums[number]
+            (total, gains), said = sums[number], 0.0
             if way.guide in heard:
-                total = total + besides[number].predictions(target - total, lost_in(near, run), [way.length])[0]
-            yield total, gains, besides[number].share(others, run, near) if others else 1.0
+                [said] = besides[number].predictions(target - total, lost_in(near, run), [way.length])
+            yield total, said, gains, besides[number].share(others, run, near) if others else 1.0
 
     def predict(
-        self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], predicted: Tensor
+        self,
+        guides: Guides | None,
+        run: Gap,
+        context: Gap,
+        sides: tuple[bool, bool],
+        ways: list[Way],
+        predicted: Tensor,
     ) -> dict[str, Heard]:
         """Predict a gap and its context from its guides alone, in the ways that do, and return what was heard of them.
 
         Args:
+            guides: those that may be heard.
             run: the gap.
             context: from the first to the last sample around it that is predicted.
             sides: as `sketch` has them.
@@ -302,9 +320,9 @@ class Scene:
             own = [number for number, way in enumerate(ways) if way.guide == name and not way.template]
             lengths = [ways[number].length for number in own]
             longest = max(*lengths, BESIDE_RECALL)
-            if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
+            if heard := guides.heard(name, longest, target, lost, span, run, self.sample_rate):
                 predicted[own] = heard.predictions(target, lost, lengths)[..., inner]
-                found[name] = heard.cut(inner)
+                found[name] = heard.cut(inner, len(span))
         return found
 
     def matches(self, run: Gap, context: Gap, within: Gap, size: int, model: Gap) -> list[Match]:
