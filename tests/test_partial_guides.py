@@ -1,4 +1,4 @@
-"""A guide that lost a part of a gap as well is heard in the rest of it, and what it gives there is known beside that."""
+"""A guide that lost a part of a gap is heard in the rest of it, and what it gives there is known beside that."""
 
 import pytest
 import torch

@@ -1,5 +1,8 @@
 """Gaps are filled from another recording of the same programme, from Python and the command line."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -258,3 +261,14 @@ def test_a_reference_is_read_around_the_gaps_only():
         wanted[gap.start - beside : gap.stop + beside] = True
     assert np.array_equal(~missing[0].numpy(), wanted[RATE:])
     assert np.array_equal(audio.numpy(), np.where(wanted, noise, 0)[:, RATE:])
+
+
+@pytest.mark.parametrize("option", ["--reference", "--also"])
+def test_another_recording_that_is_missing_is_refused_before_anything_heavy_is_imported(files, option):
+    command = ["inpaint", "damaged.wav", "-o", "fixed.wav", option, "other.mp3", option, "missing.wav"]
+    code = f"import sys; from audio_inpaint.cli import main; print(main({command!r}), 'torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["2", "False"]
+    assert done.stderr.strip() == "audio-inpaint: error: missing.wav cannot be read: No such file or directory"
+    with pytest.raises(InputError, match=r"missing\.wav cannot be read"):
+        repair_file("damaged.wav", "fixed.wav", **{option[2:] + "s" * (option == "--reference"): ["missing.wav"]})

@@ -16,6 +16,7 @@ from audio_inpaint.gaps import Gap
 from audio_inpaint.methods.burg import extrapolate, known_run
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Range, checked
+from audio_inpaint.methods.recall.explaining import SURE
 from audio_inpaint.methods.recall.recall import Recall
 from audio_inpaint.methods.recall.rehearsal import Trial
 from audio_inpaint.methods.recall.scene import Scene
@@ -42,7 +43,7 @@ EXPECTED = {
 # The power of the inverse squared error in the mix that evidence is taken of: in a sharper one too few are heard.
 _DULL = 3.5
 # dB. Nothing that is heard, or learnt, lies beyond.
-LOWEST, HIGHEST = -10.0, 40.0
+LOWEST, HIGHEST = -10.0, SURE
 # How full a fill is, from 0 to 1, by measurement: docs/refiner.md.
 NATURAL = 1.0
 # Seconds of the shortest gap that a network refines; it learnt none shorter, and its windows are six times as long.

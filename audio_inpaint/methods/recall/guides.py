@@ -63,8 +63,8 @@ class Guides:
         return [channel for channel in self.names[name] if self._sounds_in_part(channel, run)]
 
     def any_known_in_part(self, run: Gap) -> bool:
-        """Whether there is a guide to some of a gap."""
-        return any(self.known_in_part(name, run) for name in self.names)
+        """Whether there is a guide to a gap, or to some of it."""
+        return self.any_known(run) or any(self.known_in_part(name, run) for name in self.names)
 
     def rehearsing(self, run: Gap, place: Gap) -> "Guides":
         """Return the guides that a rehearsal of a gap may hear: lost where they are lost in and around the gap itself.
@@ -86,8 +86,8 @@ class Guides:
         return replace(self, audio=self.audio.masked_fill(gap, 0), gap=gap)
 
     def _sounds_in_part(self, channel: int, run: Gap) -> bool:
-        stretches = [one for one in mask_gaps(~self.gap[channel, run.start : run.stop]) if len(one) >= min(_GLANCE, len(run))]
-        return any(not lost_too(self.audio[channel], one.moved(run.start)) for one in stretches)
+        known, least = mask_gaps(~self.gap[channel, run.start : run.stop]), min(_GLANCE, len(run))
+        return any(len(one) >= least and not lost_too(self.audio[channel], one.moved(run.start)) for one in known)
 
     def heard(
         self, name: str, longest: int, target: Tensor, lost: Tensor, context: Gap, run: Gap, sample_rate: int

@@ -133,8 +133,8 @@ class Trial:
     def weights(self) -> Tensor:
         """Share of each way in the fill, (way,).
 
-        Those of `pieces` in their mean. Where guides were heard, what listens to them is one mix and all else another, as it would be without them.
-        Both are rehearsed in turn.
+        Where guides were heard, what listens to them is one mix and all else another, as it would be without them. Both
+        are rehearsed in turn. Of several `pieces` it is the mean.
         """
         if self.parts:
             size = self.fills.shape[-1]
@@ -174,7 +174,8 @@ class Trial:
                 return [(slice(0, size), replace(self, parts=()))]
             own = [self.rehearsals[number][..., inside[number]] for number in heard]
             truths = [truths[number] for number in heard]
-            sketch = self.sketch.without_guides() if self.sketch.unheard[:, part].any(-1)[listening].all() else self.sketch
+            deaf = self.sketch.unheard[:, part].any(-1)[listening].all()
+            sketch = self.sketch.without_guides() if deaf else self.sketch
             found.append((part, Trial(sketch, self.fills[..., part], own, truths, self.ways)))
         return found or [(slice(0, size), self)]
 

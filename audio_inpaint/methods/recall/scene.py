@@ -17,8 +17,7 @@ from audio_inpaint.methods.burg import known_run, model_size
 from audio_inpaint.methods.explanation import DOUBTFUL, Explanation
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.annex import annexed
-from audio_inpaint.methods.recall.completion import completed
-from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
+from audio_inpaint.methods.recall.explaining import SURE, between_silence, explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides
 from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_nearby, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollections
@@ -116,12 +115,13 @@ class Scene:
         trial = self.trial(run)
         expected = self.recall.expected(self, run, trial)
         if trial is None:
-            return None, left_to_janssen(run, expected)
+            silent = expected is None and between_silence(self.known, self.gap, run, len(run) + self.width)
+            return None, left_to_janssen(run, SURE if silent else expected)
         return self.recall.finished(self, run, trial).numpy(), explanation(self, run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
-        heard = self.guides is not None and (self.guides.any_known(run) or self.guides.any_known_in_part(run))
+        heard = self.guides is not None and self.guides.any_known_in_part(run)
         long, inside = self.is_long(len(run)), self.has_surroundings(run)
         places = self.rehearsals(run, heard) if inside or heard else []
         if heard and not places:
@@ -148,13 +148,12 @@ class Scene:
             return None
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
-        fills, *rehearsals = (
-            bridged(*each, ways) for each in zip([sketch, *rehearsed], completed([sketch, *rehearsed], ways), strict=True)
-        )
+        fills, *rehearsals = bridged([sketch, *rehearsed], ways)
         if long:
             doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.fitted] for way in ways])
             sketch = replace(sketch, doubt=doubt)
-        trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways, parts(sketch.unheard, ways))
+        truths = [truths[number] for number in audible]
+        trial = Trial(sketch, fills, rehearsals, truths, ways, parts(sketch.unheard, ways))
         # Of a long gap nothing is recalled unless more of it is right than wrong: chance has many tries at a second.
         wrong = float((trial.errors * trial.contradiction).min()) > 10 ** (-DOUBTFUL / 10)
         return None if long and wrong and not sketch.guided else trial
@@ -239,7 +238,7 @@ class Scene:
             if not matches:
                 continue
             inner = slice(near.start - context.start, near.stop - context.start)
-            signal = target[:, inner], missing[inner], {name: one.cut(inner, len(context)) for name, one in heard.items()}
+            signal = target[:, inner], missing[inner], {k: one.cut(inner, len(context)) for k, one in heard.items()}
             told = self.recollected(guides, run, near, matches, [ways[number] for number in own], *signal)
             for number, (total, said, gains, left) in zip(own, told, strict=True):
                 recalled[number][:, inner], found[number], doubt[number] = total + said, (matches, gains), left
@@ -247,9 +246,9 @@ class Scene:
         rest = target - recalled
         rest[..., missing] = 0
         recalled = recalled[..., hole][..., missing[hole]]
-        sketch = Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
-        lost = [unheard(way, ways, heard, len(context))[hole][missing[hole]] for way in ways]
-        return replace(sketch, unheard=torch.stack(lost), apart=target - alone) if any(map(torch.any, lost)) else sketch
+        lost = unheard(ways, heard, len(context))[:, hole][:, missing[hole]]
+        partly = (lost, target - alone) if lost.any() else ()
+        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least, *partly)
 
     def recollected(
         self,

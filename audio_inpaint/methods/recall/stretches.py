@@ -1,11 +1,12 @@
 """Stretches of a gap: in some a guide plays, in others it is lost as well, and what it gave is what is known there."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
-from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.gaps import mask_gaps
 from audio_inpaint.methods.recall.completion import completed
 from audio_inpaint.methods.recall.rehearsal import Sketch
 from audio_inpaint.methods.recall.responses import Heard
@@ -16,19 +17,18 @@ from audio_inpaint.methods.recall.ways import BESIDE_RECALL, Way
 _SHORTEST = BESIDE_RECALL // 2
 
 
-def unheard(way: Way, ways: Sequence[Way], heard: Mapping[str, Heard], size: int) -> Tensor:
-    """Where in a context of so many samples a way hears nothing of what it listens to, (size,).
+def unheard(ways: Sequence[Way], heard: Mapping[str, Heard], size: int) -> Tensor:
+    """Where in a context of so many samples each way hears nothing of what it listens to, (way, size).
 
     Args:
-        way: of filling a gap.
-        ways: all: near to where a guide is lost, its longer responses give way to shorter ones.
+        ways: all; near to where a guide is lost, longer responses give way to shorter ones.
         heard: of each kind of guides.
-        size: of the context, in samples.
+        size: of the context.
     """
-    if way.guide not in heard:
-        return torch.zeros(size, dtype=torch.bool)
-    alike = [other.length for other in ways if (other.guide, other.template) == (way.guide, way.template)]
-    return heard[way.guide].unheard(min(alike), size)
+    kinds = [(way.guide, bool(way.template)) for way in ways]
+    shortest = {kind: min(way.length for way, own in zip(ways, kinds, strict=True) if own == kind) for kind in kinds}
+    nothing = torch.zeros(size, dtype=torch.bool)
+    return torch.stack([heard[k[0]].unheard(shortest[k], size) if k[0] in heard else nothing for k in kinds])
 
 
 def parts(unheard: Tensor | None, ways: Sequence[Way]) -> list[slice]:
@@ -51,26 +51,26 @@ def parts(unheard: Tensor | None, ways: Sequence[Way]) -> list[slice]:
     return [slice(*ends) for ends in zip(starts, [*starts[1:], size], strict=True)] if len(starts) > 1 else []
 
 
-def bridged(sketch: Sketch, fills: Tensor, ways: Sequence[Way]) -> Tensor:
-    """Fill anew what a guide does not play of a gap: what was filled from it counts as known beside that.
+def bridged(sketches: Sequence[Sketch], ways: list[Way]) -> list[Tensor]:
+    """Fill gaps as `completed` does, and what a guide lacks of one anew: what was filled from it is known beside that.
 
-    Args:
-        sketch: of the gap.
-        fills: (way, channel, lost).
-        ways: in which it was filled.
-
-    Returns:
-        the fills, those of other ways as they are.
+    Those that recall nothing take turns in the contexts of ways that listen to nothing, so that no two err alike.
     """
-    if sketch.unheard is None:
-        return fills
+    fills = completed(list(sketches), ways)
+    return [
+        fill if sketch.unheard is None else _bridged(sketch, fill, ways)
+        for sketch, fill in zip(sketches, fills, strict=True)
+    ]
+
+
+def _bridged(sketch: Sketch, fills: Tensor, ways: Sequence[Way]) -> Tensor:
     places = sketch.unknown.nonzero()[:, 0]
     places, fills = places[(places >= sketch.hole.start) & (places < sketch.hole.stop)], fills.clone()
     for row in sketch.unheard.unique(dim=0):
         if not row.any() or row.all():
             continue
         own = (sketch.unheard == row).all(-1).nonzero()[:, 0]
-        listening, signal, missing = [ways[number] for number in own.tolist()], sketch.apart[own], sketch.unknown
+        listening, signal, missing = _varied([ways[i] for i in own.tolist()], ways), sketch.apart[own], sketch.unknown
         missing = missing.clone()
         signal[..., missing & ~_at(places, len(missing))] = 0
         signal[..., places[~row]] += fills[own][..., ~row]
@@ -86,6 +86,16 @@ def bridged(sketch: Sketch, fills: Tensor, ways: Sequence[Way]) -> Tensor:
             signal[..., inside] += filled
             missing[inside] = False
     return fills
+
+
+def _varied(listening: Sequence[Way], ways: Sequence[Way]) -> list[Way]:
+    contexts = [way for way in ways if way.evidence == "janssen" and way.width <= 2 * ways[0].width]
+    varied = []
+    for number, way in enumerate(listening):
+        other = contexts[number % len(contexts)]
+        own = replace(way, order=other.order, width=other.width, iterations=ways[0].iterations)
+        varied.append(way if way.template else own)
+    return varied
 
 
 def _at(places: Tensor, size: int) -> Tensor:
