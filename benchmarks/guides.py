@@ -59,6 +59,8 @@ def measured(place: tuple[int, Recording], gap_ms: float, staggered: bool, copie
         return None
     fills = [scene.recall.finished(scene, run, each) for each in (trial.without_guides(), trial)]
     known, evidence = auto.told(scene, run, trial)
+    if trial.parts:  # each is expected something of
+        known, evidence = "parts", (scene.recall.expected(scene, run, trial),)
     row = Row(recording.kind, evidence, score(fills[1], truth), known, "channel")
     without, together = (score(fill, truth) for fill in fills)
     best = max(score(fill, truth) for fill in trial.fills)
@@ -110,7 +112,7 @@ def report(pairs: list[Measured], fit: bool) -> None:
     print(
         f"  worse by 0.5 dB: {100 * (gain < -0.5).mean():.1f} %, by 3 dB: {(gain < -3).sum()}; worst {gain.min():+.2f}"
     )
-    constants = {name: np.array(values) for name, values in auto.EXPECTED.items()}
+    constants = {name: np.array(values) for name, values in auto.EXPECTED.items()} | {"parts": np.array([0.0, 1.0])}
     if fit:
         constants["guided"] = fitted([row for row in rows if row.known == "guided"])
         print(f'"guided": ({", ".join(f"{value:.3f}" for value in constants["guided"])})')
