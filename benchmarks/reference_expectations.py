@@ -1,9 +1,9 @@
 """What `auto` expects of fills from references that lack something, against what they reach.
 
-    python benchmarks/reference_expectations.py MUSIC [--files 12] [--lengths 20 64 250] [--kinds low-pass opus ...]
+    python benchmarks/reference_expectations.py MUSIC [--files 12] [--lengths 20 64 120] [--kinds low-pass opus ...]
 
 MUSIC is a folder of audio files, such as that of the open corpus (docs/benchmark.md). Of as many files the middle
-twenty seconds are damaged, at their own rate, by a gap of each length in all channels, and restored with one reference
+twelve seconds are damaged, at their own rate, by a gap of each length in all channels, and restored with one reference
 of each kind, in time with them.
 """
 
@@ -21,7 +21,7 @@ from scipy.signal import butter, sosfilt
 from audio_inpaint import repair
 from audio_inpaint.files.recording import read
 
-SECONDS, SILENT = 20.0, 1e-4  # of a file; the root of the mean square of a gap that has no score
+SECONDS, SILENT = 12.0, 1e-4  # of a file; the root of the mean square of a gap that has no score
 OPUS_RATE = 48000
 # As libsndfile takes them: of MP3 0 is 320 kbit/s and 1 is 32, of Opus 512 and 12 in stereo.
 MP3_64, OPUS_24 = (320 - 64) / (320 - 32), (512 - 24) / (512 - 12)
@@ -64,7 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("music", type=Path)
     parser.add_argument("--files", type=int, default=12)
-    parser.add_argument("--lengths", type=float, nargs="+", default=[20, 64, 250], help="milliseconds")
+    parser.add_argument("--lengths", type=float, nargs="+", default=[20, 64, 120], help="milliseconds")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     options = parser.parse_args()
     torch.set_num_threads(1)
