@@ -78,7 +78,7 @@ def test_what_is_expected_of_a_fixed_trial_is_pinned():
 
 
 def test_what_all_candidates_lack_alike_is_no_reason_to_trust_them():
-    """References with noise of their own: 0.9 dB too high in the mean; 6.4 by the agreement of what all took of them."""
+    """References with noise of their own: 0.9 dB too high; 6.4 by the agreement of what all took of them."""
     errors = []
     for seed in range(3):
         audio, other = noise(10_000, seed=seed), 0.25 * noise(10_000, seed=seed + 10)
