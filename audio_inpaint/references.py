@@ -144,8 +144,7 @@ def aligned(given: Sequence[Any], ours: Sound, method: Method) -> Iterator[list[
         raise InputError(f"{name} makes no use of references: take auto or recall, or leave them out")
     with ExitStack() as files:
         references = []
-        for number, one in enumerate(given):
-            name, sound, levels = _opened(one, number, ours.sample_rate, files)
+        for name, sound, levels in [_opened(one, number, ours.sample_rate, files) for number, one in enumerate(given)]:
             try:
                 found = clock(ours, sound, levels)
             except InputError as error:

@@ -10,7 +10,7 @@ from alike import alike, one_mask
 from signals import noise
 
 from audio_inpaint.files.recording import write
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, gap_mask
 from audio_inpaint.methods.burg import extrapolate
 from audio_inpaint.methods.gap_workers import on_cores
 from audio_inpaint.methods.janssen import Janssen
@@ -153,13 +153,6 @@ def test_evidence_keeps_its_limits_where_all_is_exact_or_silent():
         assert trial is None or all(LOWEST <= value <= HIGHEST for value in evidence(trial, 100))
 
 
-def test_silence_expects_nothing():
-    gap = one_mask([Gap(9000, 9300)], 20000)
-    restored, [told] = alike(Auto()).explain(torch.zeros(1, 20000), gap, RATE)
-    assert not restored.any()
-    assert told.expected_snr is None
-
-
 # ---- the ends of a recording
 
 
@@ -236,3 +229,26 @@ def test_the_calibration_prints_constants_that_fit(tmp_path, monkeypatch, capsys
     printed = capsys.readouterr().out
     assert '"trial": (' in printed
     assert all(f"\n{situation} all" in printed for situation in calibration.SITUATIONS)
+
+
+@pytest.mark.parametrize("method", [Auto(), Recall()])
+@pytest.mark.parametrize("run", [Gap(10_000, 10_512), Gap(8000, 12_000)], ids=["short", "long"])
+@pytest.mark.parametrize("music", [True, False])
+def test_silence_between_silence_is_expected_to_be_right(method, run, music):
+    audio = torch.zeros(1, 40_000)
+    if music:
+        audio[:, 30_000:] = noise(10_000).float()
+    gap = gap_mask([run], 40_000)
+    fill, [told] = method.explain(audio, gap, 8000, [run])
+    assert not fill[gap].any()
+    assert told.expected_snr == 40
+    assert not told.doubtful
+
+
+@pytest.mark.parametrize("run", [Gap(3000, 3512), Gap(0, 512)], ids=["music begins in it", "nothing is before it"])
+def test_silence_on_one_side_alone_promises_nothing(run):
+    audio = torch.zeros(1, 20_000)
+    if run.start:
+        audio[:, 3500:] = noise(16_500).float()
+    _, [told] = Auto().explain(audio.masked_fill(gap_mask([run], 20_000), 0), gap_mask([run], 20_000), 8000, [run])
+    assert told.doubtful

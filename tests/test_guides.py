@@ -87,14 +87,14 @@ def test_channels_that_lost_the_same_are_each_restored_from_the_third():
     assert reached(audio, of(RUN, 0), of(RUN, 1))[0] > 35
 
 
-@pytest.mark.parametrize("other", ["silent", "lost", "lost in part"])
+@pytest.mark.parametrize("other", ["silent", "lost"])
 def test_a_guide_that_says_nothing_in_the_gap_changes_no_bit(other):
     audio = torch.cat([noise(LENGTH), noise(LENGTH)])
     gaps = [of(RUN)]
     if other == "silent":
         audio[1] = 0
     else:
-        gaps.append(Gap(RUN.start - 9, RUN.stop + 9, 1) if other == "lost" else Gap(RUN.stop - 20, RUN.stop + 300, 1))
+        gaps.append(Gap(RUN.start - 9, RUN.stop + 9, 1))
     alone, _ = filled(audio[:1], of(RUN))
     together, _ = filled(audio, *gaps)
     assert torch.equal(alone[0, RUN.start : RUN.stop], together[0, RUN.start : RUN.stop])

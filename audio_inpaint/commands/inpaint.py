@@ -153,6 +153,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 def repair_files(arguments: argparse.Namespace) -> int:
     """Repair all files; returns the exit code, 2 where some could not be repaired."""
+    from audio_inpaint.files.paths import there
+
+    for other in (*arguments.reference, *arguments.also):  # before the methods are imported, which takes seconds
+        there(other, "another recording")
     from audio_inpaint.commands.inpaint_file import repair_job
     from audio_inpaint.commands.inpaint_plan import plan
     from audio_inpaint.methods.device import checked_device

@@ -37,6 +37,24 @@ def as_path(given: object, what: str) -> Path:
     return path
 
 
+def there(path: str | Path, what: str) -> Path:
+    """Return a path to a file or folder that exists.
+
+    Raises:
+        InputError: it does not, or cannot be looked at.
+
+    >>> there("missing.wav", "the reference")
+    Traceback (most recent call last):
+    audio_inpaint.errors.InputError: missing.wav cannot be read: No such file or directory
+    """
+    found = as_path(path, what)
+    try:
+        os.stat(found)
+    except OSError as error:
+        raise InputError(f"{_short(found)} cannot be read: {reason(error)}") from error
+    return found
+
+
 class Paths:
     """All files of a command: those it reads, and those it writes, whose folders are made when they are written.
 
@@ -65,13 +83,13 @@ class Paths:
         self._read.append((as_path(path, what), what))
 
     def reads_another(self, path: str | Path, what: str, own: str | Path) -> None:
-        """Add a file that is read, such as "the reference", and must not be the file `own` itself.
+        """Add a file that is read, such as "the reference", exists, and must not be the file `own` itself.
 
         Raises:
-            InputError: it is.
+            InputError: it is, or is not there.
         """
-        self.reads(path, what)
-        if identity(as_path(path, what)) == identity(own):
+        self.reads(there(path, what), what)
+        if identity(path) == identity(own):
             raise InputError(f"{what} {path} is the recording itself: name another one")
 
     def writes(self, path: str | Path, what: str, kept: bool = False) -> None:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # Of a fill, what other recordings that were searched must have given to be named.
 _NAMED = 0.25
+# dB expected of what is surely right: nothing that is heard, or learnt, lies beyond.
+SURE = 40.0
 
 
 def explanation(scene: Scene, run: Gap, trial: Trial, expected: float | None) -> Explanation:
@@ -33,6 +35,19 @@ def explanation(scene: Scene, run: Gap, trial: Trial, expected: float | None) ->
 def left_to_janssen(run: Gap, expected: float | None = None) -> Explanation:
     """Explain a gap that nothing was recalled for, with the dB to expect."""
     return Explanation(run, {"janssen": 1.0}, expected_snr=expected)
+
+
+def between_silence(known: Tensor, gap: Tensor, run: Gap, reach: int) -> bool:
+    """Whether all that is known within so many samples of a gap is digital silence, and something is on both sides.
+
+    Args:
+        known: (channel, time), lost samples zero.
+        gap: true = lost, (time,).
+        run: the gap.
+        reach: samples on each side.
+    """
+    sides = slice(max(0, run.start - reach), run.start), slice(run.stop, run.stop + reach)
+    return all(not gap[side].all() and not known[:, side].any() for side in sides)
 
 
 def _sources(scene: Scene, run: Gap, found: list[tuple[list[Match], Tensor]], weights: Tensor) -> tuple[Source, ...]:

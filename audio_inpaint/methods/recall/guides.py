@@ -1,17 +1,18 @@
 """What plays meanwhile: channels that are known where others lost samples, and what they say of these.
 
-A guide may be delayed, inverted, equalised, silent, or a copy; one that lost the same as the recording is none.
+A guide may be delayed, inverted, equalised, silent, or a copy; one that lost the same as the recording is none, and
+one that lost a part of it is heard in the rest.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from audio_inpaint.dsp.template_search import Match
-from audio_inpaint.gaps import Gap
+from audio_inpaint.gaps import Gap, mask_gaps
 from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.responses import FULL, Heard
 
@@ -57,6 +58,37 @@ class Guides:
         """Whether there is a guide to a gap: it is known beside it as well, as far as a response reaches."""
         return any(self.known(name, run, FULL // 2) for name in self.names)
 
+    def known_in_part(self, name: str, run: Gap) -> list[int]:
+        """Return the channels of a kind that are known in some of a gap, and sound there."""
+        return [channel for channel in self.names[name] if self._sounds_in_part(channel, run)]
+
+    def any_known_in_part(self, run: Gap) -> bool:
+        """Whether there is a guide to a gap, or to some of it."""
+        return self.any_known(run) or any(self.known_in_part(name, run) for name in self.names)
+
+    def rehearsing(self, run: Gap, place: Gap) -> "Guides":
+        """Return the guides that a rehearsal of a gap may hear: lost where they are lost in and around the gap itself.
+
+        Args:
+            run: the gap.
+            place: where it is rehearsed; in a shorter one the same shares of it are lost.
+        """
+        beside, length = FULL // 2, self.gap.shape[-1]
+        near = slice(max(0, run.start - beside), run.stop + beside)
+        channels = [channel for own in self.names.values() for channel in own if self.gap[channel, near].any()]
+        if run == place or not channels:
+            return self
+        first, last = max(-place.start, -run.start), min(length - place.stop, length - run.stop)
+        inside = run.start + (torch.arange(len(place)) + 0.5).mul(len(run) / len(place)).long()
+        source = torch.cat([run.start + torch.arange(first, 0), inside, run.stop + torch.arange(last)])
+        gap = self.gap.clone()
+        gap[channels, place.start + first : place.stop + last] |= self.gap[channels][:, source]
+        return replace(self, audio=self.audio.masked_fill(gap, 0), gap=gap)
+
+    def _sounds_in_part(self, channel: int, run: Gap) -> bool:
+        known, least = mask_gaps(~self.gap[channel, run.start : run.stop]), min(_GLANCE, len(run))
+        return any(len(one) >= least and not lost_too(self.audio[channel], one.moved(run.start)) for one in known)
+
     def heard(
         self, name: str, longest: int, target: Tensor, lost: Tensor, context: Gap, run: Gap, sample_rate: int
     ) -> Heard | None:
@@ -72,12 +104,13 @@ class Guides:
             sample_rate: Hz.
 
         Returns:
-            None where no guide is known in the gap.
+            None where no guide is known in the gap, or in enough of it. Of guides that are lost in some of it those are
+            listened to that lost least.
         """
         most, half = round(_DELAY * sample_rate), longest // 2
         if not self.known(name, run, half):
             half = min(longest, FULL) // 2
-        channels = self.known(name, run, half)
+        channels = self.known(name, run, half) or self.known_in_part(name, run)
         if not channels:
             return None
         beyond = most + half
@@ -87,12 +120,13 @@ class Guides:
         guides, missing = (
             torch.stack([rows[guide, most - delay :][:size] for guide, delay in places]) for rows in (guides, missing)
         )
-        kept = (~missing[:, hole].any(-1)).nonzero()[:, 0]
-        if not len(kept):
+        lacking = missing[:, hole].sum(-1)
+        kept = (lacking == lacking.min()).nonzero()[:, 0]
+        missing, inner = missing[kept].any(0), slice(hole.start + half, hole.stop - half)
+        if max(map(len, mask_gaps(~missing[inner])), default=0) < min(_GLANCE, len(run)):
             return None
-        unknown = missing[kept].unfold(-1, 2 * half + 1, 1).any(-1).any(0)
         places = [(channels[guide], delay) for guide, delay in places]
-        return Heard(guides[kept], unknown, [places[i] for i in kept.tolist()])
+        return Heard(guides[kept], missing, [places[i] for i in kept.tolist()])
 
     def besides(
         self, heard: Heard, matches: list[Match], run: Gap, context: Gap, sizes: Sequence[int], sample_rate: int
@@ -108,17 +142,20 @@ class Guides:
             sample_rate: Hz.
         """
         half = (heard.audio.shape[-1] - (context.stop - context.start)) // 2
-        audio, unknown, length = heard.audio.repeat(len(sizes), 1, 1), heard.unknown.clone(), self.gap.shape[-1]
+        audio, missing, length = heard.audio.repeat(len(sizes), 1, 1), heard.missing.clone(), self.gap.shape[-1]
         for number, (channel, delay) in enumerate(heard.places):
             first, last = MARGIN - context.start + delay, length - MARGIN - context.stop + delay
             inside = [match for match in matches if first <= match.lag <= last]
             if inside:
                 earlier = run.moved(-delay), context.moved(-delay)
                 own = self.audio[channel : channel + 1], self.gap[channel]
-                sums = recollections(*own, inside, *earlier, sizes, sample_rate)
+                lost = self.gap[channel, earlier[1].start : earlier[1].stop].clone()
+                lost[run.start - context.start : run.stop - context.start] = True
+                sums = recollections(*own, inside, *earlier, sizes, sample_rate, lost)
                 audio[:, number, half : audio.shape[-1] - half] -= torch.cat([total for total, _ in sums])
-        unknown[:half], unknown[len(unknown) - half :] = True, True
-        return [Heard(rows, unknown, heard.places) for rows in audio]
+        audio[..., missing] = 0
+        missing[:half], missing[len(missing) - half :] = True, True
+        return [Heard(rows, missing, heard.places) for rows in audio]
 
     def _read(self, channels: list[int], place: Gap) -> tuple[Tensor, Tensor]:
         """Read guides and where they are lost, (guide, time); beyond the recording's ends they are silent."""

@@ -19,7 +19,7 @@ from audio_inpaint.methods.fill_level import missing_octaves
 from audio_inpaint.methods.gap_workers import on_cores, one_thread
 from audio_inpaint.methods.janssen import woven
 from audio_inpaint.methods.options import Context, Count, Range, Seconds, checked
-from audio_inpaint.methods.recall.explaining import left_to_janssen
+from audio_inpaint.methods.recall.explaining import SURE, between_silence, left_to_janssen
 from audio_inpaint.methods.recall.guides import Guides, guides_of
 from audio_inpaint.methods.recall.rehearsal import Trial
 from audio_inpaint.methods.recall.scene import JANSSEN, Scene
@@ -135,7 +135,8 @@ class Recall:
         asked = gap_mask((Gap(one.start, one.stop) for one in wanted), len(gap))[0]
         runs = [run for run in mask_gaps(gap) if asked[run.start : run.stop].any()]
         if not runs or not any(part.any() for part in known.split(_GLANCE, -1)):
-            return known.clone().to(audio), [left_to_janssen(run) for run in runs]
+            sure = {run: between_silence(known, lost, run, len(lost)) for run in runs}
+            return known.clone().to(audio), [left_to_janssen(run, SURE if sure[run] else None) for run in runs]
         if tiny := woven(lost, sample_rate):  # which has no surroundings that could be like others
             threads = gap_mask(tiny, len(gap))[0]
             known, lost = JANSSEN.restore(known, threads, sample_rate), lost & ~threads
@@ -168,7 +169,7 @@ class Recall:
 
     def expected(self, scene: Scene, run: Gap, trial: Trial | None) -> float | None:
         """Expect of a fill, in dB, what the same mix reached on the rehearsals; None if there was no trial."""
-        return None if trial is None else float(trial.rehearsed_snr(trial.weights).mean())
+        return trial and trial.all_in_all(lambda piece: float(piece.rehearsed_snr(piece.weights).mean()))
 
     def finished(self, scene: Scene, run: Gap, trial: Trial) -> Tensor:
         """Take the fill, (channel, lost), as it is."""

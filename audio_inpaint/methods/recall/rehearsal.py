@@ -1,6 +1,7 @@
 """What was tried for a gap: the fills it could have, and how such fills did where the truth is known."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,6 +36,9 @@ class Sketch:
         missing: what is not known of the context, (time,): the hole, if left out; less than it where gaps are so close
             that they are filled together, more where others are in the context.
         least: samples that are known at both ends of a context that has other gaps in it.
+        unheard: where each way listens to a guide that is lost as well, (way, lost); None if all hear what they want.
+        apart: of the context, what is not recalled, guides left out, (way, channel, time): in the hole all that is
+            recalled there, negative. None where `unheard` is.
     """
 
     hole: slice
@@ -45,6 +49,8 @@ class Sketch:
     doubt: Tensor | None = None
     missing: Tensor | None = None
     least: int = 0
+    unheard: Tensor | None = None
+    apart: Tensor | None = None
 
     @property
     def unknown(self) -> Tensor:
@@ -63,6 +69,10 @@ class Sketch:
     def unknown_around(self, before: int, after: int) -> Tensor:
         """What is not known with so many samples before and after the gap, (time,)."""
         return self.unknown[self.hole.start - before : self.hole.stop + after]
+
+    def without_guides(self) -> "Sketch":
+        """The same where no guide is heard: it explains nothing there of what is not recalled."""
+        return replace(self, guided=False, rest=self.apart.masked_fill(self.unknown, 0))
 
     def left(self, sizes: Sequence[int]) -> Tensor:
         """How much of the surroundings, so many samples on each side for each way, is left over, by energy, (way,)."""
@@ -88,6 +98,8 @@ class Trial:
         rehearsals: the same of each rehearsed gap.
         truths: what stood in each of these, (channel, lost).
         ways: in which it was filled.
+        parts: of the lost samples, in each of which other guides are known, so that each has weights of its own; none
+            if all are alike.
     """
 
     sketch: Sketch
@@ -95,6 +107,7 @@ class Trial:
     rehearsals: list[Tensor]
     truths: list[Tensor]
     ways: Sequence[Way] = ()
+    parts: Sequence[slice] = ()
 
     @cached_property
     def errors(self) -> Tensor:
@@ -120,9 +133,12 @@ class Trial:
     def weights(self) -> Tensor:
         """Share of each way in the fill, (way,).
 
-        Where guides were heard, what listens to them is one mix and all else another, as it would be without them.
-        Both are rehearsed in turn.
+        Where guides were heard, what listens to them is one mix and all else another, as it would be without them. Both
+        are rehearsed in turn. Of several `pieces` it is the mean.
         """
+        if self.parts:
+            size = self.fills.shape[-1]
+            return sum((part.stop - part.start) / size * piece.weights for part, piece in self.pieces)
         if not self.sketch.guided:
             return self.shares(_SHARPNESS)
         listening = torch.tensor([bool(way.guide) for way in self.ways])
@@ -137,12 +153,39 @@ class Trial:
         sketch = replace(self.sketch, guided=False, doubt=None)
         rehearsals = [fills[own] for fills in self.rehearsals]
         ways = [self.ways[number] for number in own]
-        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways)
+        return replace(self, sketch=sketch, fills=self.fills[own], rehearsals=rehearsals, ways=ways, parts=())
 
     @cached_property
     def mix(self) -> Tensor:
         """The fill, (channel, lost)."""
+        if self.parts:
+            return torch.cat([piece.mix for _, piece in self.pieces], -1)
         return torch.tensordot(self.weights, self.fills, 1)
+
+    @cached_property
+    def pieces(self) -> list[tuple[slice, "Trial"]]:
+        """The trials of all parts, with what of the rehearsals is as far into these; the whole if there are none."""
+        size, found, listening = self.fills.shape[-1], [], [bool(way.guide) for way in self.ways]
+        for part in self.parts:
+            inside = [_scaled(part, size, fills.shape[-1]) for fills in self.rehearsals]
+            truths = [truth[:, place] for truth, place in zip(self.truths, inside, strict=True)]
+            heard = [number for number, truth in enumerate(truths) if truth.any()]
+            if not heard:
+                return [(slice(0, size), replace(self, parts=()))]
+            own = [self.rehearsals[number][..., inside[number]] for number in heard]
+            truths = [truths[number] for number in heard]
+            deaf = self.sketch.unheard[:, part].any(-1)[listening].all()
+            sketch = self.sketch.without_guides() if deaf else self.sketch
+            found.append((part, Trial(sketch, self.fills[..., part], own, truths, self.ways)))
+        return found or [(slice(0, size), self)]
+
+    def all_in_all(self, expected: Callable[["Trial"], float]) -> float:
+        """Put together what is expected of the pieces, in dB each, as if each were as loud as in rehearsal."""
+        if not self.parts:
+            return expected(self)
+        energies = [sum(float(truth.square().sum()) for truth in piece.truths) for _, piece in self.pieces]
+        noise = [10 ** (-expected(piece) / 10) for _, piece in self.pieces]
+        return -10 * math.log10(sum(map(math.prod, zip(energies, noise, strict=True))) / sum(energies))
 
     def rehearsed_snr(self, shares: Tensor) -> Tensor:
         """dB that a mix with these shares (way,) reached on each rehearsal, (rehearsal,)."""
@@ -166,3 +209,8 @@ def unlike(sketch: Sketch, rehearsed: Sequence[Sketch], sizes: Sequence[int]) ->
 def _errors(fills: Tensor, truth: Tensor) -> Tensor:
     """Squared error over energy of fills (way, channel, lost), (way,)."""
     return ((fills - truth).square().sum((1, 2)) / truth.square().sum()).clamp_min(_EXACT)
+
+
+def _scaled(part: slice, size: int, other: int) -> slice:
+    """The same share of so many other samples."""
+    return slice(round(part.start * other / size), round(part.stop * other / size))

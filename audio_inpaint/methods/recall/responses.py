@@ -36,22 +36,28 @@ class Heard:
 
     Args:
         audio: (guide, time), longer than the context by the longest response less 1, half of that on each side.
-        unknown: where some guide is lost within reach of that response, (time,) of the context.
+        missing: where some guide is lost, (time,), as long as the audio.
         places: the channel of each guide, and how many samples later than in the recording it is heard.
     """
 
     audio: Tensor
-    unknown: Tensor
+    missing: Tensor
     places: list[tuple[int, int]]
 
-    def cut(self, inner: slice) -> "Heard":
-        """The same in a part of the context."""
-        longer = self.audio.shape[-1] - len(self.unknown)
-        return Heard(self.audio[:, inner.start : inner.stop + longer], self.unknown[inner], self.places)
+    def cut(self, inner: slice, size: int) -> "Heard":
+        """The same in a part of the context, which has this size."""
+        longer = len(self.missing) - size
+        return Heard(*(x[..., inner.start : inner.stop + longer] for x in (self.audio, self.missing)), self.places)
+
+    def unheard(self, length: int, size: int) -> Tensor:
+        """Where in a context of a size some guide is lost within reach of a response of a length, (size,)."""
+        length = min(length, len(self.missing) - size + 1)
+        spare = (len(self.missing) - size - length + 1) // 2
+        return self.missing[spare : len(self.missing) - spare].unfold(-1, length, 1).any(-1)
 
     def share(self, whole: "Heard", run: Gap, context: Gap) -> float:
         """Return how much of what is heard in the gap this is, by energy."""
-        half = (self.audio.shape[-1] - len(self.unknown)) // 2
+        half = (len(self.missing) - len(context)) // 2
         hole = slice(run.start - context.start + half, run.stop - context.start + half)
         return float(self.audio[:, hole].square().sum() / whole.audio[:, hole].square().sum().clamp_min(1e-30))
 
@@ -65,12 +71,15 @@ class Heard:
 
         Returns:
             (length, channel, time), with fewer coefficients where too little is known for them. Where a guide is lost
-            it is the target itself, so that nothing is left over.
+            it is the target itself, so that nothing is left over; and zero where both are, but what shorter responses
+            reach is predicted by these.
         """
         count, longest = len(self.audio), self.audio.shape[-1] - target.shape[-1] + 1
-        rows, half = (~lost & ~self.unknown).nonzero()[:, 0], longest // 2
+        unknown, half = self.unheard(longest, target.shape[-1]), longest // 2
+        target = target.masked_fill(lost, 0)
+        rows = (~lost & ~unknown).nonzero()[:, 0]
         if not len(rows):
-            return torch.zeros(len(lengths), *target.shape, dtype=target.dtype).where(~self.unknown, target)
+            return torch.zeros(len(lengths), *target.shape, dtype=target.dtype).where(~unknown, target)
         # Constants say nothing of each other.
         offset, guides = (x.mean(-1, keepdim=True) for x in (target[:, rows], self.audio[:, half:][:, rows]))
         guides, target = self.audio - guides, target - offset
@@ -101,7 +110,12 @@ class Heard:
             found.append(conv1d(signal, response.mT.reshape(len(target), count, length))[0])
             if wanted > full and beyond > 4 * _COARSE:
                 found[-1] += _bass(guides, target - found[-1], rows)
-        return torch.where(self.unknown, target, torch.stack(found)) + offset
+        predicted, nearest = torch.where(unknown, target, torch.stack(found)) + offset, torch.zeros_like(target)
+        for number in sorted(range(len(lengths)), key=lengths.__getitem__) if (unknown & lost).any() else ():
+            unheard = self.unheard(lengths[number], target.shape[-1])
+            nearest = torch.where(unheard, nearest, found[number] + offset)
+            predicted[number][:, unknown & lost] = nearest[:, unknown & lost]
+        return predicted
 
 
 def _bass(guides: Tensor, rest: Tensor, rows: Tensor) -> Tensor:

@@ -17,13 +17,13 @@ from audio_inpaint.methods.burg import known_run, model_size
 from audio_inpaint.methods.explanation import DOUBTFUL, Explanation
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.annex import annexed
-from audio_inpaint.methods.recall.completion import completed
-from audio_inpaint.methods.recall.explaining import explanation, left_to_janssen
+from audio_inpaint.methods.recall.explaining import SURE, between_silence, explanation, left_to_janssen
 from audio_inpaint.methods.recall.guides import CHANNELS, NEAR, Guides
 from audio_inpaint.methods.recall.islands import context_beside, pattern, rehearsals_nearby, together, unknown
 from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.rehearsal import Sketch, Trial, unlike
 from audio_inpaint.methods.recall.responses import Heard
+from audio_inpaint.methods.recall.stretches import bridged, parts, unheard
 from audio_inpaint.methods.recall.ways import (
     BESIDE_RECALL,
     Way,
@@ -115,12 +115,13 @@ class Scene:
         trial = self.trial(run)
         expected = self.recall.expected(self, run, trial)
         if trial is None:
-            return None, left_to_janssen(run, expected)
+            silent = expected is None and between_silence(self.known, self.gap, run, len(run) + self.width)
+            return None, left_to_janssen(run, SURE if silent else expected)
         return self.recall.finished(self, run, trial).numpy(), explanation(self, run, trial, expected)
 
     def trial(self, run: Gap) -> Trial | None:
         """Fill a gap in every way, and those rehearsed beside it; None if nothing is like it or can be rehearsed."""
-        heard = self.guides is not None and self.guides.any_known(run)
+        heard = self.guides is not None and self.guides.any_known_in_part(run)
         long, inside = self.is_long(len(run)), self.has_surroundings(run)
         places = self.rehearsals(run, heard) if inside or heard else []
         if heard and not places:
@@ -147,11 +148,12 @@ class Scene:
             return None
         sides = run.start > 0, run.stop < len(self.gap)
         rehearsed = [self.sketch(places[number], within, ways, sides, run) for number in audible]
-        fills, *rehearsals = completed([sketch, *rehearsed], ways)
+        fills, *rehearsals = bridged([sketch, *rehearsed], ways)
         if long:
             doubt = sketch.doubt * unlike(sketch, rehearsed, [self.sizes[way.fitted] for way in ways])
             sketch = replace(sketch, doubt=doubt)
-        trial = Trial(sketch, fills, rehearsals, [truths[number] for number in audible], ways)
+        truths = [truths[number] for number in audible]
+        trial = Trial(sketch, fills, rehearsals, truths, ways, parts(sketch.unheard, ways))
         # Of a long gap nothing is recalled unless more of it is right than wrong: chance has many tries at a second.
         wrong = float((trial.errors * trial.contradiction).min()) > 10 ** (-DOUBTFUL / 10)
         return None if long and wrong and not sketch.guided else trial
@@ -225,7 +227,10 @@ class Scene:
         target[:, missing] = 0
         rest = target.repeat(len(ways), 1, 1)
         found, doubt = [([], target.new_zeros(len(target), 0))] * len(ways), target.new_ones(len(ways))
-        heard = self.predict(run, context, sides, ways, rest)
+        guides = self.guides and self.guides.rehearsing(model or run, run)
+        heard = self.predict(guides, run, context, sides, ways, rest)
+        lost = unheard(ways, heard, len(context))[:, hole][:, missing[hole]]
+        alone = target.repeat(len(ways), 1, 1) if lost.any() else None
         for template in dict.fromkeys(way.template for way in ways if way.template):
             own = [number for number, way in enumerate(ways) if way.template == template]
             wide = max(self.sizes[template], *(ways[number].width for number in own))
@@ -234,17 +239,21 @@ class Scene:
             if not matches:
                 continue
             inner = slice(near.start - context.start, near.stop - context.start)
-            signal = target[:, inner], missing[inner], {name: one.cut(inner) for name, one in heard.items()}
-            told = self.recollected(run, near, matches, [ways[number] for number in own], *signal)
-            for number, (total, gains, left) in zip(own, told, strict=True):
-                rest[number][:, inner] -= total
+            signal = target[:, inner], missing[inner], {k: one.cut(inner, len(context)) for k, one in heard.items()}
+            told = self.recollected(guides, run, near, matches, [ways[number] for number in own], *signal)
+            for number, (total, said, gains, left) in zip(own, told, strict=True):
+                rest[number][:, inner] -= total + said
                 found[number], doubt[number] = (matches, gains), left
+                if alone is not None:
+                    alone[number][:, inner] -= total
         recalled = -rest[..., hole][..., missing[hole]]
         rest[..., missing] = 0
-        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least)
+        partly = () if alone is None else (lost, alone)
+        return Sketch(hole, recalled, rest, found, bool(heard), doubt, missing, self.least, *partly)
 
     def recollected(
         self,
+        guides: Guides | None,
         run: Gap,
         near: Gap,
         matches: list[Match],
@@ -252,10 +261,11 @@ class Scene:
         target: Tensor,
         lost: Tensor,
         heard: Mapping[str, Heard],
-    ) -> Iterator[tuple[Tensor, Tensor, float]]:
+    ) -> Iterator[tuple[Tensor, Tensor | float, Tensor, float]]:
         """Add up matches in several ways, with what guides play besides.
 
         Args:
+            guides: those that may be heard.
             run: the gap.
             near: its context.
             matches: segments that are like it.
@@ -265,26 +275,28 @@ class Scene:
             heard: of the context, by the kind of guides.
 
         Yields:
-            the sum, (channel, time), the gains, (channel, match), and how much of the other channels theirs leave over.
+            the sum and what guides say besides, (channel, time), the gains, (channel, match), and how much of the other
+            channels theirs leave over.
         """
         sizes = list(dict.fromkeys(self.sizes[way.fitted] for way in ways))
         about = run, near, sizes, self.sample_rate
         sums = recollections(self.material.audio, self.material.gap, matches, *about, lost)
         others = heard.get(CHANNELS) if any(way.guide for way in ways) else None
-        besides = self.guides.besides(others, matches, *about) if others else []
+        besides = guides.besides(others, matches, *about) if others else []
         for way in ways:
             number = sizes.index(self.sizes[way.fitted])
-            total, gains = sums[number]
+            (total, gains), said = sums[number], 0.0
             if way.guide in heard:
-                total = total + besides[number].predictions(target - total, lost_in(near, run), [way.length])[0]
-            yield total, gains, besides[number].share(others, run, near) if others else 1.0
+                [said] = besides[number].predictions(target - total, lost_in(near, run), [way.length])
+            yield total, said, gains, besides[number].share(others, run, near) if others else 1.0
 
     def predict(
-        self, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], rest: Tensor
+        self, guides: Guides | None, run: Gap, context: Gap, sides: tuple[bool, bool], ways: list[Way], rest: Tensor
     ) -> dict[str, Heard]:
         """Predict a gap and its context from its guides alone, in the ways that do, and return what was heard of them.
 
         Args:
+            guides: those that may be heard.
             run: the gap.
             context: from the first to the last sample around it that is predicted.
             sides: as `sketch` has them.
@@ -302,9 +314,9 @@ class Scene:
             own = [number for number, way in enumerate(ways) if way.guide == name and not way.template]
             lengths = [ways[number].length for number in own]
             longest = max(*lengths, BESIDE_RECALL)
-            if heard := self.guides.heard(name, longest, target, lost, span, run, self.sample_rate):
+            if heard := guides.heard(name, longest, target, lost, span, run, self.sample_rate):
                 rest[own] -= heard.predictions(target, lost, lengths)[..., inner]
-                found[name] = heard.cut(inner)
+                found[name] = heard.cut(inner, len(span))
         return found
 
     def matches(self, run: Gap, context: Gap, within: Gap, size: int, model: Gap) -> list[Match]:
