@@ -66,7 +66,7 @@ FAULTS = {
     "matches-spaced": Fault(S, "abs(match.lag - other.lag) >= spacing", "abs(match.lag - other.lag) >= 0", RECALLED),
     "matches-apart": Fault(V, "_APART = 0.002", "_APART = 0.2", RECALLED),
     "search-margin": Fault(V, "place.start - context.start + MARGIN", "place.start - context.start", RECALLED),
-    "contexts": Fault(R, "(1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)", "(1.0,)", CHOSEN),
+    "contexts": Fault(R, "(1.0, 1.5, 0.25, 0.1875, 2.0, 0.5)", "(1.0,)", CHOSEN),
     "contexts-hurried": Fault(Y, "contexts[:2]", "contexts", CHOSEN),
     "orders": Fault(Y, "order * (1 + i % 2)", "order", CHOSEN),
     "after-recall": Fault(Y, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),

@@ -62,7 +62,7 @@ class Recall:
 
     templates: tuple[Seconds, ...] = (0.032, 0.064, 0.128)
     long_templates: tuple[Seconds, ...] = (0.25, 1.0)
-    contexts: tuple[Annotated[float, Range(0.05, 10)], ...] = (1.0, 1.5, 2.0, 0.5, 0.25, 0.1875)
+    contexts: tuple[Annotated[float, Range(0.05, 10)], ...] = (1.0, 1.5, 0.25, 0.1875, 2.0, 0.5)
     matches: Count = 16
     responses: tuple[Count, ...] = (1, 33, 129)
     context: Context = 180.0

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 
 from audio_inpaint.methods.recall.guides import CHANNELS
 
-# Up to this rate there is time for all contexts; above it, for those of at most so many of Janssen's.
-_UNHURRIED, _LONGEST = 16000, 1.5
+# Up to this rate there is time for all contexts; above it, for the first so many.
+_UNHURRIED, _FIRST = 16000, 4
 # Iterations of Janssen's interpolation where something was recalled: the second is worth nothing there.
 _AFTER_RECALL = 1
 # Coefficients of the response to what guides play besides what is recalled.
@@ -52,16 +52,14 @@ def plain_ways(contexts: Sequence[float], order: int, width: int, iterations: in
     """Return Janssen's interpolation with several contexts, his own first: the longer, the higher the order.
 
     Args:
-        contexts: in his own.
+        contexts: in his own, those that are worth most first.
         order: of his model.
         width: samples of his context.
         iterations: his.
         sample_rate: Hz.
     """
     ways = []
-    for share in contexts:
-        if sample_rate > _UNHURRIED and share > _LONGEST:
-            continue
+    for share in contexts if sample_rate <= _UNHURRIED else contexts[:_FIRST]:
         own = max(2, round(width * share))
         # A longer context costs most and has little to add to the first fill, so it begins there.
         longer = share > 1
