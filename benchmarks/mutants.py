@@ -67,7 +67,7 @@ FAULTS = {
     "matches-apart": Fault(V, "_APART = 0.002", "_APART = 0.2", RECALLED),
     "search-margin": Fault(V, "place.start - context.start + MARGIN", "place.start - context.start", RECALLED),
     "contexts": Fault(R, "(1.0, 1.5, 0.25, 0.1875, 2.0, 0.5)", "(1.0,)", CHOSEN),
-    "contexts-hurried": Fault(Y, "contexts[:2]", "contexts", CHOSEN),
+    "contexts-hurried": Fault(Y, "contexts[:_FIRST]", "contexts", CHOSEN),
     "orders": Fault(Y, "order * (1 + i % 2)", "order", CHOSEN),
     "after-recall": Fault(Y, "_AFTER_RECALL = 1", "_AFTER_RECALL = 2", CHOSEN),
     "rehearsal-near": Fault(V, "else self.width) + step", "else 0) + step", CHOSEN),
