@@ -65,8 +65,9 @@ def read_labels(
         return markers
     try:
         with open(path, "rb") as file:
-            encoding = "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
-        with open(path, encoding=encoding, errors="replace", newline="") as file:
+            wide = file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+        encoding, errors = ("utf-16", "replace") if wide else ("utf-8-sig", "surrogateescape")
+        with open(path, encoding=encoding, errors=errors, newline="") as file:
             lines = [(number, line.rstrip("\r\n")) for number, line in enumerate(_text_lines(file, path), 1)]
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
@@ -279,10 +280,10 @@ def _times(gap: Gap, sample_rate: int) -> list[str]:
 def _write_whole(path: str | Path, text: str) -> None:
     path = Path(path)
     if path.exists() and not path.is_file():  # a pipe or a device is written, not replaced
-        path.write_text(text, encoding="utf-8", newline="\n")
+        path.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
         return
-    with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+    with replacing(path) as temporary:  # names may hold bytes that are no text
+        temporary.write_text(text, encoding="utf-8", errors="surrogateescape", newline="\n")
 
 
 def _shown(text: str) -> str:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from test_cli import damaged, refused
+from test_cli import damaged, refused, run
 
 
 @pytest.fixture
@@ -106,3 +106,26 @@ def test_names_that_no_disk_takes_are_one_line_before_any_work(here, capsys, com
     (here / "loop.wav").symlink_to("loop.wav")
     refused(capsys, *command.split())
     assert sorted(path.name for path in here.iterdir()) == ["a.wav", "loop.wav"]
+
+
+def test_what_lies_beside_an_output_in_a_new_folder_is_named_before_any_work(here, capsys):
+    damaged(here / "a.wav")
+    name = "x" * 247 + ".wav"  # .original has no room after it
+    (here / "a.wav").rename(here / name)
+    said = refused(capsys, "inpaint", name, "-o", "new/", "--gaps", "6000:6480", "--keep-original")
+    assert "the kept original" in said
+    assert "File name too long" in said
+    assert not (here / "new").exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_one_list_of_a_folder_holds_names_that_are_no_text_and_is_taken_as_it_is(here):
+    (here / "in").mkdir()
+    for name in (b"a.wav", b"b\xff.wav"):
+        os.replace(damaged(here / "a.wav", 2), here / "in" / os.fsdecode(name))
+    assert run("detect", "in", "-o", "all.csv") == 0
+    lines = (here / "all.csv").read_bytes().splitlines()
+    assert [line.partition(b",")[0] for line in lines] == [b"file", b'"in/a.wav"', b'"in/b\xff.wav"']
+    assert run("inpaint", "in", "-o", "out", "--gaps", "all.csv", "--method", "silence", "--labels", "labels") == 0
+    for name in (b"a.txt", b"b\xff.txt"):
+        assert (here / "labels" / os.fsdecode(name)).stat().st_size

@@ -1,5 +1,6 @@
 """The files that a command reads and writes: found, named, and checked against each other before any work."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -162,9 +163,9 @@ class Paths:
 
     def _check_place(self, path: Path, what: str, overwrite: bool) -> None:
         try:
-            os.stat(path)
-        except (FileNotFoundError, NotADirectoryError):
-            pass
+            for place in (path, nearest(path.parent) / path.name):  # one that is not there takes any name
+                with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+                    os.stat(place)
         except OSError as error:  # too long a name, links in a circle, a folder that may not be entered
             raise InputError(f"{what} {_short(path)} cannot be written: {reason(error)}") from error
         if path.is_dir():

@@ -283,9 +283,7 @@ class Reader:
             said, left = f"{promised:.3f} s", f"{seconds:.3f} s"
             cut = promised > seconds + (0 if self._mended else _CUT)
             if self._unset:
-                found.append(
-                    f"{self.path} is cut short: its header was never completed and promises 0 s, {left} are there"
-                )
+                found.append(f"{self.path} is read up to its end, {left}: its header was never completed")
             elif cut if sizes is None else said != left:
                 found.append(f"{self.path} is cut short: its header promises {said}, {left} are there")
             elif self.format == "OGG" and lacks_end(file):
