@@ -4,7 +4,6 @@ It is so much quieter there than next to it on both sides, and suddenly: notes d
 keep to a gap.
 """
 
-import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
@@ -31,7 +30,7 @@ def lost_too(guide: Tensor, run: Gap) -> bool:
 
 
 def fallen(guides: Tensor, gap: Tensor, target: Tensor, lost: Tensor) -> Tensor:
-    """Return where guides are lost, (guide, time): what is known to be, and stretches of gaps in which they fell silent.
+    """Return where guides are lost, (guide, time): what is known to be, and stretches in which they fell silent.
 
     Args:
         guides: (guide, time), lost samples zero.
