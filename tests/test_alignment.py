@@ -109,6 +109,21 @@ def test_a_loop_is_placed_by_what_is_not_repeated():
     assert found.line.offset == pytest.approx(3.0, abs=0.2 / RATE)
 
 
+def test_a_copy_of_what_repeats_so_often_that_it_fits_at_many_places_is_one():
+    loop = np.tile(programme(0.25, 1, seed=5), 80)
+    found = clock(sound(loop, gaps=[Gap(10 * RATE, 10 * RATE + 800)]), sound(-0.5 * loop))
+    assert found.copy
+    assert found.line == Line(0.0, 0.0)
+    assert clock(sound(loop), sound(np.tile(programme(0.25, 1, seed=6), 80))) is None
+
+
+def test_a_short_loop_is_placed_by_all_the_stretches_that_agree():
+    """No two of them by themselves would be sure."""
+    loop = np.tile(programme(0.25, 1, seed=5), 80) + 0.1 * programme(20, 1)
+    found = consensus(novelty(sound(loop)), novelty(sound(later(equalised(loop), 3.0))))
+    assert found.offset == pytest.approx(3.0, abs=0.01)
+
+
 @pytest.mark.parametrize("size", [3e-4, 1e-3, 1.5e-3, 2e-3, 3e-3])
 def test_wow_is_followed_across_a_gap(size):
     """Seconds, at 0.7 Hz: by 0.13 to 1.3 per cent of the speed."""

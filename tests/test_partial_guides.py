@@ -5,8 +5,9 @@ import torch
 from signals import noise
 from test_guides import LENGTH, RATE, RUN, equalised, of
 
-from audio_inpaint.gaps import Gap, gap_mask
+from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
 from audio_inpaint.methods.recall.auto import Auto
+from audio_inpaint.methods.recall.fallen import fallen
 from audio_inpaint.methods.recall.guides import guides_of
 from audio_inpaint.methods.recall.recall import Recall
 from audio_inpaint.methods.recall.scene import Scene
@@ -102,3 +103,58 @@ def test_a_rehearsal_hears_no_more_of_a_guide_than_the_gap_does():
     assert torch.equal(sketches[0].recalled, sketches[1].recalled)
     assert sketches[0].recalled[guided][..., heard].any()
     assert not sketches[0].recalled[guided][..., heard.stop :].any()
+
+
+# ---- a guide that fell silent by itself
+
+
+def tones():
+    """What is continued well without a guide, (1, time)."""
+    time = torch.arange(LENGTH, dtype=torch.float64) / RATE
+    return sum(torch.sin(2 * torch.pi * f * time + f) for f in (220.0, 277.0, 331.0))[None] + noise(LENGTH)
+
+
+def quiet(audio, first, last):
+    """A copy whose player dropped out: 60 dB quieter, but for its noise."""
+    guide = audio.clone()
+    guide[:, first:last] *= 1e-3
+    return guide + 1e-4 * noise(LENGTH, seed=6)
+
+
+THIRD = len(RUN) // 3
+DROPPED = {
+    "the middle third": (RUN.start + THIRD, RUN.stop - THIRD),
+    "the beginning": (RUN.start - len(RUN) // 4, RUN.start + len(RUN) // 2),
+    "the end": (RUN.start + len(RUN) // 2, RUN.stop + len(RUN)),
+}
+
+
+@pytest.mark.parametrize("references", [None, {1: "tape"}], ids=["channel", "reference"])
+@pytest.mark.parametrize("part", DROPPED)
+def test_a_guide_that_fell_silent_in_a_part_of_the_gap_is_lost_there(part, references):
+    audio, gap = tones(), gap_mask([of(RUN)], LENGTH, 2)
+    alone, _ = restored(audio, Gap(RUN.start, RUN.stop))
+    both = torch.cat([audio, quiet(audio, *DROPPED[part])])
+    fill, [told] = Auto().explain(both.masked_fill(gap, 0), gap, RATE, [of(RUN)], references)
+    place = slice(RUN.start, RUN.stop)
+    assert decibels(fill, audio, place) > decibels(alone, audio, place) - 0.5
+    assert told.expected_snr < 30
+
+
+def test_a_guide_that_fell_silent_is_lost_as_one_that_is_known_to_be():
+    audio, (first, last) = noise(LENGTH), DROPPED["the middle third"]
+    guide, lost = quiet(audio, first, last), gap_mask([of(RUN)], LENGTH)[0]
+    found = fallen(guide, torch.zeros(1, LENGTH, dtype=torch.bool), audio.masked_fill(lost, 0), lost)
+    [hole] = mask_gaps(found)
+    assert first - 64 <= hole.start <= first
+    assert last <= hole.stop <= last + 64
+
+
+def test_music_that_pauses_or_decays_is_not_lost():
+    """A pause that begins before the gap, where the recording has it as well, and a note that ends in the gap."""
+    lost, none = gap_mask([of(RUN)], LENGTH)[0], torch.zeros(1, LENGTH, dtype=torch.bool)
+    pause, decay = noise(LENGTH), noise(LENGTH)
+    pause[:, RUN.start - 200 : RUN.start + 200] *= 1e-3
+    decay[:, RUN.start : RUN.start + 450] *= torch.logspace(0, -2, 450, dtype=torch.float64)
+    for audio in (pause, decay, noise(LENGTH)):
+        assert not fallen(audio, none, audio.masked_fill(lost, 0), lost).any()

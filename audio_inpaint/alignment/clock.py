@@ -24,6 +24,7 @@ _SOUGHT = 0.04  # seconds of the windows in which it is looked for where it wand
 _SEEN = 0.3  # height of a peak there, over that of one that has all of the energy
 _CREEP = 0.05  # seconds of the windows in which the delay around a gap is measured
 _PASSES = 2
+_COMPARED = 8  # places, at most, at which the coherence is measured
 _COPIED = 1 - 1e-4  # coherence, by gains alone and to the sample, of what is a copy
 # Seconds by which the clock wanders from its line; beyond, delays around a gap are looked for, not just measured.
 _STEADY = 2e-5
@@ -68,6 +69,8 @@ def clock(ours: Sound, theirs: Sound, levels: np.ndarray | None = None) -> Clock
     2. At places all along it the delay is measured by correlation; a line through these, and how they wander from it.
     3. What a filter explains at some of these places is the coherence.
 
+    What repeats so much that it fits as well at many places is compared at the same time: a copy needs no more.
+
     Args:
         ours: the recording, with its gaps.
         theirs: the other.
@@ -85,7 +88,7 @@ def clock(ours: Sound, theirs: Sound, levels: np.ndarray | None = None) -> Clock
             raise InputError(f"{which} is only {sound.seconds:.3f} s long: {SHORTEST:g} s are needed to align two")
     rough = consensus(novelty(ours), novelty(theirs) if levels is None else levels)
     if rough is None:
-        return None
+        return _copy(ours, theirs, 0, np.linspace(0, min(ours.seconds, theirs.seconds) - _WINDOW, _COMPARED))
     first = max(0.0, rough.inverse().at(0.0))
     last = min(ours.seconds, rough.inverse().at(theirs.seconds)) - _WINDOW
     count = int(np.clip((last - first) / _APART, *_ANCHORS))
@@ -99,12 +102,16 @@ def clock(ours: Sound, theirs: Sound, levels: np.ndarray | None = None) -> Clock
     deviation = smooth(times[kept], off[kept], np.full(kept.sum(), max(spread, 1e-6)))
     wander = float(np.sqrt(np.mean((off[kept] - deviation.at(times[kept])) ** 2)))
     found = Clock(line, (deviation,), wander)
-    places = times[kept][:: -(-int(kept.sum()) // 8)] - _WINDOW / 2
-    late = float(np.mean(line.at(times) - times))
-    whole = Clock(Line(round(late * ours.sample_rate) / ours.sample_rate, 0.0), copy=True)
-    if ours.sample_rate == theirs.sample_rate and _coherence(ours, theirs, whole, places) > _COPIED:
-        found = whole
-    return replace(found, coherence=_coherence(ours, theirs, found, places))
+    places = times[kept][:: -(-int(kept.sum()) // _COMPARED)] - _WINDOW / 2
+    late = round(float(np.mean(line.at(times) - times)) * ours.sample_rate)
+    return _copy(ours, theirs, late, places) or replace(found, coherence=_coherence(ours, theirs, found, places))
+
+
+def _copy(ours: Sound, theirs: Sound, late: int, places: np.ndarray) -> Clock | None:
+    """The clock of what is, but for its gain, the same so many samples later; None if it is not."""
+    found = Clock(Line(late / ours.sample_rate, 0.0), copy=True)
+    coherence = _coherence(ours, theirs, found, places) if ours.sample_rate == theirs.sample_rate else 0.0
+    return replace(found, coherence=coherence) if coherence > _COPIED else None
 
 
 def _anchor(ours: Sound, theirs: Sound, rough: Line, place: float) -> tuple[float, float, float] | None:

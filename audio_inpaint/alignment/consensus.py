@@ -16,8 +16,9 @@ _STRETCHES = 40
 _PLACES = 5  # where a stretch may belong
 _APART = 5  # frames between two of these
 _NEAR = 3.0  # frames from the line at which a stretch agrees with it
-# Standard deviations by which a correlation stands above those at other lags: one alone, or the second best of several.
-_CERTAIN, _LIKELY = 7.5, 5.5
+# Standard deviations by which a correlation stands above those at other lags: the best alone, the second best, or the
+# third. The third best is under 4 for 99 of 100 unrelated pairs of clips; what music repeats stands out less.
+_CERTAIN = 7.5, 5.5, 5.0
 
 
 @dataclass(frozen=True)
@@ -87,7 +88,7 @@ def _best_line(middles: np.ndarray, lags: np.ndarray, scores: np.ndarray) -> Lin
         return None
     slope, lag, agree = line
     heard = sorted((scores[agree & (middles == m)].max() for m in np.unique(middles[agree])), reverse=True)
-    if heard[0] < _CERTAIN and (len(heard) < 2 or heard[1] < _LIKELY):
+    if all(score < least for score, least in zip(heard, _CERTAIN, strict=False)):
         return None
     if len(np.unique(middles[agree])) > 2:  # a finer line through all that agree
         slope, lag = np.polyfit(middles[agree], lags[agree], 1, w=scores[agree])

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.recall.guides import lost_too
+from audio_inpaint.methods.recall.fallen import lost_too
 
 if TYPE_CHECKING:
     from audio_inpaint.pool.excerpts import Excerpt

@@ -13,6 +13,7 @@ from torch.nn.functional import pad
 
 from audio_inpaint.dsp.template_search import Match
 from audio_inpaint.gaps import Gap, mask_gaps
+from audio_inpaint.methods.recall.fallen import GLANCE, fallen, lost_too
 from audio_inpaint.methods.recall.recollection import MARGIN, recollections
 from audio_inpaint.methods.recall.responses import FULL, Heard
 
@@ -25,10 +26,6 @@ _DELAY = 0.02
 # How much better a delay must fit than none: periodic sound fits at many. Or what it must leave over as a copy does, by
 # energy, of what none leaves: a response makes up for small delays, but not exactly.
 _DELAYED, _COPIED = 1.5, 0.5
-# What lost the same is so much quieter (30 dB) in all of a gap than next to it on both sides; music that pauses does
-# not keep to a gap. Levels are of so many samples; the loudest counts of so many at each end of the gap, and beyond it.
-_FALLEN = 1e-3
-_GLANCE, _EDGE = 64, 256
 
 
 @dataclass(frozen=True)
@@ -86,7 +83,7 @@ class Guides:
         return replace(self, audio=self.audio.masked_fill(gap, 0), gap=gap)
 
     def _sounds_in_part(self, channel: int, run: Gap) -> bool:
-        known, least = mask_gaps(~self.gap[channel, run.start : run.stop]), min(_GLANCE, len(run))
+        known, least = mask_gaps(~self.gap[channel, run.start : run.stop]), min(GLANCE, len(run))
         return any(len(one) >= least and not lost_too(self.audio[channel], one.moved(run.start)) for one in known)
 
     def heard(
@@ -123,7 +120,7 @@ class Guides:
         lacking = missing[:, hole].sum(-1)
         kept = (lacking == lacking.min()).nonzero()[:, 0]
         missing, inner = missing[kept].any(0), slice(hole.start + half, hole.stop - half)
-        if max(map(len, mask_gaps(~missing[inner])), default=0) < min(_GLANCE, len(run)):
+        if max(map(len, mask_gaps(~missing[inner])), default=0) < min(GLANCE, len(run)):
             return None
         places = [(channels[guide], delay) for guide, delay in places]
         return Heard(guides[kept], missing, [places[i] for i in kept.tolist()])
@@ -169,6 +166,8 @@ class Guides:
 def guides_of(known: Tensor, gap: Tensor, channels: Sequence[int], references: Mapping[int, str]) -> Guides | None:
     """Collect what may be listened to where some channels are lost: all others, by name; None if there are none.
 
+    Where one of them fell silent by itself it is lost as well.
+
     Args:
         known: all channels, (channel, time), lost samples zero.
         gap: true = lost, (channel, time).
@@ -179,18 +178,11 @@ def guides_of(known: Tensor, gap: Tensor, channels: Sequence[int], references: M
     for channel in range(len(known)):
         if channel not in channels:
             names.setdefault(references.get(channel, CHANNELS), []).append(channel)
-    return Guides(known, gap, names) if names else None
-
-
-def lost_too(guide: Tensor, run: Gap) -> bool:
-    """Whether a guide (time,) is silent in a gap, or all of it far quieter than what is next to it on both sides."""
-    end = min(_EDGE, len(run) // 4)
-    parts = (run.start - _EDGE, run.start + end), (run.start + end, run.stop - end), (run.stop - end, run.stop + _EDGE)
-    pieces = [guide[max(0, first) : last].double() for first, last in parts]
-    if min(map(len, pieces)) < _GLANCE:
-        return not guide[run.start : run.stop].any()
-    before, inside, after = (piece.unfold(0, _GLANCE, _GLANCE // 2).square().mean(-1).max() for piece in pieces)
-    return bool(inside <= _FALLEN * min(before, after))
+    if not names:
+        return None
+    others, lost = [channel for own in names.values() for channel in own], gap[list(channels)].any(0)
+    gap = gap.index_put((torch.tensor(others),), fallen(known[others], gap[others], known[list(channels)], lost))
+    return Guides(known.masked_fill(gap, 0), gap, names)
 
 
 def _delays(target: Tensor, lost: Tensor, guides: Tensor, most: int, short: int) -> list[tuple[int, int]]:
