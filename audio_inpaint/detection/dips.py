@@ -117,6 +117,7 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
     heard = ~maximum_filter1d(np.ptp(x[: count * hop].reshape(count, hop), axis=1) == 0, 25)
     if np.count_nonzero(heard) < 200:
         heard[:] = True
+    x = _dithered(x, hop)
     # The difference weighs what is heard of a tone: bass alone would hide that all else is lost. But where there is
     # little else, as in a voice behind closed lips, hiss hides the loss of bass.
     bright = np.diff(x[: count * hop], prepend=x[:1]) + np.float32(0.05) * x[: count * hop]
@@ -138,6 +139,27 @@ def dips(x: np.ndarray, sample_rate: int) -> Iterator[Dip]:
             bands = _bands(x, (start - _SIDE) * hop, (stop + _SIDE) * hop, hop, sample_rate)
             features = (*_features(levels, bands, start, stop), *_depths(other, start, stop), float(bass))
             yield Dip(start * hop, stop * hop, features)
+
+
+def _dithered(x: np.ndarray, shortest: int) -> np.ndarray:
+    """Return a signal with noise of one step of its words, uniform, where it stands still.
+
+    A sound that fell below the last bit has no level, where the same fault in a finer recording has one.
+
+    Args:
+        x: samples (time,).
+        shortest: length of the runs of one value that count.
+    """
+    steps = np.abs(np.diff(x))
+    bounds = np.concatenate([[0], np.flatnonzero(steps) + 1, [len(x)]])
+    lengths = np.diff(bounds)
+    still = np.repeat(lengths >= shortest, lengths)
+    if not still.any() or len(lengths) == 1:
+        return x
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, np.count_nonzero(still)) * steps[steps > 0].min()
+    x = x.copy()
+    x[still] += noise.astype(x.dtype)
+    return x
 
 
 def _levels(x: np.ndarray, hop: int, heard: np.ndarray) -> _Levels:

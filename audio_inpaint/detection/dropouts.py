@@ -13,6 +13,8 @@ from audio_inpaint.gaps import Gap
 
 _SHORTEST_S = 0.005
 _STILL_S = 0.001
+_SHARE = 1 / 3  # of a dip: one run where a gate or a pause faded; those of dropouts below the last bit are up to 0.29
+_JUMP = 4.0  # of the smallest steps: what is between the words of a recording comes and goes by one or two
 _SURE = 0.7  # of two as sure, the shorter is the dropout, the longer has a quiet sound beside it: 0.5 points of recall
 _QUIET = 10 ** (-36 / 20)  # inside a dropout, against the 8 ms before it; lossy coders ring to about -40 dB
 _AUDIBLE = 2e-3  # peak to peak: below -60 dBFS, near silence next to near silence is no dropout
@@ -24,7 +26,7 @@ def find(block: Block, channel: int) -> list[Detection]:
     Cuts from 5 ms on, of 36 dB or more, are told by their edges, like runs of zeros. Dips with soft edges, from 12 dB
     and up to 0.3 s, are told from pauses of the sound by a small network: in a dropout all bands fall and rise at once
     and by as much, within some milliseconds, and the recording on both sides is the same. What stands still is no
-    dropout: a medium has hiss, and runs of one value are judged as such.
+    dropout, since runs of one value are judged as such, but where a sound is too quiet for the recording's words.
 
     Args:
         block: of the recording.
@@ -43,7 +45,7 @@ def find(block: Block, channel: int) -> list[Detection]:
     soft = [
         Detection(Gap(dip.start, dip.stop, channel), "dropouts", probability("dropouts", dip.features))
         for dip in dips(x, rate)
-        if not _stands_still(x[dip.start : dip.stop], block.samples(_STILL_S))
+        if not _silenced(x[dip.start : dip.stop], block.samples(_STILL_S))
     ]
     # Abrupt ones know their edges to the sample, and stay, but for those that are a moment of a sure dip.
     sure = [one for one in found if one.confidence >= 0.5 and not any(_moment_of(one, dip) for dip in soft)]
@@ -61,6 +63,20 @@ def _stands_still(x: np.ndarray, length: int) -> bool:
     """Whether a run of one value has that length at least."""
     moves = np.flatnonzero(np.diff(x, prepend=np.nan, append=np.nan))
     return bool(np.diff(moves).max(initial=0) >= length)
+
+
+def _silenced(x: np.ndarray, shortest: int) -> bool:
+    """Whether a dip holds a run of one value that is more than a sound too quiet for the recording's words.
+
+    Args:
+        x: samples (time,) of the dip.
+        shortest: length of a run that counts.
+    """
+    moves = np.flatnonzero(np.diff(x, prepend=np.nan, append=np.nan))
+    steps = np.abs(np.diff(x, prepend=x[:1], append=x[-1:]))[moves]
+    lengths, jumps = np.diff(moves), np.maximum(steps[:-1], steps[1:])
+    abrupt = jumps > _JUMP * steps[steps > 0].min(initial=np.inf)
+    return bool(((lengths >= shortest) & (abrupt | (lengths >= _SHARE * len(x)))).any())
 
 
 def _distinct(found: list[Detection]) -> list[Detection]:
