@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d, pad
 
-from audio_inpaint.dsp.compiled import compiled
 from audio_inpaint.dsp.stft import STFT, overlap_add
 from audio_inpaint.gaps import Gap
 
@@ -103,22 +102,14 @@ def band_edges(rows: int) -> list[int]:
 def _quantiles(power: Tensor, bands: Sequence[tuple[int, int]]) -> Tensor:
     """Mean that noise would have in bands of power (x, row, y), from what is quieter than most of it, (x, band)."""
     found = power.new_empty(len(power), len(bands))
-    _quantiles_of(power.contiguous().numpy(), np.array(bands), _QUANTILE, found.numpy())
+    for band, (first, last) in enumerate(bands):
+        values = power[:, first:last].flatten(1).numpy()
+        place = _QUANTILE * (values.shape[1] - 1)
+        below, above = math.floor(place), math.ceil(place)
+        values = np.partition(values, (below, above), axis=1)
+        values = values[:, below] + (place - below) * (values[:, above] - values[:, below])
+        found[:, band] = torch.from_numpy(values)
     return found / -math.log(1 - _QUANTILE)
-
-
-@compiled
-def _quantiles_of(power, bands, share, out):
-    """Write a quantile of all values in each band (band, 2) of each part of power (x, row, y), (x, band)."""
-    for i in range(out.shape[0]):
-        for band in range(out.shape[1]):
-            values = power[i, bands[band, 0] : bands[band, 1]].copy().ravel()
-            place = share * (len(values) - 1)
-            below = int(place)
-            values = np.partition(values, below)
-            low = values[below]
-            high = values[below + 1 :].min() if below + 1 < len(values) else low
-            out[i, band] = low + (place - below) * (high - low)
 
 
 def _floor(power: Tensor, edges: list[int]) -> tuple[Tensor, Tensor]:
