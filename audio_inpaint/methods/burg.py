@@ -77,6 +77,11 @@ def known_run(gap: Tensor, limit: int) -> int:
     return int(lost[0]) if len(lost) else min(limit, len(gap))
 
 
+def known_beside(gap: Tensor, run: Gap, limit: int) -> tuple[int, int]:
+    """Count the known samples next to a gap in a mask (time,), before and after it, up to `limit` each."""
+    return known_run(gap[: run.start], limit), known_run(gap[run.stop : run.stop + limit].flip(0), limit)
+
+
 def fill_from_sides(audio: Tensor, gap: Tensor, run: Gap, order: int, width: int) -> Tensor:
     """Fill one gap inside a recording from the known samples beside it.
 
@@ -94,8 +99,8 @@ def fill_from_sides(audio: Tensor, gap: Tensor, run: Gap, order: int, width: int
         the fill, (channel, run length).
     """
     steps = run.stop - run.start
-    left = audio[:, run.start - known_run(gap[: run.start], width) : run.start]
-    right = audio[:, run.stop : run.stop + known_run(gap[run.stop : run.stop + width].flip(0), width)].flip(-1)
+    before, after = known_beside(gap, run, width)
+    left, right = audio[:, run.start - before : run.start], audio[:, run.stop : run.stop + after].flip(-1)
     enough = [side.shape[-1] >= SHORTEST for side in (left, right)]
     if not any(enough):
         weight = torch.arange(1, steps + 1, dtype=audio.dtype) / (steps + 1)

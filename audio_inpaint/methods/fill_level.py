@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.burg import known_run
+from audio_inpaint.methods.burg import known_beside
 
 # dB that an octave may lie under the quieter side.
 _UNDER = 10.0
@@ -37,7 +37,7 @@ def missing_octaves(audio: Tensor, run: Gap, gap: Tensor, sample_rate: int) -> t
     if sample_rate < 2 * _LOWEST:
         return None
     most = min(len(run), round(_BESIDE * sample_rate))
-    before, after = known_run(gap[: run.start], most), known_run(gap[run.stop : run.stop + most].flip(0), most)
+    before, after = known_beside(gap, run, most)
     size = min(len(run), round(_WINDOW * sample_rate))
     sides = [
         _octaves(part, size, sample_rate)

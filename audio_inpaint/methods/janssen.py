@@ -13,7 +13,7 @@ from torch import Tensor
 
 from audio_inpaint.dsp.autoregressive import burg, interpolate
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.methods.burg import SHORTEST, fill_edge, fill_from_sides, known_run, loudest, model_size
+from audio_inpaint.methods.burg import SHORTEST, fill_edge, fill_from_sides, known_beside, loudest, model_size
 from audio_inpaint.methods.contract import channels_alike, damaged, repaired
 from audio_inpaint.methods.options import Count, Seconds, checked
 
@@ -68,8 +68,7 @@ class Janssen:
 
     def _fill(self, filled, known, gap, solved: list[Gap], kept: list[Gap], order: int, width: int) -> None:
         """Solve for the gaps `solved` and write those of `kept` into `filled`."""
-        left = known_run(gap[: solved[0].start], width)
-        right = known_run(gap[solved[-1].stop : solved[-1].stop + width].flip(0), width)
+        left, right = known_beside(gap, Gap(solved[0].start, solved[-1].stop), width)
         if min(left, right) < SHORTEST:
             for run in kept:
                 filled[:, run.start : run.stop] = fill_from_sides(known, gap, run, order, width)

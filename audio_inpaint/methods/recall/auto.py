@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from audio_inpaint.gaps import Gap
-from audio_inpaint.methods.burg import extrapolate, known_run
+from audio_inpaint.methods.burg import extrapolate, known_beside
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.options import Range, checked
 from audio_inpaint.methods.recall.explaining import SURE
@@ -99,8 +99,7 @@ class Auto(Recall):
         """Fill gaps that Janssen restored up to the noise floor of what is known beside them."""
         reach = round(REACH * sample_rate)
         for run in runs if self.refine else []:
-            before = known_run(gap[: run.start], reach)
-            after = known_run(gap[run.stop : run.stop + reach].flip(0), reach)
+            before, after = known_beside(gap, run, reach)
             near = filled[:, run.start - before : run.stop + after]
             hole = Gap(before, before + run.stop - run.start)
             filled[:, run.start : run.stop] += floor_noise(near, hole, sample_rate).to(filled)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from audio_inpaint.gaps import Gap, mask_gaps
-from audio_inpaint.methods.burg import known_run
+from audio_inpaint.methods.burg import known_beside, known_run
 
 
 def together(runs: Sequence[Gap], least: int, longest: int) -> list[Gap]:
@@ -114,9 +114,7 @@ def rehearsals_nearby(gap: Tensor, run: Gap, width: int, least: int, farthest: i
         farthest: samples that they may be away.
     """
     size = len(run)
-    before, after = (
-        known_run(side, 2 * size) for side in (gap[: run.start], gap[run.stop : run.stop + 2 * size].flip(0))
-    )
+    before, after = known_beside(gap, run, 2 * size)
     neighbours = []
     for first, known in ((run.start - before, before), (run.stop, after)):
         shorter = min(size, known // 2)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from audio_inpaint.dsp.template_search import Match, TemplateSearch
 from audio_inpaint.gaps import Gap, gap_mask, mask_gaps
-from audio_inpaint.methods.burg import known_run, model_size
+from audio_inpaint.methods.burg import known_beside, model_size
 from audio_inpaint.methods.explanation import DOUBTFUL, Explanation
 from audio_inpaint.methods.janssen import Janssen
 from audio_inpaint.methods.recall.annex import annexed
@@ -164,7 +164,7 @@ class Scene:
 
     def surroundings(self, run: Gap, width: int) -> tuple[int, int]:
         """How many samples, at most `width`, are known before and after a gap."""
-        return known_run(self.gap[: run.start], width), known_run(self.gap[run.stop : run.stop + width].flip(0), width)
+        return known_beside(self.gap, run, width)
 
     def has_surroundings(self, run: Gap) -> bool:
         """Whether enough is known on both sides."""
